@@ -1,0 +1,190 @@
+"""Cordon and uncordon: set `spec.unschedulable` on nodes, under a uid and resourceVersion precondition.
+
+The scheduler stops placing pods on a cordoned node; running pods stay (kubernetes.io, Safely Drain a Node). Both
+actions are one mechanism with the value turned round.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final
+
+from pydantic import model_validator
+
+from k8sops.actions.planning import make_plan, walk_steps
+from k8sops.core.clock import Clock
+from k8sops.core.errors import ConflictError, DriftedError, NotFoundError, UsageError
+from k8sops.core.events import Emit
+from k8sops.core.params import ObjectName, Params, PlainText, option, positional
+from k8sops.core.plan import Finding, Forecast, JsonObject, Plan, Requirement, Step, Target
+from k8sops.core.ports import Cluster, ClusterReader
+from k8sops.core.risk import Risk
+
+CONFLICT_TRIES: Final = 5
+SECONDS_PER_NODE: Final = 0.1
+
+
+class CordonParams(Params):
+    """Which nodes."""
+
+    nodes: tuple[ObjectName, ...] = positional("Nodes, by name.", metavar="[NODE]...", default=())
+    selector: PlainText = option("Nodes by label, as in `zone=a,pool in (web,api)`.", short="l", default="")
+
+    @model_validator(mode="after")
+    def _some_nodes(self) -> CordonParams:
+        if bool(self.nodes) == bool(self.selector):
+            raise ValueError("name nodes or give --selector, one of the two")
+        return self
+
+
+class UncordonParams(CordonParams):
+    """Which nodes."""
+
+
+class _SetUnschedulable:
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    unschedulable: ClassVar[bool]
+    inverse: ClassVar[str]
+    why: ClassVar[str]
+
+    async def plan(self, params: CordonParams, cluster: ClusterReader, clock: Clock) -> Plan:
+        nodes = await self._chosen(params, cluster)
+        to_change = [node for node in nodes if _is_unschedulable(node) != self.unschedulable]
+        as_wanted = [node["metadata"]["name"] for node in nodes if node not in to_change]
+        findings = []
+        if as_wanted:
+            state = "cordoned already" if self.unschedulable else "not cordoned"
+            findings.append(
+                Finding(
+                    level="note",
+                    code="no_change",
+                    text=f"{', '.join(as_wanted)}: {state}, left as it is",
+                    subjects=tuple(f"node/{name}" for name in as_wanted),
+                )
+            )
+        steps = [self._step(node) for node in to_change]
+        return make_plan(
+            self,
+            params,
+            cluster.info,
+            clock,
+            summary=self._summary(to_change, as_wanted),
+            steps=steps,
+            findings=findings,
+            requires=[
+                Requirement(target=step.target, fact="spec.unschedulable", value=not self.unschedulable)
+                for step in steps
+            ],
+            blast_radius={"nodes": len(steps)},
+            forecast=Forecast(seconds=SECONDS_PER_NODE * len(steps)),
+        )
+
+    async def apply(self, plan: Plan, cluster: Cluster, emit: Emit, clock: Clock) -> None:
+        resource = await cluster.resource("nodes")
+
+        async def set_node(step: Step) -> str:
+            for _ in range(CONFLICT_TRIES):
+                node = await cluster.get(resource, step.target.name)
+                if node["metadata"]["uid"] != step.target.uid:
+                    raise DriftedError(
+                        f"node {step.target.name} was deleted and made again since the plan was made",
+                        hint="plan again",
+                    )
+                if _is_unschedulable(node) == self.unschedulable:
+                    return f"node {step.target.name} is {self.name}ed"
+                lock = {key: node["metadata"][key] for key in ("uid", "resourceVersion")}
+                body = {"metadata": lock, "spec": {"unschedulable": self.unschedulable or None}}
+                try:
+                    await cluster.patch(resource, step.target.name, body=body)
+                except ConflictError:
+                    # A kubelet's status write moves the resourceVersion many times a minute: read afresh.
+                    continue
+                return f"node {step.target.name} is {self.name}ed"
+            raise ConflictError(
+                f"node {step.target.name} was changed by others {CONFLICT_TRIES} times in a row "
+                f"while being {self.name}ed",
+                hint="run the command again",
+            )
+
+        await walk_steps(plan, emit, set_node)
+
+    async def _chosen(self, params: CordonParams, cluster: ClusterReader) -> list[JsonObject]:
+        resource = await cluster.resource("nodes")
+        if params.selector:
+            nodes = [node async for node in cluster.list(resource, label_selector=params.selector)]
+            if not nodes:
+                raise UsageError(
+                    f"no node matches the selector {params.selector!r}",
+                    hint="`k8sops get nodes -l SELECTOR` shows what a selector matches",
+                )
+            return sorted(nodes, key=lambda node: str(node["metadata"]["name"]))
+        missing, found = [], []
+        for name in dict.fromkeys(params.nodes):
+            try:
+                found.append(await cluster.get(resource, name))
+            except NotFoundError:
+                missing.append(name)
+        if missing:
+            raise NotFoundError(
+                f"there is no node {', '.join(missing)}; nothing was {self.name}ed",
+                hint="`k8sops get nodes` lists them",
+            )
+        return found
+
+    def _step(self, node: JsonObject) -> Step:
+        name = str(node["metadata"]["name"])
+        return Step(
+            id=f"{self.name}/node:{name}",
+            verb=self.name,
+            target=Target(kind="nodes", name=name, uid=str(node["metadata"]["uid"])),
+            why=self.why,
+            before={"spec.unschedulable": not self.unschedulable},
+            after={"spec.unschedulable": self.unschedulable},
+            risk=Risk.LOW,
+            undo={
+                "action": self.inverse,
+                "params": {"nodes": [name]},
+                "command": f"k8sops {self.inverse} {shlex.quote(name)}",
+            },
+        )
+
+    def _summary(self, to_change: Sequence[JsonObject], as_wanted: Sequence[str]) -> str:
+        if not to_change:
+            state = "cordoned already" if self.unschedulable else "schedulable already"
+            return (
+                f"Nothing to do: {_counted(len(as_wanted))} {'is' if len(as_wanted) == 1 else 'are'} {state}."
+            )
+        effect = "takes no new pods; running pods stay" if self.unschedulable else "takes new pods again"
+        if len(to_change) > 1:
+            effect = effect.replace("takes", "take")
+        names = ", ".join(str(node["metadata"]["name"]) for node in to_change)
+        return f"Safe: {_counted(len(to_change))} ({names}) {effect}."
+
+
+def _counted(count: int) -> str:
+    return "1 node" if count == 1 else f"{count} nodes"
+
+
+def _is_unschedulable(node: JsonObject) -> bool:
+    spec: dict[str, Any] = node.get("spec", {})
+    return bool(spec.get("unschedulable", False))
+
+
+class Cordon(_SetUnschedulable):
+    """Marks nodes unschedulable."""
+
+    name = "cordon"
+    unschedulable = True
+    inverse = "uncordon"
+    why = "new pods must not be placed here"
+
+
+class Uncordon(_SetUnschedulable):
+    """Marks nodes schedulable."""
+
+    name = "uncordon"
+    unschedulable = False
+    inverse = "cordon"
+    why = "new pods may be placed here again"

@@ -1,0 +1,104 @@
+"""What the command line writes: data on stdout, narration on stderr, colour only where a terminal shows it.
+
+Text from a cluster passes through `printable` here, once, so that a hostile name cannot steer the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+import click
+
+from k8sops.core.errors import K8sOpsError
+from k8sops.core.text import printable
+
+GLYPHS = {"note": "·", "warning": "!", "blocker": "✗"}
+COLOURS = {
+    "note": "blue",
+    "warning": "yellow",
+    "blocker": "red",
+    "read": "green",
+    "low": "green",
+    "disruptive": "yellow",
+    "destructive": "red",
+}
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether colour may be used: a terminal, and NO_COLOR not set to anything (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, style: str, stream: TextIO | None = None, *, bold: bool = False) -> str:
+    """The text in the colour of a level or risk, or as it is."""
+    if not coloured(stream or sys.stderr):
+        return text
+    return click.style(text, fg=COLOURS.get(style), bold=bold)
+
+
+def say(text: str = "") -> None:
+    """A line of narration."""
+    click.echo(safe_lines(text), err=True, color=coloured(sys.stderr))
+
+
+def put(text: str) -> None:
+    """A line of data."""
+    click.echo(safe_lines(text), color=coloured(sys.stdout))
+
+
+def put_json(document: Mapping[str, Any] | Sequence[Any]) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def safe_lines(text: str) -> str:
+    """Text whose own line breaks and colours are kept, and nothing else that is not printable."""
+    if "\x1b" in text:
+        # Only `paint` adds escapes, and it styles text that is already printable.
+        return text
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def report(error: K8sOpsError, *, as_json: bool = False) -> None:
+    """A failure as one sentence and what to do about it."""
+    if as_json:
+        from k8sops.core.documents import error_document  # noqa: PLC0415 - brings the plan's models
+
+        put_json(error_document(error))
+    message = printable(error.message.replace("\n", " "))
+    click.echo(f"{paint('error:', 'blocker', bold=True)} {message}", err=True)
+    if error.hint:
+        click.echo(f"{paint('hint:', 'note', bold=True)} {printable(error.hint)}", err=True)
+
+
+class ProgressLine:
+    """A line that is drawn over itself on a terminal, and written once per change elsewhere."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._shown = ""
+        self._live = self._stream.isatty()
+
+    def show(self, text: str) -> None:
+        """Replace the line; long text is cut at the terminal's width."""
+        text = printable(text)
+        if text == self._shown:
+            return
+        self._shown = text
+        if self._live:
+            width = os.get_terminal_size(self._stream.fileno()).columns
+            self._stream.write(f"\r\x1b[K{text[: max(width - 1, 10)]}")
+        else:
+            self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def clear(self) -> None:
+        """Leave the line empty for what comes next."""
+        if self._live and self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+        self._shown = ""

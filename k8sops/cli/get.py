@@ -1,0 +1,175 @@
+"""`k8sops get`: objects of any kind as the API server would print them, or whole as JSON or YAML."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from k8sops.cli.settings import connection_options, output_option, take_config
+
+if TYPE_CHECKING:
+    from k8sops.core.ports import Ops
+    from k8sops.core.tables import TableQuery
+    from k8sops.service.config import Config
+
+
+@click.command(
+    "get",
+    params=[
+        click.Argument(["kinds"], metavar="KIND[,KIND…]|KIND/NAME"),
+        click.Argument(["names"], metavar="[NAME]...", nargs=-1),
+        click.Option(["-A", "--all-namespaces"], is_flag=True, help="Every namespace."),
+        click.Option(
+            ["-l", "--selector"], default="", metavar="LABELS", help="By label, as in `app=web,tier!=cache`."
+        ),
+        click.Option(
+            ["--field-selector"], default="", metavar="FIELDS", help="By field, as in `status.phase=Running`."
+        ),
+        click.Option(["-w", "--watch"], is_flag=True, help="Go on, printing each row that changes."),
+        click.Option(["--no-headers"], is_flag=True, help="Rows only."),
+        output_option("text", "wide", "json", "yaml", "name"),
+        *connection_options(),
+    ],
+)
+def get_command(**values: Any) -> int:
+    r"""Show objects of any kind, custom ones too, with kubectl's columns.
+
+    KIND may be plural, singular, short (po, deploy, sts) or qualified by its group (certificates.acme.example).
+
+    \b
+    Examples:
+      k8sops get pods -n shop
+      k8sops get deploy,sts -A
+      k8sops get node/node-1 -o yaml
+      k8sops get pods -A --field-selector status.phase=Pending
+    """
+    from k8sops.cli.running import run_async  # noqa: PLC0415 - after --help
+
+    return run_async(_get(take_config(values), values))
+
+
+async def _get(config: Config, asked: dict[str, Any]) -> int:
+    from k8sops.service import open_ops  # noqa: PLC0415
+
+    async with open_ops(config) as ops:
+        queries = _queries(asked, "" if asked["all_namespaces"] else ops.default_namespace)
+        if asked["output"] in {"json", "yaml"}:
+            return await _print_objects(ops, queries, asked)
+        if asked["watch"]:
+            return await _watch(ops, queries, asked)
+        return await _print_tables(ops, queries, asked)
+
+
+def _queries(asked: dict[str, Any], namespace: str) -> list[TableQuery]:
+    from k8sops.core.errors import UsageError  # noqa: PLC0415
+    from k8sops.core.tables import TableQuery  # noqa: PLC0415
+
+    kinds, names = str(asked["kinds"]), tuple(asked["names"])
+    if "/" in kinds:
+        if names:
+            raise UsageError(
+                f"{kinds!r} and {names[0]!r} both name objects", hint="write KIND/NAME or KIND NAME"
+            )
+        kinds, _, name = kinds.partition("/")
+        names = (name,)
+    if names and asked["all_namespaces"]:
+        raise UsageError(
+            "an object is named, so --all-namespaces says nothing", hint="give -n NAMESPACE instead"
+        )
+    if names and asked["selector"]:
+        raise UsageError("an object is named, so --selector says nothing", hint="give one of the two")
+    for name in names:
+        if not name.isprintable() or not name:
+            raise UsageError(f"{name!r} is not an object's name: it holds characters that cannot be printed")
+    alone = bool(namespace) and not asked["watch"]
+    return [
+        TableQuery(
+            kind=kind,
+            namespace=namespace,
+            name=name,
+            label_selector=asked["selector"],
+            field_selector=asked["field_selector"],
+            with_identity=not alone or asked["output"] == "name",
+        )
+        for kind in kinds.split(",")
+        for name in (names or ("",))
+    ]
+
+
+async def _print_tables(ops: Ops, queries: Sequence[TableQuery], asked: dict[str, Any]) -> int:
+    from k8sops.cli.console import put, report, say  # noqa: PLC0415
+    from k8sops.cli.table_text import table_lines  # noqa: PLC0415
+    from k8sops.core.errors import ExitCode, K8sOpsError  # noqa: PLC0415
+
+    code, printed = ExitCode.DONE, False
+    for query in queries:
+        try:
+            table = await ops.table(query)
+        except K8sOpsError as error:
+            if len(queries) == 1:
+                raise
+            report(error)
+            code = error.exit_code
+            continue
+        if not table.rows:
+            where = f" in namespace {query.namespace}" if table.namespaced and query.namespace else ""
+            say(f"No {table.kind} found{where}.")
+            continue
+        if asked["output"] == "name":
+            for row in table.rows:
+                put(f"{table.kind}/{row.name}")
+            continue
+        if printed:
+            put("")
+        lines = table_lines(table, wide=asked["output"] == "wide", namespaces=not query.namespace)
+        for line in lines[1:] if asked["no_headers"] else lines:
+            put(line)
+        printed = True
+    return code
+
+
+async def _print_objects(ops: Ops, queries: Sequence[TableQuery], asked: dict[str, Any]) -> int:
+    found: list[dict[str, Any]] = []
+    for query in queries:
+        if query.name:
+            found.append(await ops.object(query.kind, query.name, query.namespace))
+        else:
+            found.extend([item async for item in ops.objects(query)])
+    single = len(queries) == 1 and bool(queries[0].name)
+    document: dict[str, Any] = found[0] if single else {"apiVersion": "v1", "kind": "List", "items": found}
+    if asked["output"] == "json":
+        click.echo(json.dumps(document, indent=4, ensure_ascii=True))
+    else:
+        import yaml  # noqa: PLC0415
+
+        click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=False), nl=False)
+    return 0
+
+
+async def _watch(ops: Ops, queries: Sequence[TableQuery], asked: dict[str, Any]) -> int:
+    from k8sops.cli.console import put, say  # noqa: PLC0415
+    from k8sops.cli.table_text import RowPrinter  # noqa: PLC0415
+    from k8sops.core.errors import UsageError  # noqa: PLC0415
+
+    if len(queries) != 1:
+        raise UsageError("--watch follows one kind", hint="run one command for each kind")
+    live = await ops.rows(queries[0])
+    printer = RowPrinter(wide=asked["output"] == "wide", namespaces=not queries[0].namespace)
+    try:
+        trouble = ""
+        async with aclosing(live.changes()) as changes:
+            async for _ in changes:
+                if live.trouble != trouble:
+                    trouble = live.trouble
+                    say(trouble or "connected again")
+                for line in printer.changed(live, headers=not asked["no_headers"]):
+                    put(line)
+                sys.stdout.flush()
+    finally:
+        await live.aclose()
+    return 0

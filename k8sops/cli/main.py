@@ -1,0 +1,154 @@
+"""`k8sops`: the root command, which imports a command only when it is chosen, and the one place errors end.
+
+An error becomes one sentence on stderr and the exit code of DESIGN §6; a failure nobody foresaw is one sentence too,
+with the trace behind K8SOPS_DEBUG=1.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from itertools import pairwise
+from typing import Any, Final
+
+import click
+
+from k8sops import __version__
+from k8sops.cli.settings import CONNECTION_FLAGS, connection_options
+from k8sops.core.errors import ExitCode, K8sOpsError
+from k8sops.service.catalog import all_actions
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "get": ("k8sops.cli.get:get_command", "Show objects of any kind, with kubectl's columns."),
+    "tui": ("k8sops.cli.tui:tui_command", "Open the live screen on a kind."),
+    "demo": (
+        "k8sops.cli.demo:demo_command",
+        "Bring up a real control plane, fill it, and open the screen on it.",
+    ),
+    "sandbox": ("k8sops.cli.sandbox:sandbox_group", "A real, local control plane with simulated nodes."),
+    "doctor": ("k8sops.cli.doctor:doctor_command", "Check configuration and access, in plain sentences."),
+    "completion": ("k8sops.cli.completion:completion_command", "Print the shell's completion script."),
+}
+SECTIONS: Final = (
+    ("Look", ("get", "tui", "doctor")),
+    ("Change (planned first, then applied)", tuple(spec.name for spec in all_actions())),
+    ("Practise", ("demo", "sandbox")),
+    ("Set up", ("completion",)),
+)
+
+
+class RootGroup(click.Group):
+    """Commands by name, imported when chosen; help lists their one-line summaries from literals."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, in the order of the sections."""
+        return [name for _, names in SECTIONS for name in names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the chosen command."""
+        if cmd_name in COMMANDS:
+            module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+            command: click.Command = getattr(import_module(module), attribute)
+            return command
+        for spec in all_actions():
+            if spec.name == cmd_name:
+                from k8sops.cli.action_command import action_command  # noqa: PLC0415 - brings pydantic
+
+                return action_command(spec)
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Sections instead of one alphabet."""
+        summaries = {name: summary for name, (_, summary) in COMMANDS.items()}
+        summaries |= {spec.name: spec.summary for spec in all_actions()}
+        for title, names in SECTIONS:
+            with formatter.section(title):
+                formatter.write_dl([(name, summaries[name]) for name in names])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest command instead of only refusing."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib  # noqa: PLC0415 - only a mistyped command needs it
+
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "`k8sops --help` lists the commands"
+            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx) from error
+
+
+@click.group(
+    cls=RootGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Every change shows its plan before it is applied: add --plan to only look. "
+    "Without a command, the live screen opens on the current context.",
+)
+@click.version_option(__version__, prog_name="k8sops")
+@click.pass_context
+def root(ctx: click.Context, /, **values: Any) -> None:
+    """The operations desk for Kubernetes."""
+    ctx.obj = {flag: values.get(flag) for flag in CONNECTION_FLAGS}
+    if ctx.invoked_subcommand is None:
+        tui = root.get_command(ctx, "tui")
+        assert tui is not None  # noqa: S101 - it stands in COMMANDS
+        ctx.invoke(tui, kind="pods", all_namespaces=False, **values)
+
+
+root.params.extend(connection_options())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    code = _guarded(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (`| head`) has had enough; nothing is wrong, and Python must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _guarded(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each way to end
+    from k8sops.cli.console import report  # noqa: PLC0415 - after click's own start
+
+    as_json = any(a in {"-ojson", "--output=json"} for a in arguments) or any(
+        pair in {("-o", "json"), ("--output", "json")} for pair in pairwise(arguments)
+    )
+    try:
+        result = root.main(arguments, prog_name="k8sops", standalone_mode=False)
+    except K8sOpsError as error:
+        report(error, as_json=as_json)
+        return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help())
+        return ExitCode.USAGE
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "k8sops"
+        click.echo(f"error: {error.format_message()}\nhint: `{where} --help` shows how", err=True)
+        return ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return ExitCode.DONE
+    except Exception as error:
+        if os.environ.get("K8SOPS_DEBUG"):
+            raise
+        click.echo(
+            f"error: a defect of this program: {type(error).__name__}: {error}\n"
+            "hint: K8SOPS_DEBUG=1 shows where; please report it",
+            err=True,
+        )
+        return ExitCode.FAILED
+    return int(result) if isinstance(result, int) else ExitCode.DONE
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""The options every command shares, and how they become a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from k8sops.service.config import Config
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+CONNECTION_FLAGS: Final = ("context", "kubeconfig", "namespace", "as_user", "as_group")
+
+
+def connection_options() -> list[click.Option]:
+    """Which cluster, which namespace, as whom."""
+    return [
+        click.Option(
+            ["--context"], metavar="NAME", help="The kubeconfig context to use; pinned for the whole command."
+        ),
+        click.Option(
+            ["--kubeconfig"],
+            type=click.Path(),
+            help="A kubeconfig file instead of KUBECONFIG.",
+            metavar="FILE",
+        ),
+        click.Option(
+            ["-n", "--namespace"], metavar="NAME", help="The namespace; the context's own if not given."
+        ),
+        click.Option(["--as", "as_user"], metavar="USER", help="Impersonate a user."),
+        click.Option(["--as-group"], multiple=True, metavar="GROUP", help="Impersonate a group; repeatable."),
+    ]
+
+
+def output_option(*formats: str) -> click.Option:
+    """`-o`, with text as its default."""
+    return click.Option(
+        ["-o", "--output"],
+        type=click.Choice(formats or ("text", "json")),
+        default="text",
+        show_default=True,
+        help="How to print the result.",
+    )
+
+
+def with_connection(command: click.Command) -> click.Command:
+    """Give a command the connection options."""
+    command.params.extend(connection_options())
+    return command
+
+
+def take_config(values: dict[str, Any]) -> Config:
+    """Pop the connection options from a command's values and build its configuration.
+
+    An option given before the command (`k8sops --context X get …`) holds unless the command gives its own.
+    """
+    from k8sops.service.config import load_config  # noqa: PLC0415 - brings pydantic
+
+    context = click.get_current_context(silent=True)
+    outer: dict[str, Any] = (context.obj or {}) if context else {}
+    given = {flag: values.pop(flag, None) or outer.get(flag) for flag in CONNECTION_FLAGS}
+    flags = {
+        "context": given["context"],
+        "kubeconfig": (Path(given["kubeconfig"]),) if given["kubeconfig"] else (),
+        "namespace": given["namespace"],
+        "as": given["as_user"],
+        "as-group": tuple(given["as_group"] or ()),
+    }
+    return load_config(flags)

@@ -1,0 +1,41 @@
+"""`k8sops tui`: open the live screen. The screen itself lives in `k8sops.tui`, imported only here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from k8sops.cli.settings import connection_options, take_config
+
+
+@click.command(
+    "tui",
+    params=[
+        click.Argument(["kind"], metavar="[KIND]", required=False, default="pods"),
+        click.Option(["-A", "--all-namespaces"], is_flag=True, help="Every namespace."),
+        *connection_options(),
+    ],
+)
+def tui_command(**values: Any) -> int:
+    r"""Open the live screen on a kind; pods of the context's namespace if nothing is said.
+
+    \b
+    Examples:
+      k8sops tui
+      k8sops tui deployments -n shop
+      k8sops tui nodes
+    """
+    import sys  # noqa: PLC0415
+
+    from k8sops.core.errors import UsageError  # noqa: PLC0415
+    from k8sops.core.tables import TableQuery  # noqa: PLC0415
+    from k8sops.service import open_ops  # noqa: PLC0415
+    from k8sops.tui import run_tui  # noqa: PLC0415
+
+    kind, everywhere = values.pop("kind"), values.pop("all_namespaces")
+    config = take_config(values)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("the live screen needs a terminal", hint=f"`k8sops get {kind}` prints the same rows")
+    start = TableQuery(kind=kind, namespace="" if everywhere else config.namespace)
+    return run_tui(lambda: open_ops(config), start, all_namespaces=everywhere)

@@ -1,0 +1,53 @@
+"""What happens in a run, one event at a time; every display, log and record derives from these."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from k8sops.core.plan import JsonObject
+
+EventKind = Literal[
+    "state",  # the run changed state; data.state
+    "step_started",  # a step's mutation is about to be sent
+    "step_done",  # the step's change is made, data holds what the cluster answered
+    "step_failed",
+    "progress",  # data: done, total, unit, eta_s, waiting_for
+    "note",  # something the watcher should read: a reconnect, a conflict retried
+]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored event: `seq` counts from 1 in its run, without gaps."""
+
+    seq: int
+    at: datetime
+    kind: EventKind
+    text: str
+    step: str = ""
+    data: JsonObject = {}
+
+
+class Emission(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as an action emits it, before the engine gives it time and number."""
+
+    kind: EventKind
+    text: str
+    step: str = ""
+    data: JsonObject = {}
+
+
+Emit = Callable[[Emission], Awaitable[None]]
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a run is; `waiting_for` names the object and since when."""
+
+    done: int = 0
+    total: int = 0
+    unit: str = ""
+    eta_s: float | None = None
+    waiting_for: str = ""

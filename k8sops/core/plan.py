@@ -1,0 +1,160 @@
+"""A plan: what an action would do, why, at what risk, resting on which facts; frozen, with a digest.
+
+The digest is what people approve (DESIGN §8), so it covers what the plan *does* and leaves out what only describes
+it: times, decision, notes, forecasts and prose. Plans hold no live objects and do no I/O.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+import rfc8785
+
+from k8sops.core.risk import Risk, riskiest
+
+PLAN_FORMAT = 1
+SUMMARY_LIMIT = 160
+INLINE_STEP_LIMIT = 500
+
+JsonObject = dict[str, Any]
+Level = Literal["note", "warning", "blocker"]
+
+
+class ClusterInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Which cluster: the user's context name, its server, and the uid of namespace kube-system as its key."""
+
+    context: str
+    server: str
+    uid: str
+    name: str
+    environment: str = "unclassified"
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """An object on the cluster; `kind` is the plural resource with its group, as in `deployments.apps`."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+    uid: str = ""
+
+    @property
+    def label(self) -> str:
+        """How a person names it: `shop/deployment/web` without the group; `node/n1` when cluster-scoped."""
+        kind = self.kind.split(".", 1)[0]
+        return f"{self.namespace}/{kind}/{self.name}" if self.namespace else f"{kind}/{self.name}"
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One change, keyed by a path that stays the same whenever the same plan is made again."""
+
+    id: str
+    verb: str
+    target: Target
+    why: str
+    before: JsonObject
+    after: JsonObject
+    risk: Risk
+    undo: JsonObject | None = None
+    """The action and params that would take it back, e.g. `{"action": "scale", "params": {…}}`."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the requester must know; a blocker stops the run unless its override is given."""
+
+    level: Level
+    code: str
+    text: str
+    subjects: tuple[str, ...] = ()
+    override: str = ""
+    """The flag that would turn this blocker or warning off."""
+
+
+class Requirement(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact the plan rests on, such as `spec.replicas` = 3 of one uid; never a resourceVersion."""
+
+    target: Target
+    fact: str
+    value: Any
+
+
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the run is expected to take, and what limits it."""
+
+    seconds: float | None = None
+    limited_by: str = ""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What policy says of this plan and actor."""
+
+    effect: Literal["allow", "confirm", "approve", "deny"]
+    why: str
+    approvals: int = 0
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a person needs to say yes or no, and a carrier needs to do exactly that."""
+
+    action: str
+    action_version: int
+    summary: str
+    cluster: ClusterInfo
+    params: JsonObject
+    steps: tuple[Step, ...]
+    findings: tuple[Finding, ...] = ()
+    blast_radius: JsonObject = {}
+    forecast: Forecast = Forecast()
+    requires: tuple[Requirement, ...] = ()
+    made_at: datetime
+    expires_at: datetime
+    decision: Decision | None = None
+    execute_as: str = ""
+    attachments: tuple[str, ...] = ()
+    """sha256 of each attachment that holds a bulk step's items."""
+
+    def __post_init__(self) -> None:
+        if len(self.summary) > SUMMARY_LIMIT:
+            raise ValueError(f"plan summary has {len(self.summary)} characters, at most {SUMMARY_LIMIT} fit")
+        if len(self.steps) > INLINE_STEP_LIMIT:
+            raise ValueError(f"plan has {len(self.steps)} inline steps, at most {INLINE_STEP_LIMIT} fit")
+
+    @property
+    def risk(self) -> Risk:
+        """The risk of the riskiest step."""
+        return riskiest(step.risk for step in self.steps)
+
+    @property
+    def blockers(self) -> tuple[Finding, ...]:
+        """The findings that stop the run."""
+        return tuple(finding for finding in self.findings if finding.level == "blocker")
+
+    @property
+    def digest(self) -> str:
+        """Hex sha256 over the RFC 8785 form of all that the plan does (DESIGN §8)."""
+        return hashlib.sha256(rfc8785.dumps(self._substance())).hexdigest()
+
+    def _substance(self) -> JsonObject:
+        steps = msgspec.to_builtins(self.steps)
+        for step in steps:
+            del step["why"]
+        return {
+            "format": PLAN_FORMAT,
+            "action": self.action,
+            "action_version": self.action_version,
+            "cluster_uid": self.cluster.uid,
+            "params": self.params,
+            "steps": steps,
+            "risk": str(self.risk),
+            "findings": [
+                [finding.level, finding.code, sorted(finding.subjects), finding.override]
+                for finding in self.findings
+                if finding.level != "note"
+            ],
+            "requires": msgspec.to_builtins(self.requires),
+            "execute_as": self.execute_as,
+            "attachments": list(self.attachments),
+        }

@@ -1,0 +1,370 @@
+"""The seams: what an action may ask of a cluster, and all that a door ever sees.
+
+`ClusterReader` cannot change anything, by type: a planner that calls a mutation does not pass mypy. `Cluster` adds
+the mutations. `Ops` is the only thing a door holds. Implementations live in `k8sops.cluster` and `k8sops.service`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
+
+import msgspec
+
+from k8sops.core.actor import Actor, Identity
+from k8sops.core.clock import Clock
+from k8sops.core.events import Emit, Event
+from k8sops.core.params import Params
+from k8sops.core.plan import ClusterInfo, JsonObject, Plan
+from k8sops.core.run import Run, RunId, Vote
+from k8sops.core.tables import LiveRows, Table, TableQuery
+
+T = TypeVar("T")
+P_contra = TypeVar("P_contra", bound=Params, contravariant=True)
+
+PatchType = Literal["json", "merge", "strategic"]
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True):
+    """A resource the API server serves, as discovery found it."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool
+    singular: str = ""
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ()
+    subresources: tuple[str, ...] = ()
+
+    @property
+    def qualified(self) -> str:
+        """`plural.group`, or the bare plural in the core group: the spelling used in plans and messages."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def api_version(self) -> str:
+        """`group/version`, or the bare version in the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+class ScaleView(msgspec.Struct, frozen=True, kw_only=True):
+    """The scale subresource (autoscaling/v1) of an object."""
+
+    name: str
+    namespace: str
+    uid: str
+    resource_version: str
+    spec_replicas: int
+    status_replicas: int
+    selector: str = ""
+
+
+class WatchEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A change as the API server tells it. `synced` is the reflector's own: the first full state has been given.
+
+    A reconnect never repeats what was already said: after a re-list only real differences come.
+    """
+
+    type: Literal["added", "modified", "deleted", "synced", "lost", "recovered"]
+    object: JsonObject = {}
+    message: str = ""
+    """For `lost` and `recovered`: one sentence on the connection."""
+
+
+class AccessRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A question to SelfSubjectAccessReview."""
+
+    verb: str
+    resource: str
+    group: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+
+
+class AccessAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the API server would allow it, and why."""
+
+    allowed: bool
+    reason: str = ""
+
+
+class DiscoveryGap(msgspec.Struct, frozen=True, kw_only=True):
+    """A group version that could not be discovered: its kinds are unknown, not absent."""
+
+    group_version: str
+    message: str
+
+
+class ClusterReader(Protocol):
+    """A cluster as a planner sees it: reads and dry runs, every call with a deadline.
+
+    Objects are plain JSON dictionaries; `list_as` decodes straight to a msgspec struct naming only the needed fields.
+    """
+
+    @property
+    def info(self) -> ClusterInfo:
+        """The cluster this is, pinned when the connection was opened."""
+        ...
+
+    async def whoami(self) -> Identity:
+        """Who the API server says the credentials belong to."""
+        ...
+
+    async def server_version(self) -> str:
+        """The server's gitVersion, e.g. `v1.36.3`."""
+        ...
+
+    async def resource(self, kind: str) -> Resource:
+        """Resolve a kind as typed. Raises UnknownKindError or AmbiguousKindError."""
+        ...
+
+    async def resources(self) -> tuple[Resource, ...]:
+        """Everything discovery found."""
+        ...
+
+    async def discovery_gaps(self) -> tuple[DiscoveryGap, ...]:
+        """Groups that could not be discovered."""
+        ...
+
+    async def get(self, resource: Resource, name: str, namespace: str = "") -> JsonObject:
+        """One object. Raises NotFoundError, ForbiddenError."""
+        ...
+
+    def list(
+        self, resource: Resource, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
+    ) -> AsyncGenerator[JsonObject, None]:
+        """All objects, page by page of one consistent list."""
+        ...
+
+    def list_as(
+        self,
+        item: type[T],
+        resource: Resource,
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+    ) -> AsyncGenerator[T, None]:
+        """The same, decoded to `item`."""
+        ...
+
+    def watch(
+        self, resource: Resource, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
+    ) -> AsyncGenerator[WatchEvent, None]:
+        """The present state as `added`, then `synced`, then changes; survives disconnects and 410 until closed."""
+        ...
+
+    async def scale_of(self, resource: Resource, name: str, namespace: str = "") -> ScaleView:
+        """The scale subresource. Raises UsageError where the kind has none."""
+        ...
+
+    async def table(self, query: TableQuery) -> Table:
+        """The rows the server would print."""
+        ...
+
+    async def rows(self, query: TableQuery) -> LiveRows:
+        """The same, kept true by watching."""
+        ...
+
+    def logs(
+        self,
+        name: str,
+        namespace: str,
+        *,
+        container: str = "",
+        follow: bool = False,
+        previous: bool = False,
+        tail_lines: int | None = None,
+        since_seconds: int | None = None,
+        timestamps: bool = False,
+    ) -> AsyncGenerator[bytes, None]:
+        """Log lines of a container, without their newline."""
+        ...
+
+    async def can_i(self, request: AccessRequest) -> AccessAnswer:
+        """Ask SelfSubjectAccessReview."""
+        ...
+
+    async def preview_apply(
+        self, resource: Resource, manifest: Mapping[str, Any], *, field_manager: str, force: bool = False
+    ) -> JsonObject:
+        """Server-side apply with dryRun=All: what the object would become."""
+        ...
+
+    async def preview_create(self, resource: Resource, manifest: Mapping[str, Any]) -> JsonObject:
+        """Create with dryRun=All."""
+        ...
+
+    async def preview_delete(self, resource: Resource, name: str, namespace: str = "") -> None:
+        """Delete with dryRun=All."""
+        ...
+
+    async def preview_evict(self, name: str, namespace: str, *, uid: str) -> None:
+        """Eviction with dryRun=All. Raises TooManyRequestsError naming the budget that forbids it."""
+        ...
+
+
+class Cluster(ClusterReader, Protocol):
+    """A cluster as a carrier sees it: the reads, and the mutations.
+
+    No mutation is retried once it may have reached the server, unless it carries a precondition that makes a repeat
+    harmless. All take uid or resourceVersion preconditions where Kubernetes has them.
+    """
+
+    async def create(self, resource: Resource, manifest: Mapping[str, Any]) -> JsonObject:
+        """Create. Raises AlreadyExistsError, InvalidError, ForbiddenError."""
+        ...
+
+    async def apply(
+        self, resource: Resource, manifest: Mapping[str, Any], *, field_manager: str, force: bool = False
+    ) -> JsonObject:
+        """Server-side apply; idempotent. Raises ConflictError naming the other manager unless `force`."""
+        ...
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        body: Any,
+        patch_type: PatchType = "merge",
+        subresource: str = "",
+    ) -> JsonObject:
+        """Patch; preconditions go in the body (`metadata.uid`, `metadata.resourceVersion`)."""
+        ...
+
+    async def replace(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        body: Mapping[str, Any],
+        subresource: str = "",
+    ) -> JsonObject:
+        """PUT, conditional on the resourceVersion in the body."""
+        ...
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        uid: str = "",
+        resource_version: str = "",
+        propagation: Literal["Background", "Foreground", "Orphan"] = "Background",
+        grace_period_seconds: int | None = None,
+    ) -> JsonObject:
+        """Delete with preconditions. Raises ConflictError where they fail, NotFoundError where it is gone."""
+        ...
+
+    async def evict(
+        self, name: str, namespace: str, *, uid: str, grace_period_seconds: int | None = None
+    ) -> None:
+        """The Eviction API (policy/v1). Raises TooManyRequestsError while a budget forbids it."""
+        ...
+
+    async def set_scale(
+        self, resource: Resource, name: str, namespace: str, *, replicas: int, uid: str, resource_version: str
+    ) -> ScaleView:
+        """PUT the scale subresource under the lock of `resource_version`. Raises ConflictError."""
+        ...
+
+
+class Action(Protocol[P_contra]):
+    """One kind of operation. `plan` can only read; `apply` does what the plan says and nothing else."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+
+    async def plan(self, params: P_contra, cluster: ClusterReader, clock: Clock) -> Plan:
+        """Read the cluster and say what would be done."""
+        ...
+
+    async def apply(self, plan: Plan, cluster: Cluster, emit: Emit, clock: Clock) -> None:
+        """Execute the plan's steps, emitting events; returns when all is true, raises K8sOpsError otherwise."""
+        ...
+
+
+class Ops(Protocol):
+    """All that a door ever sees."""
+
+    @property
+    def cluster_info(self) -> ClusterInfo:
+        """The cluster every call goes to, pinned at start."""
+        ...
+
+    @property
+    def default_namespace(self) -> str:
+        """Where commands act when no namespace is given."""
+        ...
+
+    async def propose(self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "") -> Run:
+        """Validate, plan, and ask policy. Raises UsageError and what planning raises; changes nothing."""
+        ...
+
+    async def decide(self, run: RunId, vote: Vote, actor: Actor) -> Run:
+        """Record a vote on the digest."""
+        ...
+
+    async def start(self, run: RunId, actor: Actor) -> Run:
+        """Queue the run for execution. Raises BlockedError, DriftedError, ApprovalPendingError, DeniedError."""
+        ...
+
+    async def cancel(self, run: RunId, actor: Actor, why: str) -> Run:
+        """Stop within a step; the run says what was done and what was not."""
+        ...
+
+    async def get_run(self, run: RunId) -> Run:
+        """A run as it stands. Any unique prefix of six or more characters is accepted."""
+        ...
+
+    def watch(self, run: RunId, *, after: int = 0) -> AsyncGenerator[Event, None]:
+        """Events with seq > `after`, as they are stored; ends when the run has."""
+        ...
+
+    async def whoami(self) -> Identity:
+        """Who the cluster says we are."""
+        ...
+
+    async def table(self, query: TableQuery) -> Table:
+        """A one-shot table."""
+        ...
+
+    async def rows(self, query: TableQuery) -> LiveRows:
+        """A table that keeps itself true."""
+        ...
+
+    async def object(self, kind: str, name: str, namespace: str = "") -> JsonObject:
+        """One whole object."""
+        ...
+
+    def objects(self, query: TableQuery) -> AsyncGenerator[JsonObject, None]:
+        """Whole objects."""
+        ...
+
+
+class ScratchCluster(Protocol):
+    """A throw-away control plane for drills: brought up, used, taken down, leaving nothing."""
+
+    async def up(self) -> str:
+        """Start it; returns the path of a kubeconfig of its administrator."""
+        ...
+
+    async def down(self) -> None:
+        """Stop it and remove all it made. Idempotent."""
+        ...
+
+
+class Redactor(Protocol):
+    """Takes secrets out of what will be stored or shown."""
+
+    def redact(self, value: JsonObject) -> JsonObject:
+        """The same structure with each secret value replaced whole, never in part."""
+        ...

@@ -1,0 +1,22 @@
+"""The actions as a door lists them: literals only, so that `--help` imports no action and no client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from k8sops.actions.registry import ACTIONS, ActionSpec, load_params, spec_of
+
+if TYPE_CHECKING:
+    from k8sops.core.params import Params
+
+__all__ = ["ActionSpec", "all_actions", "params_of"]
+
+
+def all_actions() -> tuple[ActionSpec, ...]:
+    """Every action, in the order help shows them."""
+    return ACTIONS
+
+
+def params_of(name: str) -> type[Params]:
+    """The typed input of an action; imports that action alone."""
+    return load_params(spec_of(name))

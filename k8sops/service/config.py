@@ -1,0 +1,102 @@
+"""Configuration: `config.yaml` under the user's configuration folder, `K8SOPS_*` over it, flags over that.
+
+Read once, at the composition root. What is not understood is refused with the key's name: a setting that is
+silently ignored is worse than none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+from platformdirs import user_config_path
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from k8sops.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from k8sops.cluster.credentials import Impersonation
+
+
+class ClusterName(BaseModel):
+    """What a cluster, known by the uid of its namespace kube-system, is called here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uid: str
+    name: str
+    environment: Literal["production", "staging", "development", "sandbox", "unclassified"] = "unclassified"
+
+
+class Config(BaseModel):
+    """Everything a door needs to open the service."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    context: str = ""
+    kubeconfig: tuple[Path, ...] = ()
+    namespace: str = ""
+    impersonate_user: str = Field(default="", alias="as")
+    impersonate_groups: tuple[str, ...] = Field(default=(), alias="as-group")
+    clusters: tuple[ClusterName, ...] = ()
+
+    def impersonation(self) -> Impersonation | None:
+        """Whom requests are made for, or None. Raises UsageError where groups come without a user."""
+        from k8sops.cluster.credentials import Impersonation  # noqa: PLC0415 - the client is heavy
+
+        if not self.impersonate_user:
+            if self.impersonate_groups:
+                raise UsageError("--as-group needs --as", hint="name the user to impersonate with --as USER")
+            return None
+        return Impersonation(user=self.impersonate_user, groups=self.impersonate_groups)
+
+    def cluster_names(self) -> dict[str, tuple[str, str]]:
+        """Cluster uid → (name, environment)."""
+        return {cluster.uid: (cluster.name, cluster.environment) for cluster in self.clusters}
+
+
+def config_path(environ: Mapping[str, str]) -> Path:
+    """Where the configuration is looked for: K8SOPS_CONFIG, else config.yaml in the user's folder (XDG)."""
+    return Path(environ.get("K8SOPS_CONFIG") or user_config_path("k8sops") / "config.yaml")
+
+
+def load_config(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Config:
+    """Merge file, environment and flags. Raises UsageError naming the file and the key."""
+    environ = os.environ if environ is None else environ
+    path = config_path(environ)
+    values = _from_file(path, required="K8SOPS_CONFIG" in environ)
+    for key in ("context", "namespace"):
+        if value := environ.get(f"K8SOPS_{key.upper()}"):
+            values[key] = value
+    values |= {key: value for key, value in flags.items() if value}
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"{path}: {key}: {first['msg']}", hint="docs/configuration.md lists the keys"
+        ) from error
+
+
+def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if required:
+            raise UsageError(f"{path}: there is no such file", hint="K8SOPS_CONFIG names it") from None
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise UsageError(f"{path} must hold a mapping of settings")
+    return values
