@@ -56,18 +56,19 @@ def get_command(**values: Any) -> int:
 async def _get(config: Config, asked: dict[str, Any]) -> int:
     from k8sops.service import open_ops  # noqa: PLC0415
 
+    kinds, names = _names(asked)
     async with open_ops(config) as ops:
-        queries = _queries(asked, "" if asked["all_namespaces"] else ops.default_namespace)
+        queries = _queries(asked, kinds, names, "" if asked["all_namespaces"] else ops.default_namespace)
         if asked["output"] in {"json", "yaml"}:
             return await _print_objects(ops, queries, asked)
         if asked["watch"]:
-            return await _watch(ops, queries, asked)
+            return await _watch(ops, queries[0], asked)
         return await _print_tables(ops, queries, asked)
 
 
-def _queries(asked: dict[str, Any], namespace: str) -> list[TableQuery]:
+def _names(asked: dict[str, Any]) -> tuple[list[str], tuple[str, ...]]:
+    """Kinds and names as typed; what contradicts itself is refused before anything is connected."""
     from k8sops.core.errors import UsageError  # noqa: PLC0415
-    from k8sops.core.tables import TableQuery  # noqa: PLC0415
 
     kinds, names = str(asked["kinds"]), tuple(asked["names"])
     if "/" in kinds:
@@ -84,9 +85,24 @@ def _queries(asked: dict[str, Any], namespace: str) -> list[TableQuery]:
     if names and asked["selector"]:
         raise UsageError("an object is named, so --selector says nothing", hint="give one of the two")
     for name in names:
-        if not name.isprintable() or not name:
-            raise UsageError(f"{name!r} is not an object's name: it holds characters that cannot be printed")
-    alone = bool(namespace) and not asked["watch"]
+        if not name or not name.isprintable():
+            raise UsageError(
+                f"{name!r} is not an object's name: it is empty or holds characters that cannot be printed"
+            )
+    wanted = [kind for kind in kinds.split(",") if kind]
+    if not wanted:
+        raise UsageError("no kind is named", hint="as in `k8sops get pods`")
+    if asked["watch"] and (len(wanted) > 1 or len(names) > 1):
+        raise UsageError("--watch follows one kind", hint="run one command for each kind")
+    return wanted, names
+
+
+def _queries(
+    asked: dict[str, Any], kinds: list[str], names: tuple[str, ...], namespace: str
+) -> list[TableQuery]:
+    from k8sops.core.tables import TableQuery  # noqa: PLC0415
+
+    bare = bool(namespace) and not asked["watch"] and asked["output"] != "name"
     return [
         TableQuery(
             kind=kind,
@@ -94,9 +110,9 @@ def _queries(asked: dict[str, Any], namespace: str) -> list[TableQuery]:
             name=name,
             label_selector=asked["selector"],
             field_selector=asked["field_selector"],
-            with_identity=not alone or asked["output"] == "name",
+            with_identity=not bare,
         )
-        for kind in kinds.split(",")
+        for kind in kinds
         for name in (names or ("",))
     ]
 
@@ -151,15 +167,12 @@ async def _print_objects(ops: Ops, queries: Sequence[TableQuery], asked: dict[st
     return 0
 
 
-async def _watch(ops: Ops, queries: Sequence[TableQuery], asked: dict[str, Any]) -> int:
+async def _watch(ops: Ops, query: TableQuery, asked: dict[str, Any]) -> int:
     from k8sops.cli.console import put, say  # noqa: PLC0415
     from k8sops.cli.table_text import RowPrinter  # noqa: PLC0415
-    from k8sops.core.errors import UsageError  # noqa: PLC0415
 
-    if len(queries) != 1:
-        raise UsageError("--watch follows one kind", hint="run one command for each kind")
-    live = await ops.rows(queries[0])
-    printer = RowPrinter(wide=asked["output"] == "wide", namespaces=not queries[0].namespace)
+    live = await ops.rows(query)
+    printer = RowPrinter(wide=asked["output"] == "wide", namespaces=not query.namespace)
     try:
         trouble = ""
         async with aclosing(live.changes()) as changes:

@@ -1,0 +1,160 @@
+"""The tour: what `demo` shows where there is no terminal, played with the program's own commands on a real cluster.
+
+Each stop runs one command as a user would and then checks on the cluster that what it said is true; the tour fails
+with the first stop that is not. Later features add their stop to `STOPS`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from k8sops.core.errors import K8sOpsError
+
+COMMAND_DEADLINE_S: Final = 180
+
+Answer = dict[str, Any]
+
+
+class TourError(K8sOpsError):
+    """A stop of the tour did not come true."""
+
+    code = "tour"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A command, what it is there to show, and how to know that it came true."""
+
+    title: str
+    command: tuple[str, ...]
+    comes_true: Callable[[Guide], bool]
+    exit_code: int = 0
+
+
+class Guide:
+    """Runs commands against one kubeconfig and reads the cluster back through the program itself."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self._environment = {**os.environ, "KUBECONFIG": str(kubeconfig), "NO_COLOR": "1"}
+        self._environment.pop("K8SOPS_CONTEXT", None)
+        self._environment.pop("K8SOPS_NAMESPACE", None)
+
+    def play(self, stop: Stop) -> None:
+        """Show the command and its output. Raises TourError."""
+        click.echo(f"\n── {stop.title}\n$ k8sops {' '.join(stop.command)}")
+        done = self._run(*stop.command)
+        click.echo(_indented(done.stderr + done.stdout))
+        if done.returncode != stop.exit_code:
+            raise TourError(f"{stop.title}: `k8sops {' '.join(stop.command)}` exited {done.returncode}")
+        if not stop.comes_true(self):
+            raise TourError(f"{stop.title}: the cluster does not show what the command said")
+
+    def read(self, *arguments: str) -> Answer:
+        """One JSON document from `k8sops get`."""
+        done = self._run("get", *arguments, "-o", "json")
+        if done.returncode != 0:
+            raise TourError(
+                f"`k8sops get {' '.join(arguments)}` exited {done.returncode}: {done.stderr.strip()}"
+            )
+        answer: Answer = json.loads(done.stdout)
+        return answer
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - the program itself, with the tour's own words
+            [sys.executable, "-m", "k8sops", *arguments],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_DEADLINE_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+
+def _ready(guide: Guide, name: str, namespace: str) -> int:
+    status = guide.read("deployment", name, "-n", namespace).get("status", {})
+    return int(status.get("readyReplicas", 0))
+
+
+def _crash_looping(guide: Guide) -> bool:
+    pods = guide.read("pods", "-n", "shop", "-l", "app.kubernetes.io/name=checkout")["items"]
+    waiting = [
+        status.get("state", {}).get("waiting", {}).get("reason")
+        for pod in pods
+        for status in pod["status"].get("containerStatuses", [])
+    ]
+    return "CrashLoopBackOff" in waiting or any(
+        status.get("restartCount", 0) > 0
+        for pod in pods
+        for status in pod["status"].get("containerStatuses", [])
+    )
+
+
+def _is_cordoned(guide: Guide, node: str) -> bool:
+    return bool(guide.read("node", node)["spec"].get("unschedulable", False))
+
+
+STOPS: Final = (
+    Stop(
+        "Is everything well? checkout is not",
+        ("get", "deployments", "-n", "shop"),
+        lambda g: _ready(g, "checkout", "shop") == 0,
+    ),
+    Stop(
+        "Its pods crash and restart",
+        ("get", "pods", "-n", "shop", "-l", "app.kubernetes.io/name=checkout"),
+        _crash_looping,
+    ),
+    Stop(
+        "The shop needs more web servers: look at the plan first; nothing changes",
+        ("scale", "deployment/web", "--replicas", "5", "-n", "shop", "--plan"),
+        lambda g: g.read("deployment", "web", "-n", "shop")["spec"]["replicas"] == 3,
+    ),
+    Stop(
+        "Apply it, and wait until the pods are ready",
+        ("scale", "deployment/web", "--replicas", "5", "-n", "shop", "--yes", "--reason", "evening peak"),
+        lambda g: _ready(g, "web", "shop") == 5,
+    ),
+    Stop(
+        "A wrong order is refused in one sentence",
+        ("scale", "deployment/wbe", "--replicas", "5", "-n", "shop", "--yes"),
+        lambda g: _ready(g, "web", "shop") == 5,
+        exit_code=1,
+    ),
+)
+
+
+def node_stops(node: str) -> tuple[Stop, ...]:
+    """Cordon a node and take it back."""
+    return (
+        Stop("Keep new pods off a node", ("cordon", node, "--yes"), lambda g: _is_cordoned(g, node)),
+        Stop("And let them on again", ("uncordon", node, "--yes"), lambda g: not _is_cordoned(g, node)),
+        Stop(
+            "What came of it",
+            ("get", "deployment", "web", "-n", "shop"),
+            lambda g: _ready(g, "web", "shop") == 5,
+        ),
+    )
+
+
+def play_tour(kubeconfig: Path) -> None:
+    """Play every stop in order. Raises TourError at the first that does not come true."""
+    guide = Guide(kubeconfig)
+    first_node = str(guide.read("nodes")["items"][0]["metadata"]["name"])
+    stops = (*STOPS, *node_stops(first_node))
+    for stop in stops:
+        guide.play(stop)
+    click.echo(f"\n{len(stops)} of {len(stops)} stops came true.")
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}".rstrip() for line in text.strip("\n").split("\n"))

@@ -1,0 +1,1 @@
+"""Actions: their plans, their declarations."""

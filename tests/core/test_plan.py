@@ -1,0 +1,82 @@
+"""The digest is what people approve, so it must cover what a plan does and nothing that only describes it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from k8sops.core.documents import plan_document
+from k8sops.core.plan import Decision, Finding, Forecast
+from k8sops.core.risk import Risk, riskiest
+from tests.support.plans import CLUSTER, NOW, WEB, a_plan, scale_step
+
+WARNING = Finding(level="warning", code="to_zero", text="web will run nothing", subjects=("shop/web",))
+
+
+def test_the_same_plan_made_later_has_the_same_digest() -> None:
+    """An approval must survive the plan being made again before it is applied."""
+    assert a_plan().digest == a_plan(made_at=NOW + timedelta(minutes=9)).digest
+
+
+def test_prose_notes_forecast_and_decision_do_not_change_the_digest() -> None:
+    """Rewording a sentence must not void what somebody approved."""
+    note = Finding(level="note", code="unsettled", text="anything")
+    plan = a_plan(steps=(scale_step(why="other words"),), findings=(note,), summary="Other words.")
+    described = msgspec.structs.replace(
+        plan, forecast=Forecast(seconds=9), decision=Decision(effect="confirm", why="because")
+    )
+    assert described.digest == a_plan().digest
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        a_plan(steps=(scale_step(after=6),)),
+        a_plan(steps=(scale_step(before=2),)),
+        a_plan(steps=(scale_step(risk=Risk.DISRUPTIVE),)),
+        a_plan(steps=()),
+        a_plan(findings=(WARNING,)),
+        a_plan(requires=()),
+        a_plan(cluster=msgspec.structs.replace(CLUSTER, uid="c-2")),
+        a_plan(
+            steps=(msgspec.structs.replace(scale_step(), target=msgspec.structs.replace(WEB, uid="u-2")),)
+        ),
+    ],
+)
+def test_whatever_the_plan_does_changes_the_digest(changed: object) -> None:
+    """An approval of one change must never carry another: not on another object, cluster, or with a new warning."""
+    assert changed.digest != a_plan().digest  # type: ignore[attr-defined]
+
+
+def test_a_plan_cannot_be_changed_after_it_was_made() -> None:
+    """What was approved is what is applied."""
+    with pytest.raises(AttributeError):
+        a_plan().summary = "other"  # type: ignore[misc]
+
+
+def test_a_summary_that_would_not_fit_every_door_is_refused() -> None:
+    """160 characters is the contract with the chat and the table."""
+    with pytest.raises(ValueError, match="at most 160"):
+        a_plan(summary="x" * 161)
+
+
+def test_the_riskiest_step_is_the_plan_s_risk() -> None:
+    """Policy judges a plan by its worst step."""
+    assert a_plan(steps=(scale_step(), scale_step(risk=Risk.DISRUPTIVE))).risk is Risk.DISRUPTIVE
+    assert riskiest([]) is Risk.READ
+
+
+def test_the_document_has_the_contract_s_fields() -> None:
+    """Scripts read these names; see DESIGN §6."""
+    document = plan_document(a_plan(findings=(WARNING,)))
+    assert {
+        "action", "summary", "cluster", "params", "risk", "steps", "findings", "blast_radius", "forecast",
+        "requires", "decision", "digest", "made_at", "expires_at",
+    } <= document.keys()  # fmt: skip
+    assert document["made_at"] == "2026-11-21T03:00:00.000Z"
+    assert document["risk"] == "low"
+    assert document["steps"][0]["target"] == {
+        "kind": "deployments.apps", "name": "web", "namespace": "shop", "uid": "u-web",
+    }  # fmt: skip

@@ -1,0 +1,36 @@
+"""What importing costs: the core and the command line must not load a screen, a chat client or a cluster client."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("textual", "slack_bolt", "kubernetes", "aiohttp", "pydantic", "rich", "jinja2", "yaml", "tenacity")
+
+
+def _loaded_by(module: str) -> set[str]:
+    code = f"import sys, {module}; print(' '.join(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=30
+    )
+    return set(done.stdout.split())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`k8sops --help` answers within a fifth of a second only if it stays so."""
+    assert not _loaded_by("k8sops.cli.main") & set(HEAVY)
+
+
+@pytest.mark.parametrize(
+    "module", ["k8sops.core.plan", "k8sops.core.run", "k8sops.core.errors", "k8sops.core.tables"]
+)
+def test_the_core_s_words_import_no_client(module: str) -> None:
+    """Every room imports them, so every room would pay."""
+    assert not _loaded_by(module) & set(HEAVY)
+
+
+def test_the_core_s_ports_load_no_screen_and_no_client() -> None:
+    """Ports know Params, so pydantic comes along, and nothing else of weight may."""
+    assert not _loaded_by("k8sops.core.ports") & (set(HEAVY) - {"pydantic"})
