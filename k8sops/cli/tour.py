@@ -86,7 +86,7 @@ def _ready(guide: Guide, name: str, namespace: str) -> int:
 
 
 def _crash_looping(guide: Guide) -> bool:
-    pods = guide.read("pods", "-n", "shop", "-l", "app.kubernetes.io/name=checkout")["items"]
+    pods = guide.read("pods", "-n", "shop", "-l", "app=checkout")["items"]
     waiting = [
         status.get("state", {}).get("waiting", {}).get("reason")
         for pod in pods
@@ -111,7 +111,7 @@ STOPS: Final = (
     ),
     Stop(
         "Its pods crash and restart",
-        ("get", "pods", "-n", "shop", "-l", "app.kubernetes.io/name=checkout"),
+        ("get", "pods", "-n", "shop", "-l", "app=checkout"),
         _crash_looping,
     ),
     Stop(
