@@ -1,0 +1,319 @@
+"""HTTP to one API server: authorised, bounded, retried where harmless, its failures told as ours.
+
+Everything above builds on four calls: `request` (a whole answer), `stream` (a body read as it comes), `websocket`,
+and views of the same connection pool (`for_run`, `read_only_view`, `dry_run_view`). Nothing here knows kinds or
+objects; it speaks paths, bytes and Status answers. Refusals of the views are made here, beneath every client, so
+that no caller can get round them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final, Literal
+
+import aiohttp
+from multidict import CIMultiDict
+
+from k8sops import __version__
+from k8sops.cluster.credentials import Credentials
+from k8sops.cluster.retry import REPEATABLE_METHODS, send_repeatedly
+from k8sops.cluster.status import Asked, error_of_answer
+from k8sops.cluster.transport_errors import connection_errors_told
+from k8sops.cluster.transport_guard import Mode, guarded_query
+from k8sops.cluster.transport_url import Query, accept_encoding, pairs_of, url_of
+from k8sops.core.clock import Clock, SystemClock
+from k8sops.core.errors import CredentialsError, DeadlineError, ReadOnlyError
+
+DEFAULT_IN_FLIGHT: Final = 16
+CONNECT_TIMEOUT_S: Final = 10.0
+READ_BUFFER_BYTES: Final = 1 << 20
+WEBSOCKET_MESSAGE_BYTES: Final = 64 << 20
+
+
+class Transport:
+    """One API server, one pool of connections. Made inside a running event loop, closed by `aclose`.
+
+    Views share pool, credentials and in-flight limit with the transport they were taken from; closing a view does
+    nothing.
+    """
+
+    user_agent: str
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        clock: Clock | None = None,
+        max_in_flight: int = DEFAULT_IN_FLIGHT,
+        jitter: random.Random | None = None,
+    ) -> None:
+        self.credentials: Final = credentials
+        self.user_agent = f"k8sops/{__version__}"
+        self._clock = clock or SystemClock()
+        self._jitter = jitter or random.Random()  # noqa: S311 - spreads load, guards nothing
+        self._slots = asyncio.Semaphore(max_in_flight)
+        self._mode: Mode = "write"
+        self._owner = True
+        self._accept_encoding = accept_encoding(credentials.server)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
+            read_bufsize=READ_BUFFER_BYTES,
+            trust_env=False,
+        )
+
+    @property
+    def server(self) -> str:
+        """The API server's URL, without a slash at its end."""
+        return self.credentials.server
+
+    def for_run(self, run_id: str) -> Transport:
+        """A view whose requests carry the run's id in their User-Agent, where the server's audit log keeps it."""
+        view = self._view()
+        view.user_agent = f"k8sops/{__version__} (run {run_id})"
+        return view
+
+    def read_only_view(self) -> Transport:
+        """A view that refuses, with ReadOnlyError, everything that could change the cluster; dry runs pass."""
+        view = self._view()
+        view._mode = "read_only"
+        return view
+
+    def dry_run_view(self) -> Transport:
+        """A view that adds `dryRun=All` to every mutating request."""
+        view = self._view()
+        view._mode = "dry_run"
+        return view
+
+    def _view(self) -> Transport:
+        view = copy.copy(self)
+        view._owner = False
+        return view
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = (),
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        deadline_s: float = 30.0,
+        repeatable: bool | None = None,
+        retry_429: bool = True,
+        subject: str = "",
+    ) -> bytes:
+        """The body of the answer, within `deadline_s` seconds, waiting for a free slot and retries included.
+
+        `repeatable` None goes by verb: GET and HEAD are sent again after a failure on the way, other verbs only
+        if the caller says that a repeat is harmless. `subject` names the object in messages ("deployment shop/web").
+        Raises what `status` and `transport_errors` map to; DeadlineError says what was waited for.
+        """
+        asked = Asked(method, path, subject, self.credentials.username)
+        pairs = guarded_query(self._mode, method, path, pairs_of(query))
+        may_repeat = method in REPEATABLE_METHODS if repeatable is None else repeatable
+        last: list[Exception] = []
+        # A plugin has a deadline of its own, and its failure must not be told as the server's slowness.
+        await self.credentials.grant()
+
+        async def send() -> bytes:
+            try:
+                async with self._slots:
+                    return await self._exchange(asked, pairs, body, content_type, accept)
+            except Exception as error:
+                last[:] = [error]
+                raise
+
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await send_repeatedly(
+                    send,
+                    clock=self._clock,
+                    source=self._jitter,
+                    deadline_s=deadline_s,
+                    repeatable=may_repeat,
+                    retry_429=retry_429,
+                )
+        except TimeoutError as error:
+            tried = f"; the last try failed: {last[0]}" if last else ""
+            raise DeadlineError(
+                f"{asked.sentence}: {self.server} (context {self.credentials.context!r}) did not answer"
+                f" within {deadline_s:g} s{tried}",
+                hint="try again later, or check the API server's load and the network between",
+            ) from error
+
+    async def _exchange(
+        self,
+        asked: Asked,
+        pairs: Sequence[tuple[str, str]],
+        body: bytes | None,
+        content_type: str,
+        accept: str,
+    ) -> bytes:
+        """One request and its answer; a refused credential is renewed once."""
+        extra = {"Content-Type": content_type} if body is not None else {}
+        async with self._opened(asked, pairs, {"Accept": accept, **extra}, data=body) as response:
+            payload = await response.read()
+        if response.status >= 300:
+            raise error_of_answer(asked, response.status, response.headers, payload, self.server)
+        return payload
+
+    @asynccontextmanager
+    async def _opened(
+        self,
+        asked: Asked,
+        pairs: Sequence[tuple[str, str]],
+        headers: Mapping[str, str],
+        *,
+        data: bytes | None = None,
+        timeout: aiohttp.ClientTimeout | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        url = url_of(self.server, asked.path, pairs)
+        more: dict[str, Any] = {"timeout": timeout} if timeout else {}
+        for last_try in (False, True):
+            grant = await self.credentials.grant()
+            with connection_errors_told(self.credentials, asked):
+                async with self._session.request(
+                    asked.method,
+                    url,
+                    headers=self._headers(grant.headers, headers),
+                    data=data,
+                    ssl=grant.ssl,
+                    server_hostname=self.credentials.tls_server_name or None,
+                    proxy=self.credentials.proxy or None,
+                    allow_redirects=False,
+                    **more,
+                ) as response:
+                    if response.status != 401:
+                        yield response
+                        return
+                    payload = await response.read()
+            if last_try or not await self.credentials.renew(grant):
+                raise await self._refused(asked, response, payload)
+        raise AssertionError("unreachable: the second 401 raises")
+
+    async def _refused(self, asked: Asked, response: aiohttp.ClientResponse, payload: bytes) -> Exception:
+        why = await self.credentials.refusal_reason()
+        if why:
+            return CredentialsError(why, hint="renew the credentials in the kubeconfig and try again")
+        return error_of_answer(asked, response.status, response.headers, payload, self.server)
+
+    def _headers(self, granted: Sequence[tuple[str, str]], own: Mapping[str, str]) -> CIMultiDict[str]:
+        headers: CIMultiDict[str] = CIMultiDict(own)
+        headers["User-Agent"] = self.user_agent
+        headers["Accept-Encoding"] = self._accept_encoding
+        for name, value in (*granted, *self.credentials.impersonation.headers()):
+            headers.add(name, value)
+        return headers
+
+    def stream(
+        self,
+        path: str,
+        *,
+        query: Query = (),
+        accept: str = "application/json",
+        connect_deadline_s: float = 10.0,
+        read_timeout_s: float | None = None,
+        counted: bool = True,
+        subject: str = "",
+    ) -> AbstractAsyncContextManager[aiohttp.StreamReader]:
+        """A GET whose body is read as it comes: a watch, a followed log. Tried once; whoever reads it retries.
+
+        Waits at most `connect_deadline_s` for the headers and, between two pieces of the body, `read_timeout_s`
+        (None: for ever). Holds an in-flight slot only until the headers are there; not at all with `counted`
+        False, for streams whose first byte may be long in coming. Failures while reading are told as ours too.
+        """
+        return self._stream(
+            path, pairs_of(query), accept, connect_deadline_s, read_timeout_s, counted, subject
+        )
+
+    @asynccontextmanager
+    async def _stream(
+        self,
+        path: str,
+        pairs: Sequence[tuple[str, str]],
+        accept: str,
+        connect_deadline_s: float,
+        read_timeout_s: float | None,
+        counted: bool,
+        subject: str,
+    ) -> AsyncIterator[aiohttp.StreamReader]:
+        asked = Asked("GET", path, subject, self.credentials.username)
+        guarded_query(self._mode, "GET", path, pairs)
+        await self.credentials.grant()
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=read_timeout_s)
+        opened = self._opened(asked, pairs, {"Accept": accept}, timeout=timeout)
+        response = await self._entered(opened, asked, connect_deadline_s, counted)
+        try:
+            if response.status >= 300:
+                payload = await response.read()
+                raise error_of_answer(asked, response.status, response.headers, payload, self.server)
+            with connection_errors_told(self.credentials, asked):
+                yield response.content
+        finally:
+            # The rest of a stream is never wanted: closing beats reading it out for the pool's sake.
+            response.close()
+            await opened.__aexit__(None, None, None)
+
+    async def _entered(
+        self,
+        opened: AbstractAsyncContextManager[aiohttp.ClientResponse],
+        asked: Asked,
+        deadline_s: float,
+        counted: bool,
+    ) -> aiohttp.ClientResponse:
+        try:
+            async with asyncio.timeout(deadline_s):
+                if not counted:
+                    return await opened.__aenter__()
+                async with self._slots:
+                    return await opened.__aenter__()
+        except TimeoutError as error:
+            raise DeadlineError(
+                f"{asked.sentence}: {self.server} (context {self.credentials.context!r}) sent no headers"
+                f" within {deadline_s:g} s",
+                hint="try again later, or check the API server's load and the network between",
+            ) from error
+
+    async def websocket(
+        self,
+        path: str,
+        *,
+        query: Query = (),
+        protocols: Sequence[str],
+        connect_deadline_s: float = 10.0,
+        subject: str = "",
+    ) -> aiohttp.ClientWebSocketResponse[Literal[True]]:
+        """An open WebSocket (exec, attach, port-forward); the caller closes it. Read-only views refuse."""
+        asked = Asked("GET", path, subject, self.credentials.username)
+        if self._mode != "write":
+            raise ReadOnlyError(f"{asked.sentence}: refused, this view of the cluster can only read")
+        url = url_of(self.server, path, pairs_of(query))
+        grant = await self.credentials.grant()
+        try:
+            async with asyncio.timeout(connect_deadline_s):
+                with connection_errors_told(self.credentials, asked):
+                    return await self._session.ws_connect(
+                        url,
+                        protocols=protocols,
+                        headers=self._headers(grant.headers, {}),
+                        ssl=grant.ssl,
+                        server_hostname=self.credentials.tls_server_name or None,
+                        proxy=self.credentials.proxy or None,
+                        max_msg_size=WEBSOCKET_MESSAGE_BYTES,
+                    )
+        except TimeoutError as error:
+            raise DeadlineError(
+                f"{asked.sentence}: no WebSocket from {self.server} within {connect_deadline_s:g} s"
+            ) from error
+
+    async def aclose(self) -> None:
+        """Close the pool. Idempotent; on a view it does nothing."""
+        if self._owner:
+            await self._session.close()

@@ -1,0 +1,94 @@
+"""The few requests the sandbox itself makes: probes of its processes, and its nodes.
+
+Not for anybody else: real cluster access is `k8sops.cluster`. Every request has a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from k8sops.core.errors import SandboxError
+
+REQUEST_SECONDS: Final = 10.0
+PROBE_SECONDS: Final = 2.0
+
+
+class ApiClient:
+    """An administrator's connection to one sandbox's API server."""
+
+    def __init__(self, server: str, authority: Path, certificate: Path, key: Path) -> None:
+        self._server: Final = server
+        self._tls: Final = ssl.create_default_context(cafile=str(authority))
+        self._tls.load_cert_chain(certificate, key)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> ApiClient:
+        connector = aiohttp.TCPConnector(ssl=self._tls, limit=32)
+        self._session = aiohttp.ClientSession(connector=connector)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+            # aiohttp gives TLS connections one turn of the loop to close.
+            await asyncio.sleep(0)
+
+    async def probe(self, url: str) -> bool:
+        """Whether the URL, a path of the API server or a whole one of another component, answers 200."""
+        timeout = aiohttp.ClientTimeout(total=PROBE_SECONDS)
+        try:
+            async with self._open().get(self._absolute(url), timeout=timeout) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+    async def get(self, path: str) -> dict[str, Any] | None:
+        """The object at the path, None where there is none. Raises SandboxError for any other refusal."""
+        return await self._request("GET", path, None, {404})
+
+    async def create(self, path: str, manifest: Mapping[str, Any]) -> bool:
+        """Create; False where the object is there already."""
+        return await self._request("POST", path, manifest, {409}) is not None
+
+    async def _request(
+        self, method: str, path: str, body: Mapping[str, Any] | None, absent: set[int]
+    ) -> dict[str, Any] | None:
+        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+        try:
+            async with self._open().request(
+                method, self._absolute(path), json=body, timeout=timeout
+            ) as answer:
+                if answer.status in absent:
+                    return None
+                content: dict[str, Any] = await answer.json(content_type=None)
+                if answer.status >= 400:
+                    raise SandboxError(f"{method} {path} was refused: {content.get('message', answer.status)}")
+                return content
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise SandboxError(
+                f"the sandbox's API server did not answer {method} {path}: {error or type(error).__name__}",
+                hint="`k8sops sandbox status` says which process is gone",
+            ) from error
+
+    def _absolute(self, url: str) -> str:
+        return url if url.startswith("https://") else f"{self._server}{url}"
+
+    def _open(self) -> aiohttp.ClientSession:
+        assert self._session is not None, "used outside `async with`"  # noqa: S101 - a defect, not a condition
+        return self._session
+
+
+def ready_nodes(items: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The names of those nodes whose Ready condition is True."""
+    return {
+        node["metadata"]["name"]
+        for node in items
+        for condition in node.get("status", {}).get("conditions", ())
+        if condition["type"] == "Ready" and condition["status"] == "True"
+    }

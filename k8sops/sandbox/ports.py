@@ -1,0 +1,65 @@
+"""Picks free TCP ports on the loopback interface for a sandbox.
+
+Ports come from below the range the kernel hands out by itself (32768 and up on Linux), so that no outgoing connection
+takes one between its choice and its use.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Collection
+from typing import Final
+
+import msgspec
+
+from k8sops.core.errors import SandboxError
+
+FIRST: Final = 20_000
+LAST: Final = 32_000
+ATTEMPTS: Final = 500
+LOOPBACK: Final = "127.0.0.1"
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """Every port a sandbox listens on, all on 127.0.0.1."""
+
+    apiserver: int
+    etcd: int
+    etcd_peer: int
+    controller_manager: int
+    scheduler: int
+    kubelet: int
+    kwok: int
+
+    def all(self) -> tuple[int, ...]:
+        """The numbers alone."""
+        return tuple(getattr(self, field) for field in self.__struct_fields__)
+
+
+def choose_ports(taken: Collection[int] = ()) -> Ports:
+    """Ports that nobody listens on now, none of `taken`. Raises SandboxError where none can be found."""
+    chosen: list[int] = []
+    # Two sandboxes started at the same moment must not walk the same path.
+    source = random.SystemRandom()
+    for _ in range(ATTEMPTS):
+        port = source.randrange(FIRST, LAST)
+        if port not in taken and port not in chosen and is_free(port):
+            chosen.append(port)
+        if len(chosen) == len(Ports.__struct_fields__):
+            return Ports(**dict(zip(Ports.__struct_fields__, chosen, strict=True)))
+    raise SandboxError(
+        f"no free port between {FIRST} and {LAST} on {LOOPBACK}",
+        hint="`k8sops sandbox list` shows the sandboxes that hold some; take one down",
+    )
+
+
+def is_free(port: int) -> bool:
+    """Whether one could listen there now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,155 @@
+"""Which columns a table shows, what stands in each cell, and how wide each is.
+
+Columns are the server's; the one added here is NAMESPACE, and AGE is counted from `created` by our own clock, since
+a printed age is frozen at the time of listing. Widths only grow while a table is shown, so that nothing jumps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from rich.cells import cell_len
+
+from k8sops.core.tables import Column, Row
+from k8sops.core.text import printable
+from k8sops.tui.durations import age
+from k8sops.tui.severity import GLYPHS, Severity, is_incomplete, severity_of
+
+Role = Literal["plain", "name", "namespace", "age", "status", "ready"]
+
+WIDEST = 64
+WIDEST_LAST = 200
+# An age grows by itself: room for the longest common one, as in 7d23h, from the start.
+_LEAST = {"age": 5}
+NARROWEST = {"name": 18, "namespace": 9}
+GAP = 2
+
+_STATUS_TITLES = frozenset({"status", "phase", "state", "health"})
+_DURATION_TITLES = frozenset({"age", "duration", "last schedule", "last seen", "first seen"})
+_NAMESPACE_SOURCE = -1
+
+
+class ViewColumn(msgspec.Struct, frozen=True, kw_only=True):
+    """A column as shown; `source` is its index in `Row.cells`, -1 for the namespace."""
+
+    title: str
+    source: int
+    role: Role = "plain"
+    holds_durations: bool = False
+    ready_source: int = -1
+    """Index of the READY cell that says whether a good status is the whole truth; -1 where there is none."""
+
+
+def view_columns(columns: Sequence[Column], *, wide: bool, with_namespace: bool) -> tuple[ViewColumn, ...]:
+    """The columns to show: priority 0, with `wide` all; NAMESPACE first where asked for."""
+    is_events = {"last seen", "reason"} <= {column.name.lower() for column in columns}
+    ready = next((index for index, column in enumerate(columns) if column.name.lower() == "ready"), -1)
+    shown = [
+        ViewColumn(
+            title=printable(column.name).upper(),
+            source=index,
+            role=_role(column, is_events=is_events),
+            holds_durations=column.name.lower() in _DURATION_TITLES or column.type == "date",
+            ready_source=ready,
+        )
+        for index, column in enumerate(columns)
+        if wide or column.priority == 0
+    ]
+    if with_namespace:
+        shown.insert(0, ViewColumn(title="NAMESPACE", source=_NAMESPACE_SOURCE, role="namespace"))
+    return tuple(shown)
+
+
+def raw_cell(row: Row, column: ViewColumn) -> str:
+    """A cell as the server printed it; empty where a row is shorter than its header."""
+    if column.source == _NAMESPACE_SOURCE:
+        return row.namespace
+    return row.cells[column.source] if column.source < len(row.cells) else ""
+
+
+def shown_cell(row: Row, column: ViewColumn, now: datetime) -> str:
+    """A cell as it is drawn, without style: safe for a terminal, in one line, an age counted to `now`."""
+    if column.role == "age" and row.created is not None:
+        return age(row.created, now)
+    text = printable(raw_cell(row, column))
+    if column.role == "status":
+        return f"{GLYPHS[cell_severity(row, column)]} {text}"
+    if column.role == "name" and row.deleting and "Terminating" not in row.cells:
+        return f"{text} (deleting)"
+    return text
+
+
+def cell_severity(row: Row, column: ViewColumn) -> Severity:
+    """How a cell is to be judged, in the light of its row: what runs without being ready is not well."""
+    if column.role == "status":
+        severity = severity_of(raw_cell(row, column))
+        lacking = (
+            severity is Severity.OK and column.ready_source >= 0 and column.ready_source < len(row.cells)
+        )
+        return Severity.WARN if lacking and is_incomplete(row.cells[column.ready_source]) else severity
+    if column.role == "ready":
+        text = raw_cell(row, column)
+        if is_incomplete(text):
+            # A finished pod is 0/1 ready and in no trouble.
+            finished = any(severity_of(cell) is Severity.DONE for cell in row.cells)
+            return Severity.NEUTRAL if finished else Severity.WARN
+        return {"True": Severity.OK, "False": Severity.BAD}.get(text, Severity.NEUTRAL)
+    return Severity.NEUTRAL
+
+
+def width_of(text: str) -> int:
+    """Terminal cells a text takes; East Asian wide characters take two."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+class ColumnWidths:
+    """The natural widths of the shown columns, growing as longer cells come into sight."""
+
+    def __init__(self, columns: Sequence[ViewColumn]) -> None:
+        self._columns = columns
+        self._natural = [max(width_of(column.title), _LEAST.get(column.role, 0)) for column in columns]
+        self._caps = [WIDEST] * len(columns)
+        if columns:
+            self._caps[-1] = WIDEST_LAST
+
+    def grow_to(self, rows: Iterable[Row], now: datetime) -> bool:
+        """Take these rows into account; True if any column became wider."""
+        before = list(self._natural)
+        for row in rows:
+            for index, column in enumerate(self._columns):
+                width = width_of(shown_cell(row, column, now))
+                if width > self._natural[index]:
+                    self._natural[index] = min(width, max(self._caps[index], self._natural[index]))
+        return self._natural != before
+
+    def fitted(self, viewport: int, *, shrink: bool) -> tuple[int, ...]:
+        """Widths for a viewport; with `shrink` the name and namespace give way until all columns fit, or both are
+        at their narrowest. What still does not fit is reached by scrolling.
+        """
+        widths = list(self._natural)
+        if not shrink or not widths:
+            return tuple(widths)
+        excess = sum(widths) + GAP * (len(widths) - 1) - viewport
+        for role in ("name", "namespace"):
+            for index, column in enumerate(self._columns):
+                if column.role == role and excess > 0:
+                    given = min(excess, max(0, widths[index] - NARROWEST[role]))
+                    widths[index] -= given
+                    excess -= given
+        return tuple(widths)
+
+
+def _role(column: Column, *, is_events: bool) -> Role:
+    title = column.name.lower()
+    if title == "name":
+        return "name"
+    if title == "age":
+        return "age"
+    if title == "ready":
+        return "ready"
+    if title in _STATUS_TITLES or (is_events and title == "type"):
+        return "status"
+    return "plain"

@@ -1,0 +1,122 @@
+"""Rows and the header turned into strips of styled segments: the only place that knows how a table line looks.
+
+Strips of rows that have not changed are kept, so that a scroll or an update draws only what is new. Cell text goes
+into segments as it is: no markup is ever interpreted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+from rich.cells import set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.cache import LRUCache
+from textual.strip import Strip
+
+from k8sops.core.tables import Row
+from k8sops.tui.columns import GAP, ViewColumn, cell_severity, shown_cell, width_of
+from k8sops.tui.row_view import row_key
+from k8sops.tui.severity import Severity
+
+CURSOR_MARK = "▌"
+GUTTER = 1
+_KEPT_STRIPS = 1024
+
+Look = Literal["row", "hover", "cursor"]
+_StripKey = tuple[str, Look, str, int, int]
+
+
+class RowPainter:
+    """Draws lines for one set of columns, widths and styles; a change of any of them wants a new painter."""
+
+    def __init__(
+        self, columns: Sequence[ViewColumn], widths: Sequence[int], styles: Mapping[str, Style]
+    ) -> None:
+        self.columns = columns
+        self.widths = widths
+        self._styles = styles
+        self._strips: LRUCache[_StripKey, tuple[Row, Strip]] = LRUCache(_KEPT_STRIPS)
+        self._age = next((column for column in columns if column.role == "age"), None)
+
+    @property
+    def width(self) -> int:
+        """Cells a whole line takes."""
+        return GUTTER + sum(self.widths) + GAP * max(0, len(self.widths) - 1)
+
+    def age_text(self, row: Row, now: datetime) -> str:
+        """The only part of a line that changes without the row; empty where no age is shown."""
+        return shown_cell(row, self._age, now) if self._age is not None else ""
+
+    def row(self, row: Row, now: datetime, look: Look, left: int, width: int) -> Strip:
+        """The part of a row's line from cell `left` on, in exactly `width` cells."""
+        key = (row_key(row), look, self.age_text(row, now), left, width)
+        kept = self._strips.get(key)
+        if kept is not None and kept[0] is row:
+            return kept[1]
+        body = self._paint(row, now, look).crop_extend(left, left + width - GUTTER, self._styles[look])
+        mark = Segment(CURSOR_MARK if look == "cursor" else " ", self._styles[look] + self._styles["mark"])
+        strip = Strip([mark, *body], width)
+        self._strips[key] = (row, strip)
+        return strip
+
+    def header(self, sort_column: ViewColumn | None, *, reverse: bool, left: int, width: int) -> Strip:
+        """The header line; the sorted column carries an arrow, an end beyond which there are more columns a sign."""
+        base, marked = self._styles["header"], self._styles["header-sorted"]
+        segments: list[Segment] = []
+        for column, cells in zip(self.columns, self.widths, strict=True):
+            is_sorted = column == sort_column
+            arrow = ("↓" if reverse else "↑") if is_sorted else " "
+            title = fit(column.title, min(cells, width_of(column.title))) + arrow
+            segments.append(Segment(fit(title, cells + GAP), marked if is_sorted else base))
+        body = Strip(segments).crop_extend(left, left + width - GUTTER, base)
+        if left:
+            body = Strip.join([Strip([Segment("‹", marked)]), body.crop(1)])
+        if self.width > left + width:
+            body = Strip.join([body.crop(0, width - GUTTER - 1), Strip([Segment("›", marked)])])
+        return Strip([Segment(" " * GUTTER, base), *body], width)
+
+    def column_at(self, x: int) -> ViewColumn | None:
+        """The column under a cell of the line."""
+        left = GUTTER
+        for column, width in zip(self.columns, self.widths, strict=True):
+            if left <= x < left + width + GAP:
+                return column
+            left += width + GAP
+        return None
+
+    def _paint(self, row: Row, now: datetime, look: Look) -> Strip:
+        base = self._styles[look]
+        if row.deleting:
+            base += self._styles["deleting"]
+        segments: list[Segment] = []
+        plain: list[str] = []
+        for column, width in zip(self.columns, self.widths, strict=True):
+            text = fit(shown_cell(row, column, now), width, middle=column.role == "name")
+            severity = cell_severity(row, column)
+            if severity is Severity.NEUTRAL:
+                plain += (text, " " * GAP)
+                continue
+            if plain:
+                segments.append(Segment("".join(plain), base))
+            segments.append(Segment(text, base + self._styles[severity]))
+            plain = [" " * GAP]
+        segments.append(Segment("".join(plain)[:-GAP], base))
+        return Strip(segments).simplify()
+
+
+def fit(text: str, width: int, *, middle: bool = False) -> str:
+    """The text in exactly `width` cells; what is too long ends in `…`, or loses its `middle`."""
+    length = width_of(text)
+    if length <= width:
+        return text + " " * (width - length)
+    if not middle or width < 8:
+        return set_cell_size(set_cell_size(text, width - 1) + "…", width)
+    # Names made by controllers differ at their end, so the end is kept.
+    tail = text[-(width // 2 - 1) :]
+    while width_of(tail) > width // 2 - 1:
+        tail = tail[1:]
+    head = set_cell_size(text, width - 1 - width_of(tail))
+    return f"{head}…{tail}"

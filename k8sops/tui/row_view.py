@@ -1,0 +1,98 @@
+"""Which rows a table shows and in what order: filter and sort over rows that stay where they are.
+
+Rows are never copied: without filter and order the source sequence itself is shown. What a row is worth for sorting
+and searching is kept as long as the row object stays the same, so an update costs only the rows it changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from k8sops.core.tables import Row
+from k8sops.tui.columns import ViewColumn, raw_cell
+from k8sops.tui.row_filter import RowFilter
+from k8sops.tui.sort_keys import SortKey, natural, sort_key
+
+_NUMBER = 0
+_NOTHING: SortKey = (_NUMBER, (), "")
+
+
+def row_key(row: Row) -> str:
+    """What identifies a row for the life of the object; kinds without stored objects (metrics) have no uid."""
+    return row.uid or f"{row.namespace}/{row.name}"
+
+
+class RowView:
+    """The rows shown, after filter and order."""
+
+    def __init__(self) -> None:
+        self.shown: Sequence[Row] = ()
+        self.filter = RowFilter("")
+        self.sort_column: ViewColumn | None = None
+        self.reverse = False
+        self.unsearched_cell: int | None = None
+        """Index of a cell the filter must not look at: the age as printed at listing time."""
+        # Each pair maps a row's key to the row object an entry was made from, and to the entry. Two dictionaries
+        # rather than one of pairs: tens of thousands of small tuples would keep the garbage collector busy.
+        self._texts_of: dict[str, Row] = {}
+        self._texts: dict[str, str] = {}
+        self._texts_fold = False
+        self._keys_of: dict[str, Row] = {}
+        self._keys: dict[str, SortKey | None] = {}
+        self._keys_column: ViewColumn | None = None
+
+    def refresh(self, source: Sequence[Row]) -> None:
+        """Show `source` through the present filter and order."""
+        self.shown = self._ordered(self.filter.select(source, lambda fold: self._search_texts(source, fold)))
+
+    def index_of(self, key: str, hint: int) -> int | None:
+        """Where a row stands now; `hint`, its last place, is tried first."""
+        shown = self.shown
+        if 0 <= hint < len(shown) and row_key(shown[hint]) == key:
+            return hint
+        return next((index for index, row in enumerate(shown) if row_key(row) == key), None)
+
+    def _search_texts(self, source: Sequence[Row], fold: bool) -> Iterable[str]:
+        if fold is not self._texts_fold or len(self._texts) > 2 * len(source) + 1000:
+            self._texts_of, self._texts, self._texts_fold = {}, {}, fold
+        made_of, texts = self._texts_of, self._texts
+        for row in source:
+            key = row.uid or row_key(row)
+            if made_of.get(key) is not row:
+                made_of[key] = row
+                texts[key] = self._search_text(row, fold)
+            yield texts[key]
+
+    def _search_text(self, row: Row, fold: bool) -> str:
+        skip = self.unsearched_cell
+        cells = row.cells if skip is None else row.cells[:skip] + row.cells[skip + 1 :]
+        # One cell a line: ^ and $ of a pattern mean the ends of a cell.
+        text = "\n".join((row.namespace, *cells))
+        return text.lower() if fold else text
+
+    def _ordered(self, rows: Sequence[Row]) -> Sequence[Row]:
+        column = self.sort_column
+        if column is None:
+            return rows[::-1] if self.reverse else rows
+        if column != self._keys_column or len(self._keys) > 2 * len(rows) + 1000:
+            self._keys_of, self._keys, self._keys_column = {}, {}, column
+        made_of, keys = self._keys_of, self._keys
+        for row in rows:
+            key = row.uid or row_key(row)
+            if made_of.get(key) is not row:
+                made_of[key] = row
+                keys[key] = _value(row, column)
+        with_value = [row for row in rows if keys[row.uid or row_key(row)] is not None]
+        with_value.sort(key=lambda row: keys[row.uid or row_key(row)] or _NOTHING, reverse=self.reverse)
+        if len(with_value) == len(rows):
+            return with_value
+        return with_value + [row for row in rows if keys[row.uid or row_key(row)] is None]
+
+
+def _value(row: Row, column: ViewColumn) -> SortKey | None:
+    if column.role == "age" and row.created is not None:
+        return (_NUMBER, (-row.created.timestamp(),), "")
+    text = raw_cell(row, column)
+    if column.role in ("name", "namespace"):
+        return (2, (), natural(text))
+    return sort_key(text, holds_durations=column.holds_durations)

@@ -1,0 +1,113 @@
+"""Cells are judged by words, made safe, and fitted into their columns."""
+
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+
+from k8sops.core.tables import Column
+from k8sops.tui.columns import ColumnWidths, cell_severity, shown_cell, view_columns
+from k8sops.tui.row_painter import fit
+from k8sops.tui.severity import Severity, severity_of
+from tests.tui.feeds import POD_COLUMNS, START, pod
+
+NARROW = view_columns(POD_COLUMNS, wide=False, with_namespace=True)
+STATUS = next(column for column in NARROW if column.role == "status")
+NAME = next(column for column in NARROW if column.role == "name")
+
+
+@pytest.mark.parametrize(
+    ("status", "severity"),
+    [
+        ("Running", Severity.OK),
+        ("Completed", Severity.DONE),
+        ("Init:1/3", Severity.BUSY),
+        ("Init:CrashLoopBackOff", Severity.BAD),
+        ("ErrImagePull", Severity.BAD),
+        ("Init:ExitCode:137", Severity.BAD),
+        ("CreateContainerConfigError", Severity.BAD),
+        ("Pending", Severity.WARN),
+        ("Ready,SchedulingDisabled", Severity.WARN),
+        ("NotReady,SchedulingDisabled", Severity.BAD),
+        ("Frobnicating", Severity.NEUTRAL),
+        ("", Severity.NEUTRAL),
+    ],
+)
+def test_a_status_is_judged_by_its_worst_word(status: str, severity: Severity) -> None:
+    """A cordoned node that is Ready is still one to look at; an unknown word is not guessed at."""
+    assert severity_of(status) is severity
+
+
+def test_a_pod_that_runs_without_being_ready_is_not_shown_as_well() -> None:
+    """Running with 0/1 ready serves nobody."""
+    lame = pod("web-0", ready="0/1")
+    assert cell_severity(lame, STATUS) is Severity.WARN
+    assert shown_cell(lame, STATUS, START) == "! Running"
+    assert shown_cell(pod("web-0"), STATUS, START) == "✓ Running"
+
+
+def test_an_object_being_deleted_says_so_in_words() -> None:
+    """Dimmed text alone says nothing without colour; pods say Terminating already."""
+    assert shown_cell(pod("web-0", deleting=True), NAME, START) == "web-0 (deleting)"
+    assert shown_cell(pod("web-0", deleting=True, status="Terminating"), NAME, START) == "web-0"
+
+
+def test_wide_columns_appear_only_when_asked_for() -> None:
+    """The server's priority decides, as in kubectl's -o wide."""
+    assert [column.title for column in NARROW] == ["NAMESPACE", "NAME", "READY", "STATUS", "RESTARTS", "AGE"]
+    wide = view_columns(POD_COLUMNS, wide=True, with_namespace=False)
+    assert [column.title for column in wide][-2:] == ["IP", "NODE"]
+
+
+def test_an_event_type_is_a_status_and_a_service_type_is_not() -> None:
+    """Both columns are called TYPE; only one tells good from bad."""
+    events = view_columns(
+        [Column(name=name) for name in ("Last Seen", "Type", "Reason")], wide=False, with_namespace=False
+    )
+    services = view_columns(
+        [Column(name=name) for name in ("Name", "Type")], wide=False, with_namespace=False
+    )
+    assert events[1].role == "status"
+    assert services[1].role == "plain"
+
+
+def test_control_characters_are_shown_and_not_sent_to_the_terminal() -> None:
+    """Annotations and CRD columns hold whatever somebody put there."""
+    assert shown_cell(pod("a\x1b[2J\nb"), NAME, START) == "a\\x1b[2J\\x0ab"
+
+
+def test_a_row_shorter_than_its_header_has_empty_cells() -> None:
+    """A CRD's columns change while it is watched."""
+    short = pod("web-0").__class__(uid="u", name="n", namespace="", cells=("n",), created=None, labels={})
+    assert shown_cell(short, NARROW[-2], START) == ""
+
+
+@pytest.mark.parametrize("text", ["short", "x" * 50, "数据库" * 9, "a" * 9 + "数据", "é" * 30])
+@pytest.mark.parametrize("width", [1, 7, 8, 13, 20])
+@pytest.mark.parametrize("middle", [False, True])
+def test_any_text_is_fitted_to_exactly_its_width(text: str, width: int, middle: bool) -> None:
+    """One cell too many shifts the whole line, and wide characters take two."""
+    assert cell_len(fit(text, width, middle=middle)) == width
+
+
+def test_a_long_name_keeps_both_ends() -> None:
+    """Pods of one deployment differ only in their last letters."""
+    assert fit("checkout-6f5c9d7b88-2xk4p", 16, middle=True) == "checkout…8-2xk4p"
+
+
+def test_widths_grow_and_never_shrink() -> None:
+    """A column that narrows while one reads makes the whole line jump."""
+    widths = ColumnWidths(NARROW)
+    assert widths.grow_to([pod("a-rather-long-name")], START)
+    wide = widths.fitted(200, shrink=True)
+    assert not widths.grow_to([pod("short")], START)
+    assert widths.fitted(200, shrink=True) == wide
+
+
+def test_names_give_way_so_that_all_columns_fit() -> None:
+    """At 80 columns the age still has to be in sight."""
+    widths = ColumnWidths(NARROW)
+    widths.grow_to([pod("n" * 60, namespace="s" * 20, restarts="14 (2m ago)")], START)
+    fitted = widths.fitted(79, shrink=True)
+    assert sum(fitted) + 2 * (len(fitted) - 1) <= 79
+    assert sum(widths.fitted(79, shrink=False)) > 79
