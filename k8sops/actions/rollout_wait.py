@@ -127,14 +127,15 @@ class _Waiter:
 
     async def _tell_progress(self, obstacle: str) -> None:
         remaining = self.lost or obstacle or self._what_is_missing()
-        text = f"{self.last.ready} of {self.wanted} ready"
+        ready = min(self.last.ready, self.wanted)
+        text = f"{ready} of {self.wanted} ready"
         if (text + remaining) == self.told:
             return
         self.told = text + remaining
         waited = self.clock.monotonic() - self.started
         waiting_for = f"{self.label}: {remaining}, since {waited:.0f} s" if remaining else ""
         data = {
-            "done": self.last.ready,
+            "done": ready,
             "total": self.wanted,
             "unit": "replicas ready",
             "waiting_for": waiting_for,
@@ -145,9 +146,9 @@ class _Waiter:
         if not self.last.observed:
             return "its controller has not seen the change"
         if self.last.existing > self.wanted:
-            return f"{self.last.existing - self.wanted} pods still ending"
+            return f"{_counted(self.last.existing - self.wanted, 'pod')} still ending"
         if self.last.ready < self.wanted:
-            return f"{self.wanted - self.last.ready} replicas not ready"
+            return f"{_counted(self.wanted - self.last.ready, 'replica')} not ready"
         return ""
 
     async def _pods(self) -> list[JsonObject]:
@@ -199,3 +200,7 @@ async def wait_until_ready(
             await waiter.run()
     except TimeoutError:
         raise await waiter.at_deadline(timeout_s) from None
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number} {noun}s"

@@ -171,7 +171,8 @@ def _summary(resource: Resource, scale: ScaleView, replicas: int) -> str:
     if replicas == 0:
         return f"Outage: {change}; nothing of it runs afterwards."
     if replicas < scale.spec_replicas:
-        return f"Disruptive: {change}; {scale.spec_replicas - replicas} pods end."
+        ending = scale.spec_replicas - replicas
+        return f"Disruptive: {change}; {'1 pod ends' if ending == 1 else f'{ending} pods end'}."
     return f"Safe: {change}; no running pod is touched."
 
 

@@ -13,6 +13,7 @@ import click
 from k8sops.cli.settings import connection_options, output_option, take_config
 
 if TYPE_CHECKING:
+    from k8sops.core.errors import K8sOpsError
     from k8sops.core.ports import Ops
     from k8sops.core.tables import TableQuery
     from k8sops.service.config import Config
@@ -126,6 +127,8 @@ async def _print_tables(ops: Ops, queries: Sequence[TableQuery], asked: dict[str
     for query in queries:
         try:
             table = await ops.table(query)
+            if query.name and not table.rows:
+                raise _not_found(query, namespaced=table.namespaced, kind=table.kind)
         except K8sOpsError as error:
             if len(queries) == 1:
                 raise
@@ -147,6 +150,15 @@ async def _print_tables(ops: Ops, queries: Sequence[TableQuery], asked: dict[str
             put(line)
         printed = True
     return code
+
+
+def _not_found(query: TableQuery, *, namespaced: bool, kind: str) -> K8sOpsError:
+    from k8sops.core.errors import NotFoundError  # noqa: PLC0415
+
+    where = f" in namespace {query.namespace}" if namespaced else ""
+    return NotFoundError(
+        f"there is no {kind}/{query.name}{where}", hint=f"`k8sops get {query.kind}` lists them"
+    )
 
 
 async def _print_objects(ops: Ops, queries: Sequence[TableQuery], asked: dict[str, Any]) -> int:

@@ -210,8 +210,9 @@ def provider_loader(user: Mapping[str, Any], folder: Path) -> Callable[[], str]:
     def load() -> str:
         from kubernetes.config import kube_config  # noqa: PLC0415 - 0.4 s, and few kubeconfigs need it
 
+        make_loader: Any = kube_config.KubeConfigLoader
         try:
-            loader = kube_config.KubeConfigLoader(document, config_base_path=str(folder))
+            loader = make_loader(document, config_base_path=str(folder))
             token = str(loader._load_auth_provider_token() or "")
         except Exception as error:
             # The loader leaks the errors of several HTTP libraries, whose texts may quote the token.

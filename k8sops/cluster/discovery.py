@@ -136,24 +136,30 @@ def _one_of(kind: str, chosen: Sequence[Resource]) -> Resource:
 
 
 def _unknown(kind: str, typed: str, found: Discovered) -> UnknownKindError:
-    shown = printable(kind, 100) if kind.isprintable() else repr(kind[:100])
-    members = sorted(found_one.plural for found_one in preferred(found.resources) if typed in found_one.categories)
+    members = sorted(
+        found_one.plural for found_one in preferred(found.resources) if typed in found_one.categories
+    )
     if members:
         return UnknownKindError(
-            f"{shown!r} is a category, not a kind", hint=f"it stands for {', '.join(members)}: name one of them"
+            f"{kind[:100]!r} is a category, not a kind",
+            hint=f"it stands for {', '.join(members)}: name one of them",
         )
     hints = [f"did you mean {' or '.join(near)}?" for near in [_near(typed, found.resources)] if near]
     if found.gaps:
         groups = ", ".join(gap.group_version for gap in found.gaps)
         hints.append(f"it may also be in a group that could not be discovered: {groups}")
     return UnknownKindError(
-        f"this cluster has no kind {shown!r}", hint=" ".join(hints) or "`k8sops get` lists any kind the server has"
+        f"this cluster has no kind {kind[:100]!r}",
+        hint=" ".join(hints) or "`k8sops get` lists any kind the server has",
     )
 
 
 def _near(typed: str, resources: Sequence[Resource]) -> list[str]:
     name, _, suffix = typed.partition(".")
-    readers: tuple[Callable[[Resource], str], ...] = (lambda r: r.plural, lambda r: r.singular or r.kind.lower())
+    readers: tuple[Callable[[Resource], str], ...] = (
+        lambda r: r.plural,
+        lambda r: r.singular or r.kind.lower(),
+    )
     words = {read(resource): resource for resource in preferred(resources) for read in readers}
     close = difflib.get_close_matches(name, [word for word in words if word], n=6, cutoff=0.7)
     ranked = sorted(close, key=lambda word: words[word].group != suffix)

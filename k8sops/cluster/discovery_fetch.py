@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from k8sops.core.errors import ClusterError, K8sOpsError, ServerError, UnreachableError
+from k8sops.core.errors import ClusterError, ServerError, UnreachableError
 from k8sops.core.ports import DiscoveryGap, Resource
 
 if TYPE_CHECKING:
@@ -110,7 +110,9 @@ async def discover(transport: Transport, *, deadline_s: float = 30.0) -> Discove
 
 
 async def _discover_root(transport: Transport, root: str, deadline_s: float) -> Discovered:
-    data = await transport.request("GET", root, accept=AGGREGATED, deadline_s=deadline_s, subject="API discovery")
+    data = await transport.request(
+        "GET", root, accept=AGGREGATED, deadline_s=deadline_s, subject="API discovery"
+    )
     found = _decoded(data, _Root)
     if found.kind == "APIGroupDiscoveryList":
         return _aggregated(found.items or ())
@@ -206,7 +208,6 @@ async def _legacy_version(
         for entry in entries
         if "/" not in entry.name
     ]
-
 
 
 def _decoded(data: bytes, kind: type[T]) -> T:

@@ -46,7 +46,8 @@ def object_path(resource: Resource, name: str, namespace: str = "", subresource:
     """The path of one object, or of its subresource. Raises UsageError where its namespace is missing."""
     if resource.namespaced and not namespace:
         raise UsageError(
-            f"{subject_of(resource, checked_name(name))} needs a namespace", hint="name it with -n/--namespace"
+            f"{subject_of(resource, checked_name(name))} needs a namespace",
+            hint="name it with -n/--namespace",
         )
     path = f"{collection_path(resource, namespace)}/{quote(checked_name(name), safe=':')}"
     return f"{path}/{quote(subresource)}" if subresource else path

@@ -51,14 +51,18 @@ class _AccessReview(msgspec.Struct, frozen=True):
 async def ask_version(transport: Transport) -> str:
     """gitVersion, e.g. `v1.36.3`."""
     subject = "the server's version"
-    return _decoded(await transport.request("GET", "/version", subject=subject), _Version, subject).git_version
+    return _decoded(
+        await transport.request("GET", "/version", subject=subject), _Version, subject
+    ).git_version
 
 
 async def ask_identity(transport: Transport) -> Identity:
     """SelfSubjectReview (authentication.k8s.io/v1, since Kubernetes 1.28)."""
     review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-    info = (await _review(transport, path, review, _SelfReview, "who the credentials belong to")).status.user_info
+    info = (
+        await _review(transport, path, review, _SelfReview, "who the credentials belong to")
+    ).status.user_info
     return Identity(username=info.username, uid=info.uid, groups=info.groups or ())
 
 

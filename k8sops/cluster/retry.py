@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_any, stop_before_delay
+from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 from k8sops.core.clock import Clock
@@ -63,9 +64,12 @@ class _Backoff(wait_base):
         return self._source.uniform(span / 2, span)
 
 
-def _too_many_attempts(retry_state: RetryCallState) -> bool:
-    error = retry_state.outcome.exception() if retry_state.outcome else None
-    return not isinstance(error, TooManyRequestsError) and retry_state.attempt_number >= MOST_ATTEMPTS
+class _TooManyAttempts(stop_base):
+    """After MOST_ATTEMPTS, unless the server only asks for patience (429)."""
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        return not isinstance(error, TooManyRequestsError) and retry_state.attempt_number >= MOST_ATTEMPTS
 
 
 async def send_repeatedly(
@@ -81,7 +85,7 @@ async def send_repeatedly(
     attempts = AsyncRetrying(
         sleep=clock.sleep,
         wait=_Backoff(source),
-        stop=stop_any(stop_before_delay(deadline_s), _too_many_attempts),
+        stop=stop_any(stop_before_delay(deadline_s), _TooManyAttempts()),
         retry=retry_if_exception(lambda error: may_repeat(error, repeatable=repeatable, retry_429=retry_429)),
         reraise=True,
     )

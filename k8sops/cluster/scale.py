@@ -35,7 +35,7 @@ def path_of_scale(resource: Resource, name: str, namespace: str) -> str:
     """The path of the scale subresource. Raises UsageError where the kind has none."""
     if "scale" not in resource.subresources:
         raise UsageError(
-            f"{resource.qualified} cannot be scaled: it has no scale subresource",
+            f"{resource.qualified} cannot be scaled: they have no scale subresource",
             hint="scale the deployment, statefulset or replicaset that stands behind it",
         )
     return object_path(resource, name, namespace, "scale")

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from k8sops.cluster.printable import printable
+from k8sops.cluster.printable import abridged, printable
 from k8sops.core.errors import (
     AlreadyExistsError,
     ClusterError,
@@ -141,6 +141,9 @@ def error_of_status(  # noqa: PLR0911 - a table
                 hint="try again later",
                 retry_after=retry_after,
             )
+        case 422 if any(cause.field == "metadata.uid" for cause in status.causes):
+            # A patch that names the uid of an object deleted and made anew.
+            return ConflictError(f"{subject} is another object now, made anew under the same name")
         case 400 | 405 | 406 | 413 | 415 | 422:
             return InvalidError(f"{subject} is refused as invalid: {_fields(status, told)}")
         case _ if code >= 500:
@@ -204,6 +207,10 @@ def _conflict(asked: Asked, status: Status, told: str) -> K8sOpsError:
             ),
             hint="force takes the fields over from that manager",
         )
+    if "object has been modified" in told:
+        return ConflictError(f"{asked.sentence} has been changed by somebody else meanwhile")
+    if "UID in the precondition" in told:
+        return ConflictError(f"{asked.sentence} is another object now, made anew under the same name")
     return ConflictError(f"{asked.sentence}: {told}")
 
 
@@ -213,8 +220,9 @@ def _throttled(status: Status, told: str) -> str:
 
 
 def _fields(status: Status, told: str) -> str:
-    named = [f"{cause.field}: {cause.message}" for cause in status.causes if cause.field]
+    causes = [f"{cause.field}: {abridged(cause.message)}" for cause in status.causes if cause.field]
+    named = list(dict.fromkeys(causes))
     if not named:
-        return told
+        return abridged(told, 600)
     more = f" (and {len(named) - 5} more)" if len(named) > 5 else ""
     return printable("; ".join(named[:5])) + more

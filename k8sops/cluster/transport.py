@@ -23,13 +23,14 @@ from k8sops.cluster.credentials import Credentials
 from k8sops.cluster.retry import REPEATABLE_METHODS, send_repeatedly
 from k8sops.cluster.status import Asked, error_of_answer
 from k8sops.cluster.transport_errors import connection_errors_told
-from k8sops.cluster.transport_guard import Mode, guarded_query
+from k8sops.cluster.transport_guard import Mode, guarded
 from k8sops.cluster.transport_url import Query, accept_encoding, pairs_of, url_of
 from k8sops.core.clock import Clock, SystemClock
 from k8sops.core.errors import CredentialsError, DeadlineError, ReadOnlyError
 
 DEFAULT_IN_FLIGHT: Final = 16
 CONNECT_TIMEOUT_S: Final = 10.0
+LONGEST_COUNTED_S: Final = 60.0
 READ_BUFFER_BYTES: Final = 1 << 20
 WEBSOCKET_MESSAGE_BYTES: Final = 64 << 20
 
@@ -116,7 +117,7 @@ class Transport:
         Raises what `status` and `transport_errors` map to; DeadlineError says what was waited for.
         """
         asked = Asked(method, path, subject, self.credentials.username)
-        pairs = guarded_query(self._mode, method, path, pairs_of(query))
+        pairs, body = guarded(self._mode, method, path, pairs_of(query), body)
         may_repeat = method in REPEATABLE_METHODS if repeatable is None else repeatable
         last: list[Exception] = []
         # A plugin has a deadline of its own, and its failure must not be told as the server's slowness.
@@ -220,18 +221,18 @@ class Transport:
         accept: str = "application/json",
         connect_deadline_s: float = 10.0,
         read_timeout_s: float | None = None,
-        counted: bool = True,
+        counted: bool | None = None,
         subject: str = "",
     ) -> AbstractAsyncContextManager[aiohttp.StreamReader]:
         """A GET whose body is read as it comes: a watch, a followed log. Tried once; whoever reads it retries.
 
         Waits at most `connect_deadline_s` for the headers and, between two pieces of the body, `read_timeout_s`
-        (None: for ever). Holds an in-flight slot only until the headers are there; not at all with `counted`
-        False, for streams whose first byte may be long in coming. Failures while reading are told as ours too.
+        (None: for ever). Holds an in-flight slot only until the headers are there; not at all where they may be
+        longer than a request in coming (a silent container's log), or `counted` is False. Failures while reading
+        are told as ours too.
         """
-        return self._stream(
-            path, pairs_of(query), accept, connect_deadline_s, read_timeout_s, counted, subject
-        )
+        waits = connect_deadline_s <= LONGEST_COUNTED_S if counted is None else counted
+        return self._stream(path, pairs_of(query), accept, connect_deadline_s, read_timeout_s, waits, subject)
 
     @asynccontextmanager
     async def _stream(
@@ -245,7 +246,7 @@ class Transport:
         subject: str,
     ) -> AsyncIterator[aiohttp.StreamReader]:
         asked = Asked("GET", path, subject, self.credentials.username)
-        guarded_query(self._mode, "GET", path, pairs)
+        guarded(self._mode, "GET", path, pairs)
         await self.credentials.grant()
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=read_timeout_s)
         opened = self._opened(asked, pairs, {"Accept": accept}, timeout=timeout)

@@ -6,8 +6,11 @@ The check is on the request itself, so that it holds whatever a caller above was
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
+import msgspec
+
+from k8sops.cluster.printable import printable
 from k8sops.core.errors import ReadOnlyError
 
 Mode = Literal["write", "dry_run", "read_only"]
@@ -24,28 +27,48 @@ QUESTIONS: Final = (
     "/localsubjectaccessreviews",
 )
 
-# A plain GET on these reaches into a container or through to whatever listens there.
+# These reach into a container or through to whatever listens there, with any method, and know no dry run.
 CONNECTIONS: Final = frozenset({"exec", "attach", "portforward", "proxy"})
 
 
-def guarded_query(
-    mode: Mode, method: str, path: str, pairs: Sequence[tuple[str, str]]
-) -> list[tuple[str, str]]:
-    """The query to send in this mode. Raises ReadOnlyError where the request could change something."""
+class Guarded(NamedTuple):
+    """Query and body as they may be sent."""
+
+    query: list[tuple[str, str]]
+    body: bytes | None
+
+
+def guarded(
+    mode: Mode, method: str, path: str, pairs: Sequence[tuple[str, str]], body: bytes | None = None
+) -> Guarded:
+    """What to send in this mode. Raises ReadOnlyError where the request could change something.
+
+    A DELETE that has a body takes all its options from there, and the API server then ignores the query: the dry
+    run has to be said in the body.
+    """
     query = list(pairs)
     if mode == "write":
-        return query
-    if method in SAFE_METHODS:
-        if CONNECTIONS.intersection(path.split("/")[5:]):
-            raise ReadOnlyError(f"{method} {path}: refused, this view of the cluster can only read")
-        return query
-    if path.startswith("/apis/auth") and path.endswith(QUESTIONS):
-        return query
+        return Guarded(query, body)
+    if CONNECTIONS.intersection(path.split("/")[5:]):
+        raise _refused(method, path)
+    if method in SAFE_METHODS or (path.startswith("/apis/auth") and path.endswith(QUESTIONS)):
+        return Guarded(query, body)
     if mode == "dry_run":
-        return [*(pair for pair in query if pair[0] != "dryRun"), DRY_RUN]
-    if [pair for pair in query if pair[0] == "dryRun"] != [DRY_RUN]:
-        raise ReadOnlyError(
-            f"{method} {path}: refused, this view of the cluster can only read",
-            hint="changes are made by an action's apply, from a plan",
-        )
-    return query
+        query = [*(pair for pair in query if pair[0] != DRY_RUN[0]), DRY_RUN]
+        return Guarded(query, _with_dry_run(body) if method == "DELETE" and body else body)
+    said = [pair for pair in query if pair[0] == DRY_RUN[0]] == [DRY_RUN]
+    if not said or (method == "DELETE" and body and _with_dry_run(body) != body):
+        raise _refused(method, path)
+    return Guarded(query, body)
+
+
+def _with_dry_run(body: bytes) -> bytes:
+    options = msgspec.json.decode(body, type=dict[str, Any])
+    return msgspec.json.encode({**options, DRY_RUN[0]: [DRY_RUN[1]]})
+
+
+def _refused(method: str, path: str) -> ReadOnlyError:
+    return ReadOnlyError(
+        f"{method} {printable(path, 200)}: refused, this view of the cluster can only read",
+        hint="changes are made by an action's apply, from a plan",
+    )

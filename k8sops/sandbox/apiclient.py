@@ -56,6 +56,10 @@ class ApiClient:
         """Create; False where the object is there already."""
         return await self._request("POST", path, manifest, {409}) is not None
 
+    async def delete(self, path: str) -> None:
+        """Delete what is at the path; its absence is no error."""
+        await self._request("DELETE", path, None, {404})
+
     async def _request(
         self, method: str, path: str, body: Mapping[str, Any] | None, absent: set[int]
     ) -> dict[str, Any] | None:
@@ -68,11 +72,13 @@ class ApiClient:
                     return None
                 content: dict[str, Any] = await answer.json(content_type=None)
                 if answer.status >= 400:
-                    raise SandboxError(f"{method} {path} was refused: {content.get('message', answer.status)}")
+                    raise SandboxError(
+                        f"{method} {path} was refused: {content.get('message', answer.status)}"
+                    )
                 return content
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise SandboxError(
-                f"the sandbox's API server did not answer {method} {path}: {error or type(error).__name__}",
+                f"the sandbox's API server did not answer {method} {path}: {str(error) or type(error).__name__}",
                 hint="`k8sops sandbox status` says which process is gone",
             ) from error
 

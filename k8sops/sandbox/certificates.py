@@ -75,7 +75,9 @@ def issue(
         )
     )
     if serves:
-        builder = builder.add_extension(x509.SubjectAlternativeName([_host(h) for h in serves]), critical=False)
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([_host(h) for h in serves]), critical=False
+        )
     certificate = builder.sign(signer, hashes.SHA256())
     return KeyPair(certificate.public_bytes(serialization.Encoding.PEM), _pem(key))
 

@@ -5,6 +5,7 @@ Flags follow the components' reference pages at v1.36. Everything listens on 127
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +26,8 @@ SCHEDULER: Final = "kube-scheduler"
 KWOK: Final = "kwok"
 KUBELET: Final = "kubelet"
 
-START_ORDER: Final = (ETCD, APISERVER, KWOK, CONTROLLER_MANAGER, SCHEDULER, KUBELET)
+START_ORDER: Final = (ETCD, APISERVER, KWOK, KUBELET, CONTROLLER_MANAGER, SCHEDULER)
+"""The first two need nothing, the next two an API server that answers, the last two one whose RBAC is in place."""
 
 POD_RANGE: Final = "10.0.0.1/16"
 
@@ -93,6 +95,11 @@ class Components:
     def log_file(self, component: str) -> Path:
         """Where its output goes."""
         return self._folder.logs / f"{component}.log"
+
+    def environment(self) -> dict[str, str]:
+        """As little as possible: a proxy or a Go setting of the user's shell must not reach the control plane."""
+        source = str(Path(__file__).parents[2])
+        return {"PATH": os.defpath, "HOME": str(self._folder.path), "PYTHONPATH": source}
 
     def _kubeconfig(self, component: str) -> Path:
         return self._folder.config / f"{component}.kubeconfig"
@@ -216,12 +223,15 @@ class Components:
             f"--config={self._folder.config / 'node-stages.yaml'}",
             f"--config={self._folder.config / 'pod-stages.yaml'}",
             f"--server-address={LOOPBACK}:{self._ports.kwok}",
+            # A line for every patch would fill the disk of a busy sandbox.
+            "--v=WARN",
         ]
 
     def _kubelet(self) -> list[str]:
         return [
-            *(sys.executable, "-I", "-m", "k8sops.sandbox.kubelet"),
+            *(sys.executable, "-P", "-m", "k8sops.sandbox.kubelet"),
             f"--port={self._ports.kubelet}",
+            f"--page-port={self._ports.page}",
             f"--kwok-port={self._ports.kwok}",
             f"--apiserver-port={self._ports.apiserver}",
             f"--pki={self._folder.pki}",
@@ -249,7 +259,7 @@ class Components:
                 "apiVersion": "kwok.x-k8s.io/v1alpha1",
                 "kind": "ClusterPortForward",
                 "metadata": {"name": "all"},
-                "spec": {"forwards": [{"target": {"address": LOOPBACK, "port": self._ports.kubelet}}]},
+                "spec": {"forwards": [{"target": {"address": LOOPBACK, "port": self._ports.page}}]},
             },
         ]
         return yaml.safe_dump_all(documents).encode()

@@ -33,7 +33,10 @@ def kubeconfig_text(
             }
         ],
         "contexts": [
-            {"name": context, "context": {"cluster": context_name(sandbox), "user": user, "namespace": "default"}}
+            {
+                "name": context,
+                "context": {"cluster": context_name(sandbox), "user": user, "namespace": "default"},
+            }
         ],
         "current-context": context,
     }

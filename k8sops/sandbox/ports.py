@@ -31,6 +31,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     scheduler: int
     kubelet: int
     kwok: int
+    page: int
+    """What every forwarded port of a pod leads to."""
 
     def all(self) -> tuple[int, ...]:
         """The numbers alone."""

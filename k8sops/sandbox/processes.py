@@ -61,9 +61,7 @@ def spawn(component: str, command: Sequence[str], log: Path, environment: Mappin
         started = psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
         started = 0.0
-    return ProcessRecord(
-        component=component, pid=pid, started=started, command=tuple(command), log=str(log)
-    )
+    return ProcessRecord(component=component, pid=pid, started=started, command=tuple(command), log=str(log))
 
 
 def is_running(record: ProcessRecord) -> bool:

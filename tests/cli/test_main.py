@@ -50,7 +50,8 @@ def test_an_action_s_help_shows_examples_and_the_plan_flag(command: str) -> None
         (("scale", "deployment/web"), "Missing option '--replicas'"),
         (("scale", "deployment/web", "--replicas", "2", "--frobnicate"), "No such option"),
         (("get", "pods", "web", "-A"), "--all-namespaces says nothing"),
-        (("get", "pods/web\x1b[2J", "--kubeconfig", "nowhere"), "nowhere"),
+        (("get", "pods/web\x1b[2J"), "is not an object's name"),
+        (("get", "pods", "--kubeconfig", "nowhere"), "nowhere"),
     ],
 )
 def test_wrong_usage_exits_2_with_one_sentence(arguments: tuple[str, ...], sentence: str) -> None:

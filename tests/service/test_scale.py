@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from k8sops.cluster.client import KubeCluster
 from k8sops.cluster.connect import connect
-
 from k8sops.core.actor import Actor
 from k8sops.core.clock import SystemClock
 from k8sops.core.errors import DriftedError, NotFoundError, UnknownKindError, UsageError

@@ -98,9 +98,9 @@ class CompanyWriter:
                 failures.append(f"{manifest.title} ({manifest.source}): {outcome.message}")
             elif isinstance(outcome, BaseException):
                 raise outcome
-            elif count:
-                self._done[manifest.kind] += 1
+            else:
                 self._created += outcome
+                self._done[manifest.kind] += count
         if failures:
             raise SandboxError(
                 f"seeding stopped: {self._done.total()} objects are in place, {len(failures)} failed, "

@@ -24,8 +24,10 @@ WRITERS: Final = 32
 PROGRESS_SECONDS: Final = 2.0
 MOST_FAILURES: Final = 20
 READY_SECONDS: Final = 90.0
+NODES_BEHIND: Final = 3
 
 T = TypeVar("T")
+InPlace = set[tuple[str, str, str]]
 
 
 class LoadWritten(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,39 +58,44 @@ class LoadWriter:
         """Write it all. Raises SandboxError with the first failures, saying how much is done and not done."""
         size = self._size
         in_place = await self._in_place()
-        await self._write_all((load_objects.node(number) for number in range(size.nodes)), in_place)
         await self._write_all(map(load_objects.namespace, range(size.namespaces)), in_place)
         await self._write_all(map(load_objects.service_account, range(size.namespaces)), in_place)
-        if size.pods:
-            nodes = await self._nodes()
-            await self._each(self._pods(nodes, in_place), self._write_pod)
+        nodes = await self._nodes()
+        await self._each(self._pods(nodes, in_place), self._write_bound)
         await self._write_all((load_objects.rest(number, size) for number in range(size.rest)), in_place)
-        await self._wait_for_nodes()
+        await self._wait_until_ready()
         seconds = self._clock.monotonic() - self._begun
         self._progress(f"{size.total:,} load objects in place after {seconds:.1f} s")
         return LoadWritten(counts=dict(sorted(self._counts.items())), created=self._created, seconds=seconds)
 
-    async def _wait_for_nodes(self) -> None:
+    async def _wait_until_ready(self) -> None:
+        """Nodes become ready by whoever plays them, and so does a pod that the player laid hands on first."""
         deadline = self._clock.monotonic() + READY_SECONDS
-        while self._size.nodes:
+        while True:
             nodes = self._api.items(collection_path("Node"), labelSelector=f"{LOAD_LABEL}=true")
             ready = [one async for one in nodes if conditions_of(one).get("Ready", ("", ""))[0] == "True"]
-            if len(ready) >= self._size.nodes:
+            idle = self._api.items(
+                collection_path("Pod"),
+                labelSelector=f"{LOAD_LABEL}=true",
+                fieldSelector="status.phase!=Running",
+            )
+            waiting = [one async for one in idle]
+            if len(ready) >= self._size.nodes and not waiting:
                 return
-            said = f"{len(ready)} of {self._size.nodes} nodes of the load are ready"
+            said = f"{len(ready)} of {self._size.nodes} nodes of the load are ready, {len(waiting)} of its pods are not"
             if self._clock.monotonic() > deadline:
                 raise SandboxError(
-                    f"the load is written, but after {READY_SECONDS:.0f} s only {said}",
+                    f"the load is written, but after {READY_SECONDS:.0f} s {said}",
                     hint="`k8sops sandbox status` says whether every process of the sandbox is alive",
                 )
             self._progress(said)
             await self._clock.sleep(1.0)
 
-    async def _in_place(self) -> set[tuple[str, str, str]]:
+    async def _in_place(self) -> InPlace:
         """What an earlier load left: (kind, namespace, name). A pod counts only once it runs."""
         if await self._api.find(f"{collection_path('Namespace')}/{load_objects.namespace_name(0)}") is None:
             return set()
-        found: set[tuple[str, str, str]] = set()
+        found: InPlace = set()
         for kind in ("Node", "Namespace", "ServiceAccount", "Pod", *sorted(set(load_objects.REST_KINDS))):
             phase = {"fieldSelector": "status.phase=Running"} if kind == "Pod" else {}
             async for item in self._api.items(
@@ -112,17 +119,33 @@ class LoadWriter:
             )
         return sorted(names)
 
-    def _pods(self, nodes: list[str], in_place: set[tuple[str, str, str]]) -> Iterator[tuple[int, Placed]]:
-        for number in range(self._size.pods):
-            placed = load_objects.pod(number, self._size, nodes)
-            if self._is_new(placed, in_place):
-                yield number, placed
+    def _pods(self, nodes: list[str], in_place: InPlace) -> Iterator[tuple[int, Placed]]:
+        """Pods node by node, each new node soon after its pods.
 
-    def _is_new(self, placed: Placed, in_place: set[tuple[str, str, str]]) -> bool:
+        Whoever plays the nodes takes no notice of pods on a node that is not there, so that nobody else touches a pod
+        while its status is being written. The garbage collector bears with such a pod for 40 s.
+        """
+        size = self._size
+        behind: list[tuple[int, Placed]] = []
+        for position, name in enumerate(nodes):
+            for number in range(position, size.pods, len(nodes)):
+                placed = load_objects.pod(number, size, name)
+                if self._is_new(placed, in_place):
+                    yield number, placed
+            if size.nodes:
+                behind.append((position, load_objects.node(position)))
+            if len(behind) > NODES_BEHIND:
+                yield from self._new_nodes([behind.pop(0)], in_place)
+        yield from self._new_nodes(behind, in_place)
+
+    def _new_nodes(self, nodes: list[tuple[int, Placed]], in_place: InPlace) -> Iterator[tuple[int, Placed]]:
+        return (one for one in nodes if self._is_new(one[1], in_place))
+
+    def _is_new(self, placed: Placed, in_place: InPlace) -> bool:
         self._counts[placed.kind] += 1
         return (placed.kind, placed.namespace, placed.name) not in in_place
 
-    async def _write_all(self, load: Iterable[Placed], in_place: set[tuple[str, str, str]]) -> None:
+    async def _write_all(self, load: Iterable[Placed], in_place: InPlace) -> None:
         await self._each((one for one in load if self._is_new(one, in_place)), self._create)
 
     async def _create(self, placed: Placed) -> None:
@@ -135,9 +158,11 @@ class LoadWriter:
         else:
             self._created += 1
 
-    async def _write_pod(self, numbered: tuple[int, Placed]) -> None:
+    async def _write_bound(self, numbered: tuple[int, Placed]) -> None:
         number, placed = numbered
         await self._create(placed)
+        if placed.kind != "Pod":
+            return
         body = placed.body | {"status": load_objects.running(placed, number, self._now)}
         path = f"{collection_path('Pod', placed.namespace)}/{placed.name}/status"
         await self._api.send("PUT", path, msgspec.json.encode(body))

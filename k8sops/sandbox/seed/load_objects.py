@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from k8sops.core.errors import UsageError
+from k8sops.sandbox.nodes import REGION, ZONES
 
 JsonObject = dict[str, Any]
 
@@ -24,7 +25,6 @@ PODS_PER_NODE: Final = 110
 SERVICE_ACCOUNT: Final = "load"
 SUFFIX_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 REST_KINDS: Final = ("ConfigMap", "ConfigMap", "Secret", "ConfigMap", "Service")
-ZONES: Final = ("zone-a", "zone-b", "zone-c")
 
 
 class LoadSize(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,14 +105,16 @@ def node(number: int) -> Placed:
         "kubernetes.io/hostname": name,
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": "amd64",
-        "topology.kubernetes.io/zone": ZONES[number % len(ZONES)],
+        "topology.kubernetes.io/region": REGION,
+        "topology.kubernetes.io/zone": f"{REGION}{ZONES[number % len(ZONES)]}",
+        "node-role.kubernetes.io/worker": "",
     }
     room = {"cpu": "32", "memory": "128Gi", "pods": str(PODS_PER_NODE), "ephemeral-storage": "200Gi"}
     body = _body("v1", "Node", name, "", labels) | {"status": {"capacity": room, "allocatable": room}}
     return Placed("Node", "", name, body)
 
 
-def pod(number: int, size: LoadSize, nodes: list[str]) -> Placed:
+def pod(number: int, size: LoadSize, on_node: str) -> Placed:
     """A pod bound to its node; see `running` for its status."""
     app_number = number // PODS_PER_APP
     where = namespace_name(app_number % size.namespaces)
@@ -129,7 +131,7 @@ def pod(number: int, size: LoadSize, nodes: list[str]) -> Placed:
         "v1", "Pod", name, where, {"app": app, "pod-template-hash": template_hash, STATIC_LABEL: "true"}
     )
     body["spec"] = {
-        "nodeName": nodes[number % len(nodes)],
+        "nodeName": on_node,
         "serviceAccountName": SERVICE_ACCOUNT,
         "automountServiceAccountToken": False,
         "containers": [container],

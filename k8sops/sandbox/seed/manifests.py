@@ -63,7 +63,7 @@ class Phase(IntEnum):
     """What is applied together; a phase starts when all before it are written."""
 
     FOUNDATION = 0
-    """Namespaces, classes and kinds that everything else refers to."""
+    """Namespaces, classes, kinds and volumes that everything else refers to."""
     CONFIGURATION = 1
     """What workloads read, and what limits them."""
     WORKLOADS = 2
@@ -74,7 +74,14 @@ class Phase(IntEnum):
 
 
 FOUNDATION_KINDS: Final = frozenset(
-    {"Namespace", "PriorityClass", "StorageClass", "IngressClass", "CustomResourceDefinition"}
+    {
+        "CustomResourceDefinition",
+        "IngressClass",
+        "Namespace",
+        "PersistentVolume",
+        "PriorityClass",
+        "StorageClass",
+    }
 )
 WORKLOAD_KINDS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "CronJob", "Pod"})
 

@@ -1,0 +1,71 @@
+"""Shows a build's progress: one line drawn over and over on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, TextIO
+
+if TYPE_CHECKING:
+    from k8sops.sandbox.build import BuildProgress
+
+PLAIN_SECONDS: Final = 15.0
+
+
+class BuildDisplay:
+    """Writes to stderr, so that the output proper stays clean. Use it with `with`."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream: Final = stream
+        self._redraws: Final = stream.isatty()
+        self._last_line = ""
+        self._last_moment = 0.0
+        self._last_subject = ""
+
+    def __enter__(self) -> BuildDisplay:
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self._clear()
+
+    def build(self, progress: BuildProgress) -> None:
+        """How far a build is."""
+        if progress.note:
+            self._show(progress.note, progress.note)
+            return
+        self._show(
+            f"building {progress.binary} ({progress.index} of {progress.count}), "
+            f"{_duration(progress.elapsed)} so far, {_remaining(progress.remaining)}",
+            progress.binary,
+        )
+
+    def say(self, step: str) -> None:
+        """What is being done now."""
+        self._show(step, step)
+
+    def _show(self, line: str, subject: str) -> None:
+        now = time.monotonic()
+        if self._redraws:
+            self._stream.write(f"\r\x1b[2K{line}")
+            self._stream.flush()
+        elif subject != self._last_subject or now - self._last_moment >= PLAIN_SECONDS:
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+            self._last_moment = now
+        self._last_subject, self._last_line = subject, line
+
+    def _clear(self) -> None:
+        if self._redraws and self._last_line:
+            self._stream.write("\r\x1b[2K")
+            self._stream.flush()
+
+
+def _duration(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{whole // 60} min {whole % 60:02} s" if whole >= 60 else f"{whole} s"
+
+
+def _remaining(seconds: float) -> str:
+    return f"about {_duration(seconds)} left" if seconds >= 1 else "longer than last time"

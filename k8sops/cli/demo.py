@@ -1,0 +1,94 @@
+"""`k8sops demo`: a real control plane, filled, with the live screen on it; without a terminal, the tour.
+
+With a terminal the sandbox stays up afterwards, so that the second look costs nothing; the tour takes its own down.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from k8sops.sandbox.manager import SandboxHandle
+
+DEMO_SANDBOX: Final = "demo"
+NODES: Final = 5
+
+
+@click.command("demo")
+@click.option("--tour", is_flag=True, help="Play the tour even on a terminal.")
+@click.option("--keep", is_flag=True, help="Leave the tour's sandbox up.")
+def demo_command(tour: bool, keep: bool) -> int:
+    """Bring up a real control plane, fill it with a small company in trouble, and open the live screen on it.
+
+    The first time, the control plane is built from pinned sources, for some minutes; later ones start in seconds.
+    Without a terminal a short tour is played instead, with the program's own commands; it exits 0 only if all that
+    it showed came true on the cluster, and leaves no process behind.
+    """
+    if tour or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return _tour(keep=keep)
+    return _screen()
+
+
+def _screen() -> int:
+    from k8sops.core.tables import TableQuery  # noqa: PLC0415
+    from k8sops.service import open_ops  # noqa: PLC0415
+    from k8sops.service.config import load_config  # noqa: PLC0415
+    from k8sops.tui import run_tui  # noqa: PLC0415
+
+    handle = _filled_sandbox(DEMO_SANDBOX)
+    config = load_config({"kubeconfig": (handle.kubeconfig,), "context": handle.context})
+    code = run_tui(lambda: open_ops(config), TableQuery(kind="pods"), all_namespaces=True)
+    click.echo(
+        f"The sandbox is still up:\n  export KUBECONFIG={handle.kubeconfig}\n"
+        "  k8sops get pods -A        look again\n  k8sops sandbox down       end it and leave nothing"
+    )
+    return code
+
+
+def _tour(*, keep: bool) -> int:
+    from k8sops.cli.tour import play_tour  # noqa: PLC0415
+
+    started = time.monotonic()
+    with _sandbox_for_a_while(f"tour-{os.getpid()}", keep=keep) as handle:
+        play_tour(handle.kubeconfig)
+    click.echo(f"The tour took {time.monotonic() - started:.0f} s.")
+    return 0
+
+
+@contextmanager
+def _sandbox_for_a_while(name: str, *, keep: bool) -> Iterator[SandboxHandle]:
+    from k8sops.cli.running import run_async  # noqa: PLC0415
+    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+
+    try:
+        yield _filled_sandbox(name)
+    finally:
+        if keep:
+            click.echo(f"The sandbox is still up; `k8sops sandbox down --name {name}` ends it.")
+        else:
+            run_async(SandboxManager().down(name))
+            click.echo("The sandbox is gone: no process, port or file of it is left.")
+
+
+def _filled_sandbox(name: str) -> SandboxHandle:
+    from k8sops.cli.build_progress import BuildDisplay  # noqa: PLC0415
+    from k8sops.cli.running import run_async  # noqa: PLC0415
+    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+    from k8sops.sandbox.seed import seed  # noqa: PLC0415
+
+    with BuildDisplay(sys.stderr) as display:
+        handle = run_async(SandboxManager().up(name, nodes=NODES, report=display.build, say=display.say))
+    click.echo(f"A real control plane is up: {handle.nodes} nodes, API server {handle.server}.", err=True)
+    with BuildDisplay(sys.stderr) as display:
+        report = run_async(seed(handle.kubeconfig, progress=display.say))
+    click.echo(f"Filled with {sum(report.applied.values())} objects in {report.seconds:.0f} s.", err=True)
+    for line in report.story:
+        click.echo(f"  {line}", err=True)
+    return handle

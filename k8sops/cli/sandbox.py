@@ -1,0 +1,301 @@
+"""`k8sops sandbox`: a real control plane on this machine, with simulated nodes.
+
+Only click is imported here; what a command needs is imported when it runs, so that `--help` stays quick.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from k8sops.sandbox.locations import DEFAULT_NAME, write_private
+
+if TYPE_CHECKING:
+    from k8sops.sandbox.status import SandboxStatus
+
+_CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+_UNITS: Final = 1024 * 1024
+
+_name_option = click.option(
+    "--name", default=DEFAULT_NAME, show_default=True, metavar="NAME", help="Which sandbox; several can run."
+)
+_output_option = click.option(
+    "-o", "--output", "output", type=click.Choice(["text", "json"]), default="text", help="How to print it."
+)
+
+
+@click.group("sandbox", context_settings=_CONTEXT)
+def sandbox_group() -> None:
+    r"""A real, local control plane with simulated nodes.
+
+    etcd, kube-apiserver, kube-controller-manager and kube-scheduler run as ordinary processes of yours, listening on
+    127.0.0.1 only; kwok plays the nodes and their kubelets. Scheduling, rollouts, budgets, RBAC and audit are the real
+    thing; containers are not: no image is pulled and nothing runs in a pod.
+
+    \b
+    Examples:
+      k8sops sandbox up                          start it (the first time builds it, for some minutes)
+      k8sops sandbox seed                        fill it with a small company in trouble
+      k8sops sandbox kubectl -- get pods -A      look at it with kubectl
+      k8sops sandbox down                        end it and leave nothing behind
+    """
+
+
+@sandbox_group.command("up")
+@_name_option
+@click.option("--nodes", type=click.IntRange(0, 5000), default=5, show_default=True, help="Simulated nodes.")
+@click.option(
+    "--kubernetes-args",
+    default="",
+    metavar="ARGS",
+    help="Further flags for kube-apiserver, as one string; they win over the sandbox's own.",
+)
+def up_command(name: str, nodes: int, kubernetes_args: str) -> int:
+    r"""Start a sandbox, or whatever is missing of it, and wait until it is ready.
+
+    Ready means: the API server says so, the controllers and the scheduler are healthy, every node is Ready, and a pod
+    could be created. The first `up` builds the binaries from source (KUBEBUILDER_ASSETS may name a folder that has
+    them); later ones take a few seconds. Running it again repairs what has died.
+
+    \b
+    Examples:
+      k8sops sandbox up --nodes 20
+      k8sops sandbox up --name two --kubernetes-args '--feature-gates=InPlacePodVerticalScaling=true -v=2'
+    """
+    import asyncio  # noqa: PLC0415 - see the module's docstring
+
+    from k8sops.cli.build_progress import BuildDisplay  # noqa: PLC0415
+    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+
+    with BuildDisplay(sys.stderr) as display:
+        handle = asyncio.run(
+            SandboxManager().up(
+                name,
+                nodes=nodes,
+                apiserver_arguments=_arguments(kubernetes_args),
+                report=display.build,
+                say=display.say,
+            )
+        )
+    was = "was running already" if handle.was_running else "is ready"
+    click.echo(f"sandbox {name} {was}: {handle.nodes} nodes, API server {handle.server}")
+    click.echo(
+        f"\n  export KUBECONFIG={handle.kubeconfig}\n  k8sops get nodes          (context {handle.context})"
+    )
+    suffix = "" if name == DEFAULT_NAME else f" --name {name}"
+    click.echo(f"  k8sops sandbox seed{suffix}       fill it\n  k8sops sandbox down{suffix}       end it")
+    return 0
+
+
+@sandbox_group.command("down")
+@_name_option
+@click.option(
+    "--keep", is_flag=True, help="Keep data and certificates, so that a later `up` goes on from here."
+)
+@click.option("--all", "every", is_flag=True, help="All sandboxes of this user.")
+def down_command(name: str, keep: bool, every: bool) -> int:
+    """End a sandbox: no process, port or file of it is left, but what --keep asks for.
+
+    Ending one that is not there is no error.
+    """
+    import asyncio  # noqa: PLC0415
+
+    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+
+    async def end() -> int:
+        manager = SandboxManager()
+        names = [status.name for status in await manager.list()] if every else [name]
+        for each in names:
+            ended = await manager.down(each, keep=keep)
+            click.echo(
+                f"sandbox {each} {('stopped, data kept' if keep else 'gone') if ended else 'was not there'}"
+            )
+        return 0
+
+    return asyncio.run(end())
+
+
+@sandbox_group.command("status")
+@_name_option
+@_output_option
+def status_command(name: str, output: str) -> int:
+    """Show each process of a sandbox, and how many nodes are Ready.
+
+    Exits 0 when all is ready, 1 when anything is missing (`up` repairs it), 2 when there is no such sandbox.
+    """
+    import asyncio  # noqa: PLC0415
+
+    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+
+    status = asyncio.run(SandboxManager().status(name))
+    if output == "json":
+        _print_json(status)
+    else:
+        _print_status(status)
+    return 0 if status.state == "ready" else 1
+
+
+@sandbox_group.command("list")
+@_output_option
+def list_command(output: str) -> int:
+    """List all sandboxes of this user, running or kept."""
+    import asyncio  # noqa: PLC0415
+
+    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+
+    found = asyncio.run(SandboxManager().list())
+    if output == "json":
+        _print_json(found)
+        return 0
+    if not found:
+        click.echo("there is no sandbox; `k8sops sandbox up` makes one", err=True)
+        return 0
+    click.echo(f"{'NAME':<16} {'STATE':<9} {'NODES':<9} {'MEMORY':<8} {'SERVER':<26} CREATED")
+    for one in found:
+        nodes, memory = f"{one.nodes_ready}/{one.nodes}", f"{_megabytes(one)} MB"
+        click.echo(f"{one.name:<16} {one.state:<9} {nodes:<9} {memory:<8} {one.server:<26} {one.created}")
+    return 0
+
+
+@sandbox_group.command("kubeconfig")
+@_name_option
+@click.option("--user", default="", metavar="USER", help="Issue a certificate for this person.")
+@click.option("--group", "groups", multiple=True, metavar="GROUP", help="A group of theirs; can be repeated.")
+@click.option(
+    "--output",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file, readable by you alone, instead of printing.",
+)
+def kubeconfig_command(name: str, user: str, groups: tuple[str, ...], target: Path | None) -> int:
+    r"""Print the administrator's kubeconfig, or one for somebody else, to play several people.
+
+    A new person may do nothing until RBAC says otherwise: bind a role to the user or to a group.
+
+    \b
+    Examples:
+      k8sops sandbox kubeconfig --user alice --group ops --output alice.kubeconfig
+      k8sops sandbox kubectl -- create clusterrolebinding ops --clusterrole=edit --group=ops
+      k8sops --kubeconfig alice.kubeconfig get pods -A
+    """
+    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+
+    manager = SandboxManager()
+    if groups and not user:
+        raise click.UsageError("--group needs --user")
+    text = (
+        manager.kubeconfig_for(name, user, groups) if user else manager.handle(name).kubeconfig.read_bytes()
+    )
+    if target is None:
+        click.echo(text.decode(), nl=False)
+    else:
+        write_private(target, text)
+        click.echo(f"wrote {target}", err=True)
+    return 0
+
+
+@sandbox_group.command("seed")
+@_name_option
+@click.option(
+    "--objects", type=click.IntRange(0), default=0, help="Further objects, to see how things scale."
+)
+@click.option("--pods", type=click.IntRange(0), default=0, help="Running pods among those objects.")
+@click.option("--nodes", type=click.IntRange(0), default=0, help="Nodes among those objects.")
+@_output_option
+def seed_command(name: str, objects: int, pods: int, nodes: int, output: str) -> int:
+    r"""Fill a running sandbox with a small company in trouble, the same every time.
+
+    \b
+    Examples:
+      k8sops sandbox seed
+      k8sops sandbox seed --objects 20000 --pods 10000 --nodes 500
+    """
+    import asyncio  # noqa: PLC0415
+
+    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+    from k8sops.sandbox.seed import seed  # noqa: PLC0415
+
+    kubeconfig = SandboxManager().handle(name).kubeconfig
+
+    def progress(line: str) -> None:
+        click.echo(line, err=True)
+
+    report = asyncio.run(seed(kubeconfig, progress=progress, objects=objects, pods=pods, nodes=nodes))
+    if output == "json":
+        _print_json(report)
+        return 0
+    click.echo(
+        f"{sum(report.applied.values())} objects in place, {report.created} of them new, in {report.seconds:.0f} s"
+    )
+    for line in report.story:
+        click.echo(f"  {line}")
+    return 0
+
+
+@sandbox_group.command("kubectl", context_settings={"ignore_unknown_options": True})
+@_name_option
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def kubectl_command(name: str, arguments: tuple[str, ...]) -> int:
+    r"""Run kubectl of the sandbox's own version against it (built when first wanted).
+
+    \b
+    Examples:
+      k8sops sandbox kubectl -- get pods -A
+      k8sops sandbox kubectl -- logs -f deploy/web -n shop
+    """
+    import asyncio  # noqa: PLC0415
+
+    from k8sops.cli.build_progress import BuildDisplay  # noqa: PLC0415
+    from k8sops.sandbox.binaries import ensure_binary  # noqa: PLC0415
+    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+
+    kubeconfig = SandboxManager().handle(name).kubeconfig
+    with BuildDisplay(sys.stderr) as display:
+        kubectl = asyncio.run(ensure_binary("kubectl", report=display.build))
+    sys.stdout.flush()
+    os.execve(kubectl, [str(kubectl), *arguments], {**os.environ, "KUBECONFIG": str(kubeconfig)})  # noqa: S606
+
+
+def _arguments(text: str) -> tuple[str, ...]:
+    from k8sops.core.errors import UsageError  # noqa: PLC0415
+
+    try:
+        arguments = tuple(shlex.split(text))
+    except ValueError as error:
+        raise UsageError(f"--kubernetes-args cannot be read: {error}", hint="close the quotes") from error
+    wrong = [argument for argument in arguments if not argument.startswith("-")]
+    if wrong:
+        raise UsageError(f"{wrong[0]!r} in --kubernetes-args is no flag", hint="write --flag=value")
+    return arguments
+
+
+def _print_json(value: Any) -> None:
+    import msgspec  # noqa: PLC0415
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def _print_status(status: SandboxStatus) -> None:
+    from k8sops.cli.console import paint, put  # noqa: PLC0415 - after --help
+
+    style = {"ready": "low", "stopped": "warning", "starting": "warning"}.get(status.state, "blocker")
+    put(f"sandbox {status.name}: {paint(status.state, style, sys.stdout, bold=True)}")
+    put(f"  nodes      {status.nodes_ready} of {status.nodes} Ready")
+    put(f"  server     {status.server}\n  kubeconfig {status.kubeconfig}")
+    put(f"  created    {status.created}, {status.versions.replace('_', ' ')}\n")
+    for one in status.components:
+        word, style = ("running", "low") if one.running else ("gone", "blocker")
+        memory = f"{one.memory_bytes // _UNITS} MB" if one.running else "-"
+        painted = paint(f"{word:<8}", style, sys.stdout)
+        put(f"  {one.component:<24} {painted} pid {one.pid:<8} {memory:>7}  port {one.port}")
+    if status.state == "degraded":
+        put(f"\n`k8sops sandbox up --name {status.name}` starts {', '.join(status.gone)} again")
+
+
+def _megabytes(status: SandboxStatus) -> int:
+    return sum(one.memory_bytes for one in status.components) // _UNITS

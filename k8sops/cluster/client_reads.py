@@ -1,0 +1,181 @@
+"""The reads and dry runs of a cluster: everything a planner may ask.
+
+Lists, watches, tables and logs live in modules of their own; here they get a path, a query and a name for messages.
+Dry runs go through a view of the transport that adds `dryRun=All` to whatever is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from k8sops.cluster.client_base import PODS, ClusterBase, apply_patch, decoded, post, post_eviction, remove
+from k8sops.cluster.live import LiveTable
+from k8sops.cluster.logs import LogQuery, stream_logs
+from k8sops.cluster.pages import list_items
+from k8sops.cluster.paths import checked_name, collection_path, object_path, subject_of
+from k8sops.cluster.questions import ask_access, ask_identity, ask_version
+from k8sops.cluster.reflector import watch_objects
+from k8sops.cluster.scale import path_of_scale, scale_view
+from k8sops.cluster.table import read_table, selectors
+from k8sops.core.actor import Identity
+from k8sops.core.plan import JsonObject
+from k8sops.core.ports import AccessAnswer, AccessRequest, DiscoveryGap, Resource, ScaleView, WatchEvent
+from k8sops.core.tables import LiveRows, Table, TableQuery
+
+T = TypeVar("T")
+
+
+class ClusterReads(ClusterBase):
+    """`ClusterReader` on a real API server."""
+
+    async def whoami(self) -> Identity:
+        """Who the API server says the credentials belong to."""
+        return await ask_identity(self.transport)
+
+    async def server_version(self) -> str:
+        """The server's gitVersion."""
+        return await ask_version(self.transport)
+
+    async def can_i(self, request: AccessRequest) -> AccessAnswer:
+        """Ask SelfSubjectAccessReview."""
+        return await ask_access(self.transport, request)
+
+    async def resource(self, kind: str) -> Resource:
+        """Resolve a kind as typed. Raises UnknownKindError or AmbiguousKindError."""
+        return await self.discovery.resource(kind)
+
+    async def resources(self) -> tuple[Resource, ...]:
+        """Everything discovery found, each kind in the version its group prefers."""
+        return await self.discovery.resources()
+
+    async def discovery_gaps(self) -> tuple[DiscoveryGap, ...]:
+        """Groups that could not be discovered."""
+        return await self.discovery.gaps()
+
+    async def get(self, resource: Resource, name: str, namespace: str = "") -> JsonObject:
+        """One object. Raises NotFoundError, ForbiddenError."""
+        path, subject = object_path(resource, name, namespace), subject_of(resource, name, namespace)
+        return decoded(await self.transport.request("GET", path, subject=subject), subject)
+
+    def list(
+        self, resource: Resource, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
+    ) -> AsyncGenerator[JsonObject, None]:
+        """All objects, page by page of one consistent list."""
+        return self.list_as(
+            dict[str, Any],
+            resource,
+            namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+        )
+
+    def list_as(
+        self,
+        item: type[T],
+        resource: Resource,
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+    ) -> AsyncGenerator[T, None]:
+        """The same, decoded to `item`, which should name `metadata.uid`."""
+        return list_items(
+            self.transport,
+            collection_path(resource, namespace),
+            item_type=item,
+            query=_selecting(label_selector, field_selector),
+            subject=subject_of(resource, "", namespace),
+        )
+
+    def watch(
+        self, resource: Resource, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
+    ) -> AsyncGenerator[WatchEvent, None]:
+        """The present state as `added`, then `synced`, then changes; survives disconnects and 410."""
+        return watch_objects(
+            self.transport,
+            collection_path(resource, namespace),
+            clock=self.clock,
+            query=_selecting(label_selector, field_selector),
+            subject=subject_of(resource, "", namespace),
+        )
+
+    async def scale_of(self, resource: Resource, name: str, namespace: str = "") -> ScaleView:
+        """The scale subresource. Raises UsageError where the kind has none."""
+        path, subject = path_of_scale(resource, name, namespace), subject_of(resource, name, namespace)
+        return scale_view(await self.transport.request("GET", path, subject=subject), subject)
+
+    async def table(self, query: TableQuery) -> Table:
+        """The rows the server would print."""
+        resource = await self._queried(query)
+        return await read_table(self.transport, collection_path(resource, query.namespace), resource, query)
+
+    async def rows(self, query: TableQuery) -> LiveRows:
+        """The same, kept true by watching."""
+        resource = await self._queried(query)
+        return LiveTable(
+            self.transport,
+            collection_path(resource, query.namespace),
+            clock=self.clock,
+            query=selectors(query),
+            subject=subject_of(resource, "", query.namespace),
+        )
+
+    async def logs(
+        self,
+        name: str,
+        namespace: str,
+        *,
+        container: str = "",
+        follow: bool = False,
+        previous: bool = False,
+        tail_lines: int | None = None,
+        since_seconds: int | None = None,
+        timestamps: bool = False,
+    ) -> AsyncGenerator[bytes, None]:
+        """Log lines of a container, without their newline."""
+        lines = stream_logs(
+            self.transport,
+            object_path(PODS, name, namespace, "log"),
+            LogQuery(
+                container=container,
+                follow=follow,
+                previous=previous,
+                tail_lines=tail_lines,
+                since_seconds=since_seconds,
+                timestamps=timestamps,
+            ),
+            subject=f"log of {subject_of(PODS, name, namespace)}",
+        )
+        async with aclosing(lines):
+            async for line in lines:
+                yield line.text.encode()
+
+    async def preview_apply(
+        self, resource: Resource, manifest: Mapping[str, Any], *, field_manager: str, force: bool = False
+    ) -> JsonObject:
+        """Server-side apply with dryRun=All."""
+        return await apply_patch(self._dry, resource, manifest, field_manager, force)
+
+    async def preview_create(self, resource: Resource, manifest: Mapping[str, Any]) -> JsonObject:
+        """Create with dryRun=All."""
+        return await post(self._dry, resource, manifest)
+
+    async def preview_delete(self, resource: Resource, name: str, namespace: str = "") -> None:
+        """Delete with dryRun=All."""
+        await remove(self._dry, resource, name, namespace, {}, repeatable=True)
+
+    async def preview_evict(self, name: str, namespace: str, *, uid: str) -> None:
+        """Eviction with dryRun=All. Raises TooManyRequestsError naming the budget that forbids it."""
+        await post_eviction(self._dry, name, namespace, uid)
+
+    async def _queried(self, query: TableQuery) -> Resource:
+        if query.name:
+            checked_name(query.name)
+        return await self.discovery.resource(query.kind)
+
+
+def _selecting(label_selector: str, field_selector: str) -> tuple[tuple[str, str], ...]:
+    given = (("labelSelector", label_selector), ("fieldSelector", field_selector))
+    return tuple(pair for pair in given if pair[1])

@@ -1,0 +1,260 @@
+"""Brings sandboxes up, looks after them, and takes them down.
+
+A sandbox outlives the command that started it; what is known of it between commands is in its folder. Every wait has
+a deadline, and ends at once when a process it depends on dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from k8sops.core.clock import Clock, SystemClock, rfc3339
+from k8sops.core.errors import SandboxError, UsageError
+from k8sops.sandbox.binaries import ensure_binaries, unheard
+from k8sops.sandbox.build import Report
+from k8sops.sandbox.components import APISERVER, ETCD, START_ORDER, Components
+from k8sops.sandbox.kubeconfig import context_name, kubeconfig_text
+from k8sops.sandbox.locations import private_folder, sandbox_home, validate_name
+from k8sops.sandbox.pki import Pki
+from k8sops.sandbox.ports import LOOPBACK, choose_ports, is_free
+from k8sops.sandbox.processes import ProcessRecord, is_running, spawn, stop
+from k8sops.sandbox.readiness import Readiness
+from k8sops.sandbox.state import SandboxFolder, SandboxState, ports_in_use, sandbox_names
+from k8sops.sandbox.status import SandboxStatus, status_of
+from k8sops.sandbox.versions import CONTROL_PLANE, VERSION_SET
+
+MOST_NODES: Final = 5000
+BRIEF_GRACE_SECONDS: Final = 2.0
+"""For processes whose data go with them: nobody misses a request that was under way."""
+FULL_GRACE_SECONDS: Final = 20.0
+
+Say = Callable[[str], None]
+
+
+def silent(_: str) -> None:
+    """Steps nobody wants to hear of."""
+
+
+class SandboxHandle(msgspec.Struct, frozen=True, kw_only=True):
+    """A running sandbox, for those who want to use it."""
+
+    name: str
+    kubeconfig: Path
+    context: str
+    server: str
+    folder: Path
+    audit_log: Path
+    nodes: int
+    was_running: bool
+    """True where `up` found everything running already."""
+
+
+class SandboxManager:
+    """All sandboxes below one home folder."""
+
+    def __init__(
+        self, home: Path | None = None, cache: Path | None = None, clock: Clock | None = None
+    ) -> None:
+        self._home: Final = home or sandbox_home()
+        self._cache: Final = cache
+        self._clock: Final = clock or SystemClock()
+
+    async def up(
+        self,
+        name: str,
+        *,
+        nodes: int = 5,
+        apiserver_arguments: Sequence[str] = (),
+        report: Report = unheard,
+        say: Say = silent,
+    ) -> SandboxHandle:
+        """Start the sandbox, or what is missing of it, and return when it is ready.
+
+        Binaries are built first where they are found nowhere (minutes). Raises UsageError for an impossible name or
+        number, SandboxError naming the component that failed and its last words; what was started then is ended.
+        """
+        validate_name(name)
+        if not 0 <= nodes <= MOST_NODES:
+            raise UsageError(f"{nodes} nodes are not possible", hint=f"--nodes takes 0 to {MOST_NODES}")
+        binaries = await ensure_binaries(CONTROL_PLANE, cache=self._cache, report=report, clock=self._clock)
+        folder = SandboxFolder(self._home, name)
+        async with folder.locked(self._clock):
+            state, is_new = await asyncio.to_thread(self._prepare, folder, nodes, tuple(apiserver_arguments))
+            return await self._start(folder, state, binaries, is_new=is_new, say=say)
+
+    async def down(self, name: str, *, keep: bool = False) -> bool:
+        """End the sandbox and remove its folder, or keep its data for a later `up`.
+
+        False where there was none. Raises SandboxError for a process that will not end.
+        """
+        folder = SandboxFolder(self._home, validate_name(name))
+        if not folder.path.exists():
+            return False
+        async with folder.locked(self._clock):
+            state = folder.load()
+            if state is not None:
+                await self._stop(state.processes, keep=keep)
+                if keep:
+                    folder.save(msgspec.structs.replace(state, processes=()))
+            if not keep:
+                await asyncio.to_thread(shutil.rmtree, folder.path)
+        return True
+
+    async def status(self, name: str) -> SandboxStatus:
+        """How the sandbox is. Raises UsageError where there is none of that name."""
+        folder, state = self._existing(name)
+        return await status_of(folder, state)
+
+    async def list(self) -> tuple[SandboxStatus, ...]:
+        """All sandboxes, running or not."""
+        names = await asyncio.to_thread(sandbox_names, self._home)
+        return tuple(await asyncio.gather(*(self.status(name) for name in names)))
+
+    def handle(self, name: str) -> SandboxHandle:
+        """An existing sandbox. Raises UsageError where there is none of that name."""
+        folder, state = self._existing(name)
+        return _handle(folder, state, was_running=True)
+
+    def kubeconfig_for(self, name: str, user: str, groups: Sequence[str]) -> bytes:
+        """A kubeconfig with a fresh client certificate for a person; nothing of it is kept here.
+
+        Rights come from RBAC alone: a new person may do nothing until a binding names them or a group of theirs.
+        Raises UsageError for an empty user or where there is no such sandbox.
+        """
+        folder, state = self._existing(name)
+        if not user or any(not group for group in groups):
+            raise UsageError("a person needs a name", hint="--user alice --group ops")
+        pki = Pki(folder.pki)
+        return kubeconfig_text(
+            sandbox=name,
+            user=user,
+            server=f"https://{LOOPBACK}:{state.ports.apiserver}",
+            authority=pki.certificate("cluster-ca").read_bytes(),
+            identity=pki.issue_for(user, tuple(groups), self._clock.now()),
+            context=f"{context_name(name)}-{user}",
+        )
+
+    def _existing(self, name: str) -> tuple[SandboxFolder, SandboxState]:
+        folder = SandboxFolder(self._home, validate_name(name))
+        state = folder.load()
+        if state is None:
+            others = ", ".join(sandbox_names(self._home))
+            raise UsageError(
+                f"there is no sandbox {name!r}",
+                hint=f"there are: {others}" if others else f"`k8sops sandbox up --name {name}` makes it",
+            )
+        return folder, state
+
+    def _prepare(
+        self, folder: SandboxFolder, nodes: int, arguments: tuple[str, ...]
+    ) -> tuple[SandboxState, bool]:
+        """The state to start from, and whether it is a new sandbox."""
+        state = folder.load()
+        if state is None:
+            # Without a state file the folder is what an interrupted `up` or `down` left.
+            shutil.rmtree(folder.path, ignore_errors=True)
+            private_folder(self._home)
+            folder.create()
+            Pki(folder.pki).create(self._clock.now())
+            state = SandboxState(
+                name=folder.name,
+                created=rfc3339(self._clock.now()),
+                version_set=VERSION_SET,
+                ports=choose_ports(ports_in_use(self._home)),
+                nodes=nodes,
+                apiserver_arguments=arguments,
+            )
+            folder.save(state)
+            return state, True
+        runs = [p for p in state.processes if is_running(p)]
+        if runs and arguments and arguments != state.apiserver_arguments:
+            raise SandboxError(
+                f"sandbox {folder.name!r} is running with other --kubernetes-args",
+                hint=f"`k8sops sandbox down --name {folder.name}` first",
+            )
+        if state.version_set != VERSION_SET:
+            raise SandboxError(
+                f"sandbox {folder.name!r} was made by {state.version_set}, this program has {VERSION_SET}",
+                hint=f"`k8sops sandbox down --name {folder.name}` and up again",
+            )
+        state = msgspec.structs.replace(
+            state,
+            nodes=max(nodes, state.nodes),
+            apiserver_arguments=arguments or state.apiserver_arguments,
+        )
+        if not runs and not all(is_free(port) for port in state.ports.all()):
+            state = msgspec.structs.replace(state, ports=choose_ports(ports_in_use(self._home)))
+        folder.save(state)
+        return state, False
+
+    async def _start(
+        self,
+        folder: SandboxFolder,
+        state: SandboxState,
+        binaries: Mapping[str, Path],
+        *,
+        is_new: bool,
+        say: Say,
+    ) -> SandboxHandle:
+        began = [p for p in state.processes if is_running(p)]
+        started: list[ProcessRecord] = []
+        try:
+            with as_file(files("k8sops.sandbox").joinpath("data")) as data:
+                components = Components(folder, state, binaries, data)
+                await asyncio.to_thread(components.write_configuration)
+            readiness = Readiness(folder, state, components.server, self._clock)
+            missing = [c for c in START_ORDER if c not in {p.component for p in began}]
+            for batch, what, condition in (
+                (START_ORDER[:2], "the API server", readiness.api_answers),
+                (START_ORDER[2:4], "the default roles", readiness.roles_exist),
+                (START_ORDER[4:], f"{state.nodes} nodes", readiness.everything),
+            ):
+                for component in (c for c in batch if c in missing):
+                    say(f"starting {component}")
+                    record = spawn(
+                        component,
+                        components.command(component),
+                        components.log_file(component),
+                        components.environment(),
+                    )
+                    started.append(record)
+                    state = state.with_process(record)
+                    folder.save(state)
+                say(f"waiting for {what}")
+                await condition(state.processes)
+        except BaseException:
+            await self._stop(started, keep=not is_new)
+            if is_new:
+                await asyncio.to_thread(shutil.rmtree, folder.path, ignore_errors=True)
+            raise
+        return _handle(folder, state, was_running=not missing)
+
+    async def _stop(self, processes: Sequence[ProcessRecord], *, keep: bool) -> None:
+        """Clients of the API server first, then it, then its database."""
+        grace = FULL_GRACE_SECONDS if keep else BRIEF_GRACE_SECONDS
+        last = (APISERVER, ETCD)
+        for batch in (
+            [p for p in processes if p.component not in last],
+            *([p for p in processes if p.component == c] for c in last),
+        ):
+            await stop(batch, self._clock, grace_seconds=grace)
+
+
+def _handle(folder: SandboxFolder, state: SandboxState, *, was_running: bool) -> SandboxHandle:
+    return SandboxHandle(
+        name=state.name,
+        kubeconfig=folder.kubeconfig,
+        context=context_name(state.name),
+        server=f"https://{LOOPBACK}:{state.ports.apiserver}",
+        folder=folder.path,
+        audit_log=folder.audit_log,
+        nodes=state.nodes,
+        was_running=was_running,
+    )

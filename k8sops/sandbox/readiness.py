@@ -1,0 +1,159 @@
+"""Waits until a sandbox is ready: its API, its controllers, its nodes, and the default service account.
+
+A wait ends early when a process it depends on dies; the error then carries that process's last words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from k8sops.core.clock import Clock
+from k8sops.core.errors import SandboxError
+from k8sops.sandbox.apiclient import ApiClient, ready_nodes
+from k8sops.sandbox.nodes import node_manifest, node_name
+from k8sops.sandbox.pki import Pki
+from k8sops.sandbox.ports import LOOPBACK
+from k8sops.sandbox.processes import ProcessRecord, is_running
+from k8sops.sandbox.state import SandboxFolder, SandboxState
+
+START_SECONDS: Final = 90.0
+SECONDS_PER_NODE: Final = 0.3
+POLL_SECONDS: Final = 0.1
+TAIL_BYTES: Final = 64 * 1024
+LINE_LIMIT: Final = 400
+
+_TELLING: Final = re.compile(r'^(Error|error|panic):|^F\d{4} |"command failed"|"level":"(fatal|panic|error)"')
+
+Condition = Callable[[], Awaitable[bool]]
+
+
+class Readiness:
+    """The conditions of one sandbox."""
+
+    def __init__(self, folder: SandboxFolder, state: SandboxState, server: str, clock: Clock) -> None:
+        self._folder: Final = folder
+        self._state: Final = state
+        self._server: Final = server
+        self._clock: Final = clock
+
+    def client(self) -> ApiClient:
+        """An administrator's client; open it with `async with`."""
+        return admin_client(self._folder, self._server)
+
+    async def api_answers(self, processes: Sequence[ProcessRecord]) -> None:
+        """Until the API server takes requests; it may not be ready for all of them yet."""
+        async with self.client() as client:
+            await self._until("the API server to answer", lambda: client.probe("/livez/ping"), processes)
+
+    async def roles_exist(self, processes: Sequence[ProcessRecord]) -> None:
+        """Until the API server has written the default roles, without which the controllers give up at once."""
+        async with self.client() as client:
+            hook = "/readyz/poststarthook/rbac/bootstrap-roles"
+            await self._until("the default roles", lambda: client.probe(hook), processes)
+
+    async def everything(self, processes: Sequence[ProcessRecord]) -> None:
+        """Until all is as a user expects it; creates the nodes on the way."""
+        ports = self._state.ports
+        async with self.client() as client:
+
+            async def account() -> bool:
+                return await client.get("/api/v1/namespaces/default/serviceaccounts/default") is not None
+
+            waits = [
+                self._until(what, condition, processes)
+                for what, condition in (
+                    ("the API server to be ready", lambda: client.probe("/readyz")),
+                    (
+                        "kube-controller-manager to be healthy",
+                        lambda: client.probe(f"https://{LOOPBACK}:{ports.controller_manager}/healthz"),
+                    ),
+                    (
+                        "kube-scheduler to be healthy",
+                        lambda: client.probe(f"https://{LOOPBACK}:{ports.scheduler}/healthz"),
+                    ),
+                    (
+                        "the kubelet endpoint to answer",
+                        lambda: client.probe(f"https://{LOOPBACK}:{ports.kubelet}/healthz"),
+                    ),
+                    ("the default service account", account),
+                )
+            ]
+            await _all(*waits, self._nodes(client, processes))
+
+    async def _nodes(self, client: ApiClient, processes: Sequence[ProcessRecord]) -> None:
+        wanted = {node_name(index + 1) for index in range(self._state.nodes)}
+
+        async def present() -> set[str]:
+            answer = await client.get("/api/v1/nodes")
+            return ready_nodes((answer or {}).get("items", ()))
+
+        missing = wanted - await present()
+        for start in range(0, len(wanted), 16):
+            batch = [i + 1 for i in range(start, min(start + 16, len(wanted))) if node_name(i + 1) in missing]
+            await asyncio.gather(*(client.create("/api/v1/nodes", node_manifest(i)) for i in batch))
+
+        async def ready() -> bool:
+            return wanted <= await present()
+
+        seconds = START_SECONDS + SECONDS_PER_NODE * len(wanted)
+        await self._until(f"{len(wanted)} nodes to be Ready", ready, processes, seconds)
+
+    async def _until(
+        self,
+        what: str,
+        condition: Condition,
+        processes: Sequence[ProcessRecord],
+        seconds: float = START_SECONDS,
+    ) -> None:
+        deadline = self._clock.monotonic() + seconds
+        while not await condition():
+            for process in processes:
+                if not is_running(process):
+                    raise SandboxError(
+                        f"{process.component} ended while the sandbox waited for {what}: "
+                        f"{last_words(Path(process.log))}",
+                        hint="a flag of --kubernetes-args, or the machine's memory, are the usual causes",
+                    )
+            if self._clock.monotonic() >= deadline:
+                raise SandboxError(
+                    f"the sandbox waited {seconds:.0f} s in vain for {what}",
+                    hint="the machine may be overloaded; try again, or with fewer --nodes",
+                )
+            await self._clock.sleep(POLL_SECONDS)
+
+
+async def _all(*waits: Coroutine[Any, Any, None]) -> None:
+    """Wait for all; the first failure ends the others and is raised by itself."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def admin_client(folder: SandboxFolder, server: str) -> ApiClient:
+    """A client with the administrator's certificate."""
+    pki = Pki(folder.pki)
+    return ApiClient(server, pki.certificate("cluster-ca"), pki.certificate("admin"), pki.key("admin"))
+
+
+def last_words(log: Path) -> str:
+    """The line of a log that most likely says why its process ended; the last one where none stands out."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(file.tell() - TAIL_BYTES, 0))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return "it left no log"
+    said = [line.strip() for line in lines if line.strip()]
+    telling = [
+        line for line in said if line.startswith(("F", "Error:", "error:", "panic:")) or '"fatal"' in line
+    ]
+    return (telling or said or ["it said nothing"])[-1][:LINE_LIMIT]

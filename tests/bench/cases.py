@@ -1,0 +1,157 @@
+"""One measured case per process: `python -m tests.bench.cases CASE KUBECONFIG` prints its cost as JSON.
+
+A process of its own, because memory that one case leaves behind would hide what the next one takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from k8sops.cluster.codecs import StructCodec
+from k8sops.cluster.credentials import load_credentials
+from k8sops.cluster.pages import list_pages
+from k8sops.cluster.pods import PodLite
+from k8sops.cluster.table import ACCEPT, WITH_METADATA, table_pages
+from k8sops.cluster.transport import Transport
+from k8sops.cluster.watch import watch_batches
+from tests.bench.measuring import Work, measured
+
+PATH = "/api/v1/pods"
+PAGE = ("limit", "500")
+
+
+@asynccontextmanager
+async def connected(kubeconfig: Path) -> AsyncIterator[Transport]:
+    """A transport whose connection is open already: neither side of a ratio pays for the handshake."""
+    transport = Transport(await load_credentials(kubeconfig=[kubeconfig], environ={}))
+    try:
+        await transport.request("GET", "/version")
+        yield transport
+    finally:
+        await transport.aclose()
+
+
+async def download(transport: Transport, accept: str, query: list[tuple[str, str]]) -> Work:
+    """The same pages, one after the other, thrown away."""
+    began, first, token, size = time.perf_counter(), 0.0, "", 0
+    while True:
+        pairs = [*query, PAGE, *([("continue", token)] if token else [])]
+        body = await transport.request("GET", PATH, query=pairs, accept=accept)
+        first = first or time.perf_counter() - began
+        size += len(body)
+        found = re.search(rb'"continue":"([^"]*)"', body[:4096])
+        if found is None:
+            return Work(size, first)
+        token = found[1].decode()
+
+
+async def bare_list(transport: Transport) -> Work:
+    """Objects, downloaded only."""
+    return await download(transport, "application/json", [])
+
+
+async def bare_table(transport: Transport) -> Work:
+    """Table pages with metadata, downloaded only."""
+    return await download(transport, ACCEPT, [WITH_METADATA])
+
+
+async def our_list(transport: Transport) -> Work:
+    """Objects, decoded and kept."""
+    began, first, pods = time.perf_counter(), 0.0, list[PodLite]()
+    async with aclosing(list_pages(transport, PATH, item_type=PodLite)) as pages:
+        async for page in pages:
+            first = first or time.perf_counter() - began
+            pods += page.items
+    return Work(len(pods), first)
+
+
+async def our_table(transport: Transport) -> Work:
+    """Table rows, decoded and kept."""
+    began, first, count, kept = time.perf_counter(), 0.0, 0, []
+    async with aclosing(table_pages(transport, PATH)) as pages:
+        async for page in pages:
+            first = first or time.perf_counter() - began
+            kept.append(page.rows)
+            count += len(page.rows)
+    return Work(count, first)
+
+
+async def bare_watch(transport: Transport) -> Work:
+    """The bytes of a watch, downloaded only; counts its lines."""
+    lines = 0
+    async with transport.stream(PATH, query=[("watch", "true")]) as reader:
+        while chunk := await reader.readany():
+            lines += chunk.count(b"\n")
+    return Work(lines)
+
+
+async def our_watch(transport: Transport) -> Work:
+    """Watch events, decoded."""
+    count = 0
+    codec = StructCodec(PodLite)
+    async with aclosing(watch_batches(transport, PATH, codec=codec, resource_version="1")) as batches:
+        async for batch in batches:
+            count += len(batch.events)
+    return Work(count)
+
+
+def official_list(kubeconfig: Path) -> Work:
+    """Objects, by the official client, in the same pages."""
+    from kubernetes import client, config
+
+    config.load_kube_config(config_file=str(kubeconfig))
+    api = client.CoreV1Api()
+    began, first, token, pods = time.perf_counter(), 0.0, None, []
+    while True:
+        page = api.list_pod_for_all_namespaces(limit=500, _continue=token)
+        first = first or time.perf_counter() - began
+        pods += page.items
+        token = page.metadata._continue
+        if not token:
+            return Work(len(pods), first)
+
+
+def official_watch(kubeconfig: Path) -> Work:
+    """Watch events, by the official client."""
+    from kubernetes import client, config, watch
+
+    config.load_kube_config(config_file=str(kubeconfig))
+    events = watch.Watch().stream(client.CoreV1Api().list_pod_for_all_namespaces, timeout_seconds=300)
+    return Work(sum(1 for _ in events))
+
+
+OURS: dict[str, Callable[[Transport], Awaitable[Work]]] = {
+    case.__name__: case for case in (bare_list, bare_table, our_list, our_table, bare_watch, our_watch)
+}
+OFFICIAL: dict[str, Callable[[Path], Work]] = {
+    case.__name__: case for case in (official_list, official_watch)
+}
+
+
+async def run(case: str, kubeconfig: Path) -> None:
+    """Measure one case and print its cost."""
+    if case in OFFICIAL:
+        import kubernetes.client  # noqa: F401 - importing is not part of the work
+
+        official = OFFICIAL[case]
+
+        async def work() -> Work:
+            return official(kubeconfig)
+
+        cost = await measured(work())
+    else:
+        async with connected(kubeconfig) as transport:
+            cost = await measured(OURS[case](transport))
+    sys.stdout.write(msgspec.json.encode(cost).decode() + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(run(sys.argv[1], Path(sys.argv[2])))

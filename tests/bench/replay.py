@@ -1,0 +1,42 @@
+"""A server that answers every watch with the same recorded events, as fast as the reader takes them.
+
+`python -m tests.bench.replay EVENTS_FILE` prints its port. A real API server cannot produce 20,000 events faster than
+it writes to etcd, so the events are recorded from its pods and only their delivery is replayed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from functools import partial
+from pathlib import Path
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+PIECE = 1 << 18
+
+
+async def answer(events: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """One request: the version, or the whole recording."""
+    request = await reader.readuntil(b"\r\n\r\n")
+    body = b'{"gitVersion":"v0.0.0"}' if b"/version" in request.split(b"\r\n")[0] else events
+    writer.write(HEAD + b"Content-Length: %d\r\n\r\n" % len(body))
+    try:
+        for start in range(0, len(body), PIECE):
+            writer.write(body[start : start + PIECE])
+            await writer.drain()
+    except ConnectionError:
+        return
+    finally:
+        writer.close()
+
+
+async def serve(path: Path) -> None:
+    """Serve until killed."""
+    server = await asyncio.start_server(partial(answer, path.read_bytes()), "127.0.0.1", 0)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1])))

@@ -1,0 +1,204 @@
+"""Starting, breaking, repairing and ending sandboxes: what is left behind, and what is never touched."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from k8sops.core.clock import SystemClock
+from k8sops.core.errors import SandboxError, UsageError
+from k8sops.sandbox.manager import SandboxHandle, SandboxManager
+from k8sops.sandbox.ports import choose_ports, is_free
+from k8sops.sandbox.processes import ProcessRecord, is_running, spawn, stop
+from k8sops.sandbox.scratch import ScratchSandbox
+from k8sops.sandbox.state import SandboxFolder, SandboxState
+from tests.sandbox.waiting import wait_until_async
+
+
+def state_of(handle: SandboxHandle) -> SandboxState:
+    state = SandboxFolder(handle.folder.parent, handle.name).load()
+    assert state is not None
+    return state
+
+
+def traces(home: Path) -> list[str]:
+    """Files below the folder, and processes that have to do with it."""
+    commands = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    return [*map(str, home.iterdir()), *(command for command in commands if str(home) in command)]
+
+
+async def test_a_killed_process_is_named_and_brought_back_and_down_leaves_nothing(
+    fresh_cluster: SandboxHandle,
+) -> None:
+    """Whatever dies, `status` says so, `up` repairs it without touching the rest, and `down` ends the rest."""
+    manager = SandboxManager(fresh_cluster.folder.parent)
+    before = {p.component: p for p in state_of(fresh_cluster).processes}
+    for component in ("kube-scheduler", "kube-apiserver"):
+        os.kill(before[component].pid, signal.SIGKILL)
+        await wait_until_async("its end", lambda c=component: not is_running(before[c]))  # type: ignore[misc]
+    broken = await manager.status(fresh_cluster.name)
+    assert (broken.state, set(broken.gone)) == ("degraded", {"kube-apiserver", "kube-scheduler"})
+
+    repaired = await manager.up(fresh_cluster.name)
+    assert not repaired.was_running
+    after = {p.component: p for p in state_of(fresh_cluster).processes}
+    assert after["etcd"] == before["etcd"]
+    assert after["kube-apiserver"].pid != before["kube-apiserver"].pid
+    assert (await manager.status(fresh_cluster.name)).state == "ready"
+    assert (await manager.up(fresh_cluster.name)).was_running
+
+    # One more death: `down` must cope with what is already gone.
+    os.kill(after["kwok"].pid, signal.SIGKILL)
+    ports = state_of(fresh_cluster).ports.all()
+    assert await manager.down(fresh_cluster.name)
+    assert not [p for p in after.values() if is_running(p)]
+    assert not list(fresh_cluster.folder.parent.iterdir())
+    assert all(is_free(port) for port in ports)
+    assert not await manager.down(fresh_cluster.name)
+
+
+async def test_two_sandboxes_live_side_by_side_and_kept_data_survive(
+    sandbox: SandboxHandle, tmp_path: Path, kubectl_path: Path
+) -> None:
+    """A second one shares nothing with the first; `down --keep` and `up` go on where it was."""
+    manager = SandboxManager(tmp_path)
+    second = await manager.up("second", nodes=1)
+    try:
+        assert not set(state_of(sandbox).ports.all()) & set(state_of(second).ports.all())
+
+        async def configmap(verb: str) -> None:
+            command = [str(kubectl_path), "--kubeconfig", str(second.kubeconfig), verb, "configmap", "kept"]
+            await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, timeout=20)
+
+        await configmap("create")
+        assert await manager.down("second", keep=True)
+        stopped = await manager.status("second")
+        assert (stopped.state, [c.component for c in stopped.components if c.running]) == ("stopped", [])
+
+        await manager.up("second", nodes=1)
+        await configmap("get")
+        assert [status.name for status in await manager.list()] == ["second"]
+    finally:
+        await manager.down("second")
+    assert (await SandboxManager(sandbox.folder.parent).status(sandbox.name)).state == "ready"
+
+
+async def test_a_wrong_flag_is_told_in_the_words_of_the_component_and_nothing_is_left(tmp_path: Path) -> None:
+    """A failed start must say why, and must not leave etcd running or a folder behind."""
+    with pytest.raises(SandboxError, match=r"kube-apiserver ended .*unknown flag: --no-such-flag"):
+        await SandboxManager(tmp_path).up("wrong", apiserver_arguments=["--no-such-flag"])
+    assert not list(tmp_path.iterdir())
+    assert not [
+        p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(p.info["cmdline"] or ())
+    ]
+
+
+async def test_an_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
+    """Ctrl-C in the middle of `up` is the most usual way to end it early."""
+    steps: list[str] = []
+    up = asyncio.ensure_future(SandboxManager(tmp_path).up("cut", say=steps.append))
+    await wait_until_async("the API server to be started", lambda: "starting kube-apiserver" in steps)
+    up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await up
+    assert not list(tmp_path.iterdir())
+    assert not [
+        p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(p.info["cmdline"] or ())
+    ]
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> ProcessRecord:
+    sleep = shutil.which("sleep")
+    assert sleep
+    return spawn("sleeper", [sleep, "600"], tmp_path / "log", {})
+
+
+async def test_a_recycled_process_id_is_never_taken_for_ours(sleeper: ProcessRecord) -> None:
+    """After a reboot our ids belong to strangers: neither is one reported as running nor is it ended."""
+    strangers = (
+        msgspec.structs.replace(sleeper, started=sleeper.started - 3600),
+        msgspec.structs.replace(sleeper, command=("/usr/bin/etcd", "--name=sandbox")),
+    )
+    try:
+        assert is_running(sleeper)
+        for stranger in strangers:
+            assert not is_running(stranger)
+            await stop([stranger], SystemClock(), grace_seconds=0.1)
+        assert is_running(sleeper), "a stranger's process was ended"
+    finally:
+        await stop([sleeper], SystemClock(), grace_seconds=5)
+    assert not is_running(sleeper)
+
+
+async def test_a_process_that_ignores_the_request_to_end_is_killed(tmp_path: Path) -> None:
+    """An API server that hangs in its shutdown must not outlive `down`."""
+    ready = tmp_path / "ready"
+    script = (
+        "import pathlib, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"
+    )
+    record = spawn("stubborn", [sys.executable, "-c", script, str(ready)], tmp_path / "log", {})
+    await wait_until_async("the process to ignore SIGTERM", ready.exists)
+    await stop([record], SystemClock(), grace_seconds=0.2)
+    assert not is_running(record)
+
+
+async def test_a_dead_sandbox_with_its_state_file_is_recognised(
+    tmp_path: Path, sleeper: ProcessRecord
+) -> None:
+    """A state file outlives a power cut; `status` must say stopped and `down` must only remove the folder."""
+    stale = msgspec.structs.replace(sleeper, component="etcd", started=1.0)
+    folder = SandboxFolder(tmp_path / "home", "old")
+    folder.create()
+    manager = SandboxManager(tmp_path / "home")
+    folder.save(
+        SandboxState(
+            name="old",
+            created="2026-01-01T00:00:00.000Z",
+            version_set="any",
+            ports=choose_ports(),
+            nodes=5,
+            processes=(stale,),
+        )
+    )
+    try:
+        assert (await manager.status("old")).state == "stopped"
+        assert await manager.down("old")
+        assert not folder.path.exists()
+        assert is_running(sleeper), "the process that now has the id was ended"
+    finally:
+        await stop([sleeper], SystemClock(), grace_seconds=5)
+
+
+@pytest.mark.parametrize("name", ["", "Demo", "../x", "-a", "a" * 33, "a b", "a\n"])
+async def test_a_name_that_could_escape_its_folder_is_refused(tmp_path: Path, name: str) -> None:
+    """The name becomes a path."""
+    with pytest.raises(UsageError, match="cannot be the name of a sandbox"):
+        await SandboxManager(tmp_path).down(name)
+
+
+async def test_a_sandbox_that_is_not_there_is_a_usage_error_that_lists_the_others(
+    sandbox: SandboxHandle,
+) -> None:
+    """The likeliest cause is a mistyped name."""
+    with pytest.raises(UsageError, match="there is no sandbox 'nope'") as raised:
+        await SandboxManager(sandbox.folder.parent).status("nope")
+    assert sandbox.name in raised.value.hint
+
+
+async def test_a_scratch_cluster_refuses_to_be_used_before_it_is_up() -> None:
+    """Drills bring it up and down; a second `down` must be harmless."""
+    scratch = ScratchSandbox()
+    with pytest.raises(SandboxError, match="not up"):
+        _ = scratch.handle
+    await scratch.down()
