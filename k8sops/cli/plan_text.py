@@ -34,7 +34,8 @@ def plan_lines(plan: Plan, stream: TextIO) -> Iterator[str]:
         )
     if plan.forecast.seconds is not None:
         limited = f", limited by {plan.forecast.limited_by}" if plan.forecast.limited_by else ""
-        yield f"  takes     about {plan.forecast.seconds:.0f} s{limited}"
+        seconds = plan.forecast.seconds
+        yield f"  takes     {f'about {seconds:.0f} s' if seconds >= 1 else 'less than a second'}{limited}"
     risk = paint(str(plan.risk), str(plan.risk), stream)
     yield f"  risk      {risk}"
     yield f"  digest    {plan.digest[:DIGEST_SHOWN]}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -50,7 +51,7 @@ class Guide:
 
     def play(self, stop: Stop) -> None:
         """Show the command and its output. Raises TourError."""
-        click.echo(f"\n── {stop.title}\n$ k8sops {' '.join(stop.command)}")
+        click.echo(f"\n── {stop.title}\n$ {shlex.join(('k8sops', *stop.command))}")
         done = self._run(*stop.command)
         click.echo(_indented(done.stderr + done.stdout))
         if done.returncode != stop.exit_code:

@@ -26,6 +26,8 @@ _EXPIRED: Final = 10
 _UNKNOWN_ISSUER: Final = frozenset({2, 18, 19, 20, 21})
 _WRONG_NAME: Final = frozenset({62, 64})
 
+_ALERT: Final = "ALERT"
+
 # TLS alerts (RFC 8446 §6.2) a server sends when it is our certificate that it does not take.
 _CLIENT_CERTIFICATE_ALERTS: Final = (
     "CERTIFICATE_EXPIRED",
@@ -58,7 +60,8 @@ def error_of_connection(  # noqa: PLR0911 - a table
     match error:
         case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
             return _unverified(error, where)
-        case aiohttp.ClientSSLError() | ssl.SSLError():
+        case _ if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError) or _ALERT in str(error).upper():
+            # With TLS 1.3 the alert comes after the handshake, as a failure of the open connection.
             return _tls_failure(error, credentials, where)
         case aiohttp.ClientHttpProxyError():
             return UnreachableError(
@@ -121,7 +124,7 @@ def _unverified(error: Exception, where: str) -> TlsError:
 
 def _tls_failure(error: Exception, credentials: Credentials, where: str) -> K8sOpsError:
     told = str(error).upper().replace(" ", "_")
-    if "ALERT" in told and any(alert in told for alert in _CLIENT_CERTIFICATE_ALERTS):
+    if _ALERT in told and any(alert in told for alert in _CLIENT_CERTIFICATE_ALERTS):
         return CredentialsError(
             f"{where} does not accept the client certificate of user {credentials.username!r}",
             hint="renew the client certificate in the kubeconfig",
@@ -138,6 +141,8 @@ def _os_reason(error: aiohttp.ClientConnectorError) -> str:
     cause = error.os_error
     if isinstance(cause, ConnectionRefusedError):
         return "connection refused"
+    if isinstance(cause, ConnectionResetError):
+        return "connection reset"
     if isinstance(cause, asyncio.TimeoutError):
         return "timed out"
     return printable(cause.strerror or str(cause), 200)

@@ -23,7 +23,7 @@ from k8sops.sandbox.components import APISERVER, ETCD, START_ORDER, Components
 from k8sops.sandbox.kubeconfig import context_name, kubeconfig_text
 from k8sops.sandbox.locations import private_folder, sandbox_home, validate_name
 from k8sops.sandbox.pki import Pki
-from k8sops.sandbox.ports import LOOPBACK, choose_ports, is_free
+from k8sops.sandbox.ports import LOOPBACK, PortClaims
 from k8sops.sandbox.processes import ProcessRecord, is_running, spawn, stop
 from k8sops.sandbox.readiness import Readiness
 from k8sops.sandbox.state import SandboxFolder, SandboxState, ports_in_use, sandbox_names
@@ -85,9 +85,12 @@ class SandboxManager:
             raise UsageError(f"{nodes} nodes are not possible", hint=f"--nodes takes 0 to {MOST_NODES}")
         binaries = await ensure_binaries(CONTROL_PLANE, cache=self._cache, report=report, clock=self._clock)
         folder = SandboxFolder(self._home, name)
-        async with folder.locked(self._clock):
-            state, is_new = await asyncio.to_thread(self._prepare, folder, nodes, tuple(apiserver_arguments))
-            return await self._start(folder, state, binaries, is_new=is_new, say=say)
+        with PortClaims() as claims:
+            async with folder.locked(self._clock):
+                state, is_new = await asyncio.to_thread(
+                    self._prepare, folder, nodes, tuple(apiserver_arguments), claims
+                )
+                return await self._start(folder, state, binaries, is_new=is_new, say=say)
 
     async def down(self, name: str, *, keep: bool = False) -> bool:
         """End the sandbox and remove its folder, or keep its data for a later `up`.
@@ -153,7 +156,7 @@ class SandboxManager:
         return folder, state
 
     def _prepare(
-        self, folder: SandboxFolder, nodes: int, arguments: tuple[str, ...]
+        self, folder: SandboxFolder, nodes: int, arguments: tuple[str, ...], claims: PortClaims
     ) -> tuple[SandboxState, bool]:
         """The state to start from, and whether it is a new sandbox."""
         state = folder.load()
@@ -167,7 +170,7 @@ class SandboxManager:
                 name=folder.name,
                 created=rfc3339(self._clock.now()),
                 version_set=VERSION_SET,
-                ports=choose_ports(ports_in_use(self._home)),
+                ports=claims.choose(ports_in_use(self._home)),
                 nodes=nodes,
                 apiserver_arguments=arguments,
             )
@@ -186,11 +189,13 @@ class SandboxManager:
             )
         state = msgspec.structs.replace(
             state,
+            # A dead one must not be taken for one that died just now.
+            processes=tuple(runs),
             nodes=max(nodes, state.nodes),
             apiserver_arguments=arguments or state.apiserver_arguments,
         )
-        if not runs and not all(is_free(port) for port in state.ports.all()):
-            state = msgspec.structs.replace(state, ports=choose_ports(ports_in_use(self._home)))
+        if not runs and not claims.hold(state.ports):
+            state = msgspec.structs.replace(state, ports=claims.choose(ports_in_use(self._home)))
         folder.save(state)
         return state, False
 
@@ -203,14 +208,14 @@ class SandboxManager:
         is_new: bool,
         say: Say,
     ) -> SandboxHandle:
-        began = [p for p in state.processes if is_running(p)]
+        began = {process.component for process in state.processes}
         started: list[ProcessRecord] = []
         try:
             with as_file(files("k8sops.sandbox").joinpath("data")) as data:
                 components = Components(folder, state, binaries, data)
                 await asyncio.to_thread(components.write_configuration)
             readiness = Readiness(folder, state, components.server, self._clock)
-            missing = [c for c in START_ORDER if c not in {p.component for p in began}]
+            missing = [c for c in START_ORDER if c not in began]
             for batch, what, condition in (
                 (START_ORDER[:2], "the API server", readiness.api_answers),
                 (START_ORDER[2:4], "the default roles", readiness.roles_exist),

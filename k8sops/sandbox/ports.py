@@ -1,7 +1,8 @@
 """Picks free TCP ports on the loopback interface for a sandbox.
 
 Ports come from below the range the kernel hands out by itself (32768 and up on Linux), so that no outgoing connection
-takes one between its choice and its use.
+takes one between its choice and its use. Until its owner listens there, the UDP port of the same number is held as a
+claim: other starting sandboxes see it, and the kernel gives it back whatever happens.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Collection
+from types import TracebackType
 from typing import Final
 
 import msgspec
@@ -39,21 +41,53 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(getattr(self, field) for field in self.__struct_fields__)
 
 
-def choose_ports(taken: Collection[int] = ()) -> Ports:
-    """Ports that nobody listens on now, none of `taken`. Raises SandboxError where none can be found."""
-    chosen: list[int] = []
-    # Two sandboxes started at the same moment must not walk the same path.
-    source = random.SystemRandom()
-    for _ in range(ATTEMPTS):
-        port = source.randrange(FIRST, LAST)
-        if port not in taken and port not in chosen and is_free(port):
-            chosen.append(port)
-        if len(chosen) == len(Ports.__struct_fields__):
-            return Ports(**dict(zip(Ports.__struct_fields__, chosen, strict=True)))
-    raise SandboxError(
-        f"no free port between {FIRST} and {LAST} on {LOOPBACK}",
-        hint="`k8sops sandbox list` shows the sandboxes that hold some; take one down",
-    )
+class PortClaims:
+    """Ports held for sandboxes that are about to listen on them; leave the `with` block once they do."""
+
+    def __init__(self) -> None:
+        self._held: Final[dict[int, socket.socket]] = {}
+
+    def __enter__(self) -> PortClaims:
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        for claim in self._held.values():
+            claim.close()
+
+    def choose(self, taken: Collection[int] = ()) -> Ports:
+        """Ports that nobody listens on or claims, none of `taken`. Raises SandboxError where none can be found."""
+        chosen: list[int] = []
+        # Two sandboxes started at the same moment must not walk the same path.
+        source = random.SystemRandom()
+        for _ in range(ATTEMPTS):
+            port = source.randrange(FIRST, LAST)
+            if port not in taken and self._claim(port):
+                chosen.append(port)
+            if len(chosen) == len(Ports.__struct_fields__):
+                return Ports(**dict(zip(Ports.__struct_fields__, chosen, strict=True)))
+        raise SandboxError(
+            f"no free port between {FIRST} and {LAST} on {LOOPBACK}",
+            hint="`k8sops sandbox list` shows the sandboxes that hold some; take one down",
+        )
+
+    def hold(self, ports: Ports) -> bool:
+        """Claim ports given earlier; False where any of them is no longer to be had."""
+        return all(self._claim(port) for port in ports.all())
+
+    def _claim(self, port: int) -> bool:
+        claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            claim.bind((LOOPBACK, port))
+        except OSError:
+            claim.close()
+            return False
+        if not is_free(port):
+            claim.close()
+            return False
+        self._held[port] = claim
+        return True
 
 
 def is_free(port: int) -> bool:

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from k8sops.core.clock import Clock
 from k8sops.core.errors import SandboxError
 from k8sops.sandbox.apiclient import ApiClient, ready_nodes
@@ -26,7 +28,10 @@ POLL_SECONDS: Final = 0.1
 TAIL_BYTES: Final = 64 * 1024
 LINE_LIMIT: Final = 400
 
-_TELLING: Final = re.compile(r'^(Error|error|panic):|^F\d{4} |"command failed"|"level":"(fatal|panic|error)"')
+_TELLING: Final = re.compile(
+    r'^(Error|error|panic):|^F\d{4} |"command failed"|"level":"(fatal|panic|error|ERROR)"'
+)
+_KLOG_ERROR: Final = re.compile(r'err="((?:[^"\\]|\\.)*)"')
 
 Condition = Callable[[], Awaitable[bool]]
 
@@ -156,4 +161,17 @@ def last_words(log: Path) -> str:
     telling = [
         line for line in said if line.startswith(("F", "Error:", "error:", "panic:")) or '"fatal"' in line
     ]
-    return (telling or said or ["it said nothing"])[-1][:LINE_LIMIT]
+    return _sentence((telling or said or ["it said nothing"])[-1])[:LINE_LIMIT]
+
+
+def _sentence(line: str) -> str:
+    """The message inside a structured line, as etcd and kwok write them, or inside klog's `err="…"`."""
+    try:
+        fields = msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        told = _KLOG_ERROR.search(line)
+        return told[1].replace('\\"', '"') if told else line
+    if not isinstance(fields, dict):
+        return line
+    said = [str(fields[name]) for name in ("msg", "err", "error") if fields.get(name)]
+    return ": ".join(said) or line

@@ -19,11 +19,10 @@ from typing import Any
 import msgspec
 
 from k8sops.cluster.pages import list_items
-from tests.bench.cases import PATH, connected
+from tests.bench.cases import EVENTS, PATH, connected
 from tests.bench.measuring import Cost
 from tests.cluster.scripted_api import write_kubeconfig
 
-EVENTS = 20_000
 ROUNDS = 5
 
 
@@ -49,7 +48,12 @@ async def cost_of(case: str, kubeconfig: Path) -> Cost:
     """Run one case in a process of its own. Raises CalledProcessError with what it said."""
     command = [sys.executable, "-m", "tests.bench.cases", case, str(kubeconfig)]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
-    out, _ = await asyncio.wait_for(process.communicate(), 300)
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(), 300)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, out)
     return msgspec.json.decode(out, type=Cost)
@@ -129,7 +133,7 @@ async def record(kubeconfig: Path, recording: Path) -> int:
     if not lines:
         raise SystemExit("the cluster has no pods to record")
     chosen = [lines[number % len(lines)] for number in range(EVENTS)]
-    return recording.write_bytes(b"\n".join(chosen) + b"\n")
+    return await asyncio.to_thread(recording.write_bytes, b"\n".join(chosen) + b"\n")
 
 
 @asynccontextmanager

@@ -30,13 +30,13 @@ async def answer(events: bytes, reader: asyncio.StreamReader, writer: asyncio.St
         writer.close()
 
 
-async def serve(path: Path) -> None:
+async def serve(events: bytes) -> None:
     """Serve until killed."""
-    server = await asyncio.start_server(partial(answer, path.read_bytes()), "127.0.0.1", 0)
+    server = await asyncio.start_server(partial(answer, events), "127.0.0.1", 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1])))
+    asyncio.run(serve(Path(sys.argv[1]).read_bytes()))

@@ -15,6 +15,7 @@ from k8sops.cluster.identity import Impersonation
 from k8sops.core import errors
 from k8sops.core.clock import SystemClock
 from k8sops.core.errors import ExitCode, K8sOpsError
+from k8sops.sandbox.manager import SandboxHandle, SandboxManager
 from tests.support.certificates import Authority
 from tests.support.kubeconfigs import b64, write
 
@@ -94,9 +95,18 @@ async def test_a_name_the_servers_certificate_does_not_have(kubeconfig: Path, tm
     assert_one_sentence(caught.value, ExitCode.UNREACHABLE)
 
 
-async def test_no_permission(kubeconfig: Path, cluster_namespace: str) -> None:
+@pytest.mark.parametrize("how", ["impersonated", "certificate"])
+async def test_no_permission(
+    sandbox: SandboxHandle, tmp_path: Path, cluster_namespace: str, how: str
+) -> None:
     """Verb, resource, namespace and user: what has to be asked for. Such a cluster's uid is only a stand-in."""
-    alice = await connected(kubeconfig, impersonate=ALICE)
+    if how == "certificate":
+        issued = SandboxManager(sandbox.folder.parent).kubeconfig_for(sandbox.name, "alice", ["interns"])
+        config = tmp_path / "alice"
+        config.write_bytes(issued)
+        alice = await connected(config)
+    else:
+        alice = await connected(sandbox.kubeconfig, impersonate=ALICE)
     try:
         assert (await alice.whoami()).username == "alice"
         assert alice.info.uid.startswith(UNVERIFIED)

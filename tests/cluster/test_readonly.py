@@ -41,7 +41,7 @@ async def test_every_mutation_is_refused_by_name(cluster: KubeCluster) -> None:
 
 
 async def test_the_transport_beneath_refuses_too(cluster: KubeCluster, cluster_namespace: str) -> None:
-    """Reaching through the wrapper helps nobody; a DELETE whose body does not say dryRun deletes, whatever its query."""
+    """Reaching through helps nobody; a DELETE whose body says no dryRun deletes, whatever its query says."""
     transport = ReadOnlyCluster(cluster).transport
     path = f"/api/v1/namespaces/{cluster_namespace}"
     for method, query, body in (

@@ -32,7 +32,14 @@ async def mypy(source: str, folder: Path) -> tuple[int, str]:
     snippet.write_text(source)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(folder / "cache")),
+        *(
+            "-m",
+            "mypy",
+            "--config-file",
+            str(ROOT / "pyproject.toml"),
+            "--cache-dir",
+            str(ROOT / ".mypy_cache"),
+        ),
         str(snippet),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
@@ -45,7 +52,7 @@ async def mypy(source: str, folder: Path) -> tuple[int, str]:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache for all snippets: the first mypy run is slow."""
+    """Where the snippets go; the cache is the checkout's own, because a first mypy run is slow."""
     return tmp_path_factory.mktemp("typing")
 
 

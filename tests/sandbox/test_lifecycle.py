@@ -17,7 +17,7 @@ import pytest
 from k8sops.core.clock import SystemClock
 from k8sops.core.errors import SandboxError, UsageError
 from k8sops.sandbox.manager import SandboxHandle, SandboxManager
-from k8sops.sandbox.ports import choose_ports, is_free
+from k8sops.sandbox.ports import PortClaims, is_free
 from k8sops.sandbox.processes import ProcessRecord, is_running, spawn, stop
 from k8sops.sandbox.scratch import ScratchSandbox
 from k8sops.sandbox.state import SandboxFolder, SandboxState
@@ -96,10 +96,7 @@ async def test_a_wrong_flag_is_told_in_the_words_of_the_component_and_nothing_is
     """A failed start must say why, and must not leave etcd running or a folder behind."""
     with pytest.raises(SandboxError, match=r"kube-apiserver ended .*unknown flag: --no-such-flag"):
         await SandboxManager(tmp_path).up("wrong", apiserver_arguments=["--no-such-flag"])
-    assert not list(tmp_path.iterdir())
-    assert not [
-        p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(p.info["cmdline"] or ())
-    ]
+    assert traces(tmp_path) == []
 
 
 async def test_an_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
@@ -110,10 +107,7 @@ async def test_an_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
     up.cancel()
     with pytest.raises(asyncio.CancelledError):
         await up
-    assert not list(tmp_path.iterdir())
-    assert not [
-        p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(p.info["cmdline"] or ())
-    ]
+    assert traces(tmp_path) == []
 
 
 @pytest.fixture
@@ -161,12 +155,14 @@ async def test_a_dead_sandbox_with_its_state_file_is_recognised(
     folder = SandboxFolder(tmp_path / "home", "old")
     folder.create()
     manager = SandboxManager(tmp_path / "home")
+    with PortClaims() as claims:
+        ports = claims.choose()
     folder.save(
         SandboxState(
             name="old",
             created="2026-01-01T00:00:00.000Z",
             version_set="any",
-            ports=choose_ports(),
+            ports=ports,
             nodes=5,
             processes=(stale,),
         )
@@ -178,6 +174,16 @@ async def test_a_dead_sandbox_with_its_state_file_is_recognised(
         assert is_running(sleeper), "the process that now has the id was ended"
     finally:
         await stop([sleeper], SystemClock(), grace_seconds=5)
+
+
+def test_two_starting_sandboxes_never_choose_the_same_port() -> None:
+    """They pick ports seconds before they listen; a clash would end one of them with `address already in use`."""
+    with PortClaims() as first, PortClaims() as second:
+        ports = first.choose()
+        assert not second.hold(ports)
+        assert not set(ports.all()) & set(second.choose().all())
+    with PortClaims() as third:
+        assert third.hold(ports)
 
 
 @pytest.mark.parametrize("name", ["", "Demo", "../x", "-a", "a" * 33, "a b", "a\n"])

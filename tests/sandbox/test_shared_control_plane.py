@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from k8sops.sandbox.manager import SandboxHandle, SandboxManager
-from k8sops.sandbox.ports import choose_ports
+from k8sops.sandbox.ports import PortClaims
 from tests.sandbox.conftest import Kubectl
 from tests.sandbox.waiting import wait_until
 
@@ -128,7 +128,8 @@ async def test_a_forwarded_port_answers(
     """Port forwarding passes through the kubelet to kwok, which alone speaks its protocol."""
     apply(kubectl, manifest("web"))
     await asyncio.to_thread(wait_until, "the pod", lambda: rows(kubectl).get("web") == ("Running", "1/1"))
-    port = choose_ports().apiserver
+    with PortClaims() as claims:
+        port = claims.choose().page
     process = await asyncio.create_subprocess_exec(
         *(kubectl_path, "--kubeconfig", sandbox.kubeconfig, "-n", cluster_namespace),
         *("port-forward", "--address=127.0.0.1", "pod/web", f"{port}:80"),

@@ -97,7 +97,7 @@ class FaultProxy:
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
-        authority = Authority("fault proxy")
+        authority = Authority("fault proxy authority")
         context = authority.issue("fault proxy").server_context(Path(self._folder.name))
         site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context)
         await site.start()

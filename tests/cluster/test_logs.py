@@ -1,0 +1,107 @@
+"""Container logs as lines: whole, bounded, and from a real API server and (simulated) kubelet."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from k8sops.cluster.credentials import load_credentials
+from k8sops.cluster.logs import LogLine, LogQuery, _Lines, stream_logs
+from k8sops.cluster.transport import Transport
+from k8sops.core.errors import InvalidError, NotFoundError, UsageError
+
+
+@given(
+    st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=200),
+    st.integers(1, 30),
+)
+def test_lines_survive_any_cutting(text: str, step: int) -> None:
+    """Characters of several bytes are cut by the network and must come out whole."""
+    raw = "\n".join((text, text, "end")).encode()
+    lines = _Lines(10_000)
+    out = [line for start in range(0, len(raw), step) for line in lines.feed(raw[start : start + step])]
+    assert [line.text for line in [*out, *lines.rest()]] == [text, text, "end"]
+
+
+@given(st.integers(1, 50), st.integers(1, 60))
+def test_a_long_line_is_cut_and_says_by_how_much(step: int, length: int) -> None:
+    """A container may write gigabytes without a newline."""
+    lines = _Lines(20)
+    raw = b"x" * length + b"\nnext\n"
+    out = [line for start in range(0, len(raw), step) for line in lines.feed(raw[start : start + step])]
+    assert out == [LogLine("x" * min(length, 20), max(0, length - 20)), LogLine("next")]
+
+
+def test_bytes_that_are_no_text_do_not_break_the_log() -> None:
+    """Programs write what they like."""
+    assert _Lines(100).feed(b"\xff\xfeok\r\n") == [LogLine("\ufffd\ufffdok")]
+
+
+def test_the_query_is_spelled_as_the_api_wants_it() -> None:
+    """Names of PodLogOptions; a wrong one is ignored by the server without a word."""
+    since = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+    query = LogQuery(
+        container="app", follow=True, previous=True, timestamps=True, tail_lines=5, since_time=since
+    )
+    assert query.pairs() == [
+        ("container", "app"),
+        ("follow", "true"),
+        ("previous", "true"),
+        ("timestamps", "true"),
+        ("tailLines", "5"),
+        ("sinceTime", "2026-11-21T10:00:00.000Z"),
+    ]
+
+
+def test_two_beginnings_are_one_too_many() -> None:
+    """The server's own words on this name neither flag."""
+    with pytest.raises(UsageError):
+        LogQuery(since_seconds=5, since_time=datetime(2026, 1, 1, tzinfo=UTC)).pairs()
+
+
+async def test_a_running_pod_can_be_read_and_followed(kubeconfig: Path, cluster_namespace: str) -> None:
+    """Against the real API server: tail, follow while the log grows, a container and a pod that do not exist."""
+    transport = Transport(await load_credentials(kubeconfig=[kubeconfig], environ={}))
+    pods = f"/api/v1/namespaces/{cluster_namespace}/pods"
+    container = {"name": "app", "image": "registry.acme.example/web:1"}
+    pod = {
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "metadata": {"name": "web"},
+        "spec": {"containers": [container]},
+    }
+    try:
+        await transport.request("POST", pods, body=msgspec.json.encode(pod))
+        await until_running(transport, f"{pods}/web")
+        async with asyncio.timeout(60):
+            lines: list[str] = []
+            async with aclosing(stream_logs(transport, f"{pods}/web/log", LogQuery(follow=True))) as log:
+                async for line in log:
+                    lines.append(line.text)
+                    if len(lines) == 3:
+                        break
+        assert all(lines)
+        tail = [line async for line in stream_logs(transport, f"{pods}/web/log", LogQuery(tail_lines=1))]
+        assert len(tail) == 1
+        with pytest.raises(InvalidError):
+            await anext(stream_logs(transport, f"{pods}/web/log", LogQuery(container="absent")))
+        with pytest.raises(NotFoundError):
+            await anext(stream_logs(transport, f"{pods}/absent/log"))
+    finally:
+        await transport.aclose()
+
+
+async def until_running(transport: Transport, path: str, deadline_s: float = 40.0) -> None:
+    async with asyncio.timeout(deadline_s):
+        while True:
+            phase = msgspec.json.decode(await transport.request("GET", path))["status"]["phase"]
+            if phase == "Running":
+                return
+            await asyncio.sleep(0.1)
