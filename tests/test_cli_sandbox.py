@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from k8sops.cli.build_progress import BuildDisplay
@@ -93,6 +98,25 @@ def test_down_of_what_is_not_there_is_no_error(
     monkeypatch.setenv("K8SOPS_SANDBOX_HOME", str(tmp_path))
     assert main(["sandbox", "down", "--name", "nope"]) == 0
     assert "was not there" in capsys.readouterr().out
+
+
+def test_ctrl_c_during_up_ends_what_was_started(tmp_path: Path) -> None:
+    """The exit code tells a script it was interrupted; no process and no file may be left."""
+    home = tmp_path / "home"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "k8sops", "sandbox", "up"],
+        env={**os.environ, "K8SOPS_SANDBOX_HOME": str(home)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stderr is not None
+        assert any("starting kube-apiserver" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    commands = [" ".join(p.info["cmdline"] or ()) for p in psutil.process_iter(["cmdline"])]
+    assert [command for command in commands if str(home) in command] == []
+    assert list(home.iterdir()) == []
 
 
 def test_a_build_away_from_a_terminal_writes_a_line_per_binary_and_no_control_characters() -> None:

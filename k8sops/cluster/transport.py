@@ -17,9 +17,10 @@ from typing import Any, Final, Literal
 
 import aiohttp
 from multidict import CIMultiDict
+from yarl import URL
 
 from k8sops import __version__
-from k8sops.cluster.credentials import Credentials
+from k8sops.cluster.credentials import Credentials, Grant
 from k8sops.cluster.retry import REPEATABLE_METHODS, send_repeatedly
 from k8sops.cluster.status import Asked, error_of_answer
 from k8sops.cluster.transport_errors import connection_errors_told
@@ -296,23 +297,33 @@ class Transport:
         if self._mode != "write":
             raise ReadOnlyError(f"{asked.sentence}: refused, this view of the cluster can only read")
         url = url_of(self.server, path, pairs_of(query))
-        grant = await self.credentials.grant()
         try:
             async with asyncio.timeout(connect_deadline_s):
-                with connection_errors_told(self.credentials, asked):
-                    return await self._session.ws_connect(
-                        url,
-                        protocols=protocols,
-                        headers=self._headers(grant.headers, {}),
-                        ssl=grant.ssl,
-                        server_hostname=self.credentials.tls_server_name or None,
-                        proxy=self.credentials.proxy or None,
-                        max_msg_size=WEBSOCKET_MESSAGE_BYTES,
-                    )
+                grant = await self.credentials.grant()
+                try:
+                    return await self._upgraded(asked, url, protocols, grant)
+                except CredentialsError:
+                    if not await self.credentials.renew(grant):
+                        raise
+                return await self._upgraded(asked, url, protocols, await self.credentials.grant())
         except TimeoutError as error:
             raise DeadlineError(
                 f"{asked.sentence}: no WebSocket from {self.server} within {connect_deadline_s:g} s"
             ) from error
+
+    async def _upgraded(
+        self, asked: Asked, url: URL, protocols: Sequence[str], grant: Grant
+    ) -> aiohttp.ClientWebSocketResponse[Literal[True]]:
+        with connection_errors_told(self.credentials, asked):
+            return await self._session.ws_connect(
+                url,
+                protocols=protocols,
+                headers=self._headers(grant.headers, {}),
+                ssl=grant.ssl,
+                server_hostname=self.credentials.tls_server_name or None,
+                proxy=self.credentials.proxy or None,
+                max_msg_size=WEBSOCKET_MESSAGE_BYTES,
+            )
 
     async def aclose(self) -> None:
         """Close the pool. Idempotent; on a view it does nothing."""

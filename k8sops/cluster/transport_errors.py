@@ -17,7 +17,7 @@ import aiohttp
 from k8sops.cluster.credentials import Credentials
 from k8sops.cluster.printable import printable
 from k8sops.cluster.retry import NeverSentError
-from k8sops.cluster.status import Asked
+from k8sops.cluster.status import Asked, Status, error_of_status
 from k8sops.core.errors import CredentialsError, DeadlineError, K8sOpsError, TlsError, UnreachableError
 
 # OpenSSL's X509_V_ERR_* numbers (openssl-verification-options).
@@ -63,6 +63,11 @@ def error_of_connection(  # noqa: PLR0911 - a table
         case _ if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError) or _ALERT in str(error).upper():
             # With TLS 1.3 the alert comes after the handshake, as a failure of the open connection.
             return _tls_failure(error, credentials, where)
+        case aiohttp.ClientHttpProxyError() if error.status == 407:
+            return CredentialsError(
+                f"{where}: the proxy wants credentials",
+                hint="put user and password into proxy-url in the kubeconfig, or into HTTPS_PROXY",
+            )
         case aiohttp.ClientHttpProxyError():
             return UnreachableError(
                 f"{where}: the proxy refused to connect ({error.status} {printable(error.message, 200)})",
@@ -91,7 +96,9 @@ def error_of_connection(  # noqa: PLR0911 - a table
                 hint="check that the API server is up and that the context is the one you mean",
             )
         case aiohttp.WSServerHandshakeError():
-            return UnreachableError(f"{asked.sentence}: {where} refused the WebSocket ({error.status})")
+            return error_of_status(
+                asked, error.status, Status(message=error.message), server=credentials.server
+            )
         case aiohttp.InvalidURL():
             return TlsError(f"{where}: the server's address is not a URL")
         case _:

@@ -72,7 +72,9 @@ def is_running(record: ProcessRecord) -> bool:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
         same_start = abs(process.create_time() - record.started) <= START_TOLERANCE_SECONDS
-        return same_start and tuple(process.cmdline()) == record.command
+        command = tuple(process.cmdline())
+        # The kernel shows no command line for a moment after a start (execve sets it late).
+        return same_start and command in {record.command, ()}
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:

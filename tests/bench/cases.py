@@ -18,9 +18,11 @@ import msgspec
 
 from k8sops.cluster.codecs import StructCodec
 from k8sops.cluster.credentials import load_credentials
-from k8sops.cluster.pages import list_pages
+from k8sops.cluster.known import Change, Known
+from k8sops.cluster.ordered_rows import OrderedRows
+from k8sops.cluster.pages import list_pages, page_bodies
 from k8sops.cluster.pods import PodLite
-from k8sops.cluster.table import ACCEPT, WITH_METADATA, table_pages
+from k8sops.cluster.table import ACCEPT, WITH_METADATA, Entry, TableCodec, table_pages
 from k8sops.cluster.transport import Transport
 from k8sops.cluster.watch import watch_batches
 from tests.bench.measuring import Work, measured
@@ -28,6 +30,9 @@ from tests.bench.measuring import Work, measured
 PATH = "/api/v1/pods"
 PAGE = ("limit", "500")
 EVENTS = 20_000
+UPDATES_PER_S = 1000
+UPDATES = 10 * UPDATES_PER_S
+BATCH = 20
 
 
 @asynccontextmanager
@@ -105,6 +110,39 @@ async def our_watch(transport: Transport) -> Work:
     return Work(count)
 
 
+async def live_updates(transport: Transport) -> Work:
+    """UPDATES changes of single rows, through decoding, diffing and ordering, with a look every tenth of a second.
+
+    Reports how many there were; their CPU time over the seconds they stand for is the load of a live table.
+    """
+    codec = TableCodec()
+    known, ordered, lines = Known(codec.identify, codec.keep), OrderedRows(), list[bytes]()
+    bodies = page_bodies(transport, PATH, query=[WITH_METADATA], accept=ACCEPT)
+    async with aclosing(bodies):
+        async for body in bodies:
+            changes: list[Change[Entry]] = []
+            known.put(codec.page(body.data), changes)
+            ordered.apply(changes)
+            lines += (
+                _event(row, number) for number, row in enumerate(msgspec.json.decode(body.data)["rows"])
+            )
+    began = time.process_time()
+    for start in range(0, UPDATES, BATCH):
+        block = b"".join(lines[number % len(lines)] for number in range(start, start + BATCH))
+        changes = []
+        known.put((event.object for event in codec.events(block)), changes)
+        ordered.apply(changes)
+        if not start % (UPDATES_PER_S // 10):
+            ordered.snapshot()
+    return Work(UPDATES, time.process_time() - began)
+
+
+def _event(row: dict[str, Any], number: int) -> bytes:
+    row["object"]["metadata"]["resourceVersion"] = f"changed-{number}"
+    row["cells"][3] = f"{number} (1s ago)"
+    return msgspec.json.encode({"type": "MODIFIED", "object": {"kind": "Table", "rows": [row]}}) + b"\n"
+
+
 def official_list(kubeconfig: Path) -> Work:
     """Objects, by the official client, in the same pages."""
     api = official_api(kubeconfig)
@@ -141,9 +179,8 @@ def official_api(kubeconfig: Path) -> Any:
     return client.CoreV1Api()
 
 
-OURS: dict[str, Callable[[Transport], Awaitable[Work]]] = {
-    case.__name__: case for case in (bare_list, bare_table, our_list, our_table, bare_watch, our_watch)
-}
+ALL = (bare_list, bare_table, our_list, our_table, bare_watch, our_watch, live_updates)
+OURS: dict[str, Callable[[Transport], Awaitable[Work]]] = {case.__name__: case for case in ALL}
 OFFICIAL: dict[str, Callable[[Path], Work]] = {
     case.__name__: case for case in (official_list, official_watch)
 }

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from k8sops.cluster.client import KubeCluster
 from k8sops.cluster.connect import connect
-
 from k8sops.core.clock import SystemClock
 from tests.support.workloads import create, deployment, replicas_of
 

@@ -25,7 +25,7 @@ from tests.support.local_api import LocalApi, answering
 
 
 @asynccontextmanager
-async def connect_proxy(*, refuse: bool = False) -> AsyncIterator[tuple[str, list[str]]]:
+async def connect_proxy(*, refuse: str = "") -> AsyncIterator[tuple[str, list[str]]]:
     """An HTTP proxy that knows CONNECT; yields its URL and the targets it was asked for."""
     targets: list[str] = []
     pumps: set[asyncio.Task[None]] = set()
@@ -41,7 +41,7 @@ async def connect_proxy(*, refuse: bool = False) -> AsyncIterator[tuple[str, lis
         target = head.split()[1].decode()
         targets.append(target)
         if refuse:
-            writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            writer.write(f"HTTP/1.1 {refuse}\r\nContent-Length: 0\r\n\r\n".encode())
             await writer.drain()
             writer.close()
             return
@@ -95,11 +95,20 @@ async def test_the_way_leads_through_the_proxy_and_tls_ends_at_the_server(tmp_pa
     assert targets == [f"api.nowhere:{port}"] * 2
 
 
-async def test_a_proxy_that_refuses_is_named_as_such(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("refusal", "kind", "told"),
+    [
+        ("407 Proxy Authentication Required", errors.CredentialsError, "the proxy wants credentials"),
+        ("502 Bad Gateway", errors.UnreachableError, "the proxy refused to connect"),
+    ],
+)
+async def test_a_proxy_that_refuses_is_named_as_such(
+    tmp_path: Path, refusal: str, kind: type[Exception], told: str
+) -> None:
     """Else the search begins at the cluster."""
-    async with connect_proxy(refuse=True) as (proxy, _):
+    async with connect_proxy(refuse=refusal) as (proxy, _):
         config = write(tmp_path / "config", document("https://api.nowhere", cluster={"proxy-url": proxy}))
-        with pytest.raises(errors.UnreachableError, match="the proxy refused to connect"):
+        with pytest.raises(kind, match=told):
             await asked(config)
 
 

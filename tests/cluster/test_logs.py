@@ -69,7 +69,29 @@ def test_two_beginnings_are_one_too_many() -> None:
 async def test_a_running_pod_can_be_read_and_followed(kubeconfig: Path, cluster_namespace: str) -> None:
     """Against the real API server: tail, follow while the log grows, a container and a pod that do not exist."""
     transport = Transport(await load_credentials(kubeconfig=[kubeconfig], environ={}))
-    pods = f"/api/v1/namespaces/{cluster_namespace}/pods"
+    try:
+        pod = await running_pod(transport, cluster_namespace)
+        async with asyncio.timeout(60):
+            lines: list[str] = []
+            async with aclosing(stream_logs(transport, f"{pod}/log", LogQuery(follow=True))) as log:
+                async for line in log:
+                    lines.append(line.text)
+                    if len(lines) == 3:
+                        break
+        assert all(lines)
+        tail = [line async for line in stream_logs(transport, f"{pod}/log", LogQuery(tail_lines=1))]
+        assert len(tail) == 1
+        with pytest.raises(InvalidError):
+            await anext(stream_logs(transport, f"{pod}/log", LogQuery(container="absent")))
+        with pytest.raises(NotFoundError):
+            await anext(stream_logs(transport, f"{pod}-absent/log"))
+    finally:
+        await transport.aclose()
+
+
+async def running_pod(transport: Transport, namespace: str, deadline_s: float = 40.0) -> str:
+    """Create pod `web` with container `app`, wait until it runs, and return its path."""
+    pods = f"/api/v1/namespaces/{namespace}/pods"
     container = {"name": "app", "image": "registry.acme.example/web:1"}
     pod = {
         "kind": "Pod",
@@ -77,31 +99,10 @@ async def test_a_running_pod_can_be_read_and_followed(kubeconfig: Path, cluster_
         "metadata": {"name": "web"},
         "spec": {"containers": [container]},
     }
-    try:
-        await transport.request("POST", pods, body=msgspec.json.encode(pod))
-        await until_running(transport, f"{pods}/web")
-        async with asyncio.timeout(60):
-            lines: list[str] = []
-            async with aclosing(stream_logs(transport, f"{pods}/web/log", LogQuery(follow=True))) as log:
-                async for line in log:
-                    lines.append(line.text)
-                    if len(lines) == 3:
-                        break
-        assert all(lines)
-        tail = [line async for line in stream_logs(transport, f"{pods}/web/log", LogQuery(tail_lines=1))]
-        assert len(tail) == 1
-        with pytest.raises(InvalidError):
-            await anext(stream_logs(transport, f"{pods}/web/log", LogQuery(container="absent")))
-        with pytest.raises(NotFoundError):
-            await anext(stream_logs(transport, f"{pods}/absent/log"))
-    finally:
-        await transport.aclose()
-
-
-async def until_running(transport: Transport, path: str, deadline_s: float = 40.0) -> None:
+    await transport.request("POST", pods, body=msgspec.json.encode(pod))
     async with asyncio.timeout(deadline_s):
         while True:
-            phase = msgspec.json.decode(await transport.request("GET", path))["status"]["phase"]
-            if phase == "Running":
-                return
+            answer = await transport.request("GET", f"{pods}/web")
+            if msgspec.json.decode(answer)["status"]["phase"] == "Running":
+                return f"{pods}/web"
             await asyncio.sleep(0.1)

@@ -262,6 +262,19 @@ async def test_a_compressed_answer_arrives_plain(tmp_path: Path) -> None:
         assert await transport.request("GET", "/x") == b"x" * 100_000
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(403, errors.ForbiddenError), (404, errors.NotFoundError), (401, errors.CredentialsError)],
+)
+async def test_a_refused_websocket_is_told_like_a_refused_request(
+    tmp_path: Path, code: int, kind: type[Exception]
+) -> None:
+    """exec on a pod that is gone must not read like a network fault."""
+    async with both(answering(failing(code)), tmp_path) as (_, transport):
+        with pytest.raises(kind, match=r"pod shop/web|credentials"):
+            await transport.websocket("/x", protocols=["v5.channel.k8s.io"], subject="pod shop/web")
+
+
 async def tls_failure(folder: Path, pair: Pair, authority: bytes, **cluster: str) -> errors.K8sOpsError:
     """How a TLS connection to a server with this certificate fails."""
     data = {"certificate-authority-data": b64(authority), **cluster}
