@@ -31,7 +31,7 @@ _output_option = click.option(
 
 @click.group("sandbox", context_settings=_CONTEXT)
 def sandbox_group() -> None:
-    r"""A real, local control plane with simulated nodes.
+    """A real, local control plane with simulated nodes.
 
     etcd, kube-apiserver, kube-controller-manager and kube-scheduler run as ordinary processes of yours, listening on
     127.0.0.1 only; kwok plays the nodes and their kubelets. Scheduling, rollouts, budgets, RBAC and audit are the real
@@ -43,7 +43,7 @@ def sandbox_group() -> None:
       k8sops sandbox seed                        fill it with a small company in trouble
       k8sops sandbox kubectl -- get pods -A      look at it with kubectl
       k8sops sandbox down                        end it and leave nothing behind
-    """
+    """  # noqa: D301 - click reads the character
 
 
 @sandbox_group.command("up")
@@ -56,7 +56,7 @@ def sandbox_group() -> None:
     help="Further flags for kube-apiserver, as one string; they win over the sandbox's own.",
 )
 def up_command(name: str, nodes: int, kubernetes_args: str) -> int:
-    r"""Start a sandbox, or whatever is missing of it, and wait until it is ready.
+    """Start a sandbox, or whatever is missing of it, and wait until it is ready.
 
     Ready means: the API server says so, the controllers and the scheduler are healthy, every node is Ready, and a pod
     could be created. The first `up` builds the binaries from source (KUBEBUILDER_ASSETS may name a folder that has
@@ -66,7 +66,7 @@ def up_command(name: str, nodes: int, kubernetes_args: str) -> int:
     Examples:
       k8sops sandbox up --nodes 20
       k8sops sandbox up --name two --kubernetes-args '--feature-gates=InPlacePodVerticalScaling=true -v=2'
-    """
+    """  # noqa: D301 - click reads the character
     import asyncio  # noqa: PLC0415 - see the module's docstring
 
     from k8sops.cli.build_progress import BuildDisplay  # noqa: PLC0415
@@ -173,7 +173,7 @@ def list_command(output: str) -> int:
     help="Write to this file, readable by you alone, instead of printing.",
 )
 def kubeconfig_command(name: str, user: str, groups: tuple[str, ...], target: Path | None) -> int:
-    r"""Print the administrator's kubeconfig, or one for somebody else, to play several people.
+    """Print the administrator's kubeconfig, or one for somebody else, to play several people.
 
     A new person may do nothing until RBAC says otherwise: bind a role to the user or to a group.
 
@@ -182,7 +182,7 @@ def kubeconfig_command(name: str, user: str, groups: tuple[str, ...], target: Pa
       k8sops sandbox kubeconfig --user alice --group ops --output alice.kubeconfig
       k8sops sandbox kubectl -- create clusterrolebinding ops --clusterrole=edit --group=ops
       k8sops --kubeconfig alice.kubeconfig get pods -A
-    """
+    """  # noqa: D301 - click reads the character
     from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
 
     manager = SandboxManager()
@@ -208,13 +208,13 @@ def kubeconfig_command(name: str, user: str, groups: tuple[str, ...], target: Pa
 @click.option("--nodes", type=click.IntRange(0), default=0, help="Nodes among those objects.")
 @_output_option
 def seed_command(name: str, objects: int, pods: int, nodes: int, output: str) -> int:
-    r"""Fill a running sandbox with a small company in trouble, the same every time.
+    """Fill a running sandbox with a small company in trouble, the same every time.
 
     \b
     Examples:
       k8sops sandbox seed
       k8sops sandbox seed --objects 20000 --pods 10000 --nodes 500
-    """
+    """  # noqa: D301 - click reads the character
     import asyncio  # noqa: PLC0415
 
     from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
@@ -241,13 +241,13 @@ def seed_command(name: str, objects: int, pods: int, nodes: int, output: str) ->
 @_name_option
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def kubectl_command(name: str, arguments: tuple[str, ...]) -> int:
-    r"""Run kubectl of the sandbox's own version against it (built when first wanted).
+    """Run kubectl of the sandbox's own version against it (built when first wanted).
 
     \b
     Examples:
       k8sops sandbox kubectl -- get pods -A
       k8sops sandbox kubectl -- logs -f deploy/web -n shop
-    """
+    """  # noqa: D301 - click reads the character
     import asyncio  # noqa: PLC0415
 
     from k8sops.cli.build_progress import BuildDisplay  # noqa: PLC0415

@@ -60,7 +60,12 @@ def error_of_connection(  # noqa: PLR0911 - a table
     match error:
         case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
             return _unverified(error, where)
-        case _ if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError) or _ALERT in str(error).upper():
+        case aiohttp.ClientSSLError() if _cut_off(error.os_error):
+            return NeverSentError(
+                f"{where} cannot be reached: the connection was cut in the TLS handshake",
+                hint="the API server may be starting or stopping: try again",
+            )
+        case _ if isinstance(error, aiohttp.ClientSSLError) or _ALERT in str(error).upper():
             # With TLS 1.3 the alert comes after the handshake, as a failure of the open connection.
             return _tls_failure(error, credentials, where)
         case aiohttp.ClientHttpProxyError() if error.status == 407:
@@ -104,6 +109,10 @@ def error_of_connection(  # noqa: PLR0911 - a table
         case _:
             told = printable(str(error), 200) or type(error).__name__
             return UnreachableError(f"{asked.sentence}: the connection to {where} was lost: {told}")
+
+
+def _cut_off(error: BaseException) -> bool:
+    return isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or "UNEXPECTED_EOF" in str(error)
 
 
 def _unverified(error: Exception, where: str) -> TlsError:

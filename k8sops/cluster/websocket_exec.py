@@ -125,7 +125,7 @@ async def open_exec(
 ) -> AsyncIterator[ExecSession]:
     """Run a command; `path` is a pod's `exec` subresource. Leaving the context ends the connection.
 
-    Raises UnreachableError naming the HTTP status where the server refuses.
+    Raises what the HTTP status of a refusal means: ForbiddenError, NotFoundError, ServerError.
     """
     pairs = [*(("command", word) for word in command), ("stdout", "true")]
     pairs += [("container", container)] if container else []

@@ -71,15 +71,12 @@ def is_running(record: ProcessRecord) -> bool:
         process = psutil.Process(record.pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        same_start = abs(process.create_time() - record.started) <= START_TOLERANCE_SECONDS
-        command = tuple(process.cmdline())
-        # The kernel shows no command line for a moment after a start (execve sets it late).
-        return same_start and command in {record.command, ()}
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
+        started, command = process.create_time(), tuple(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         # Ours run as this user; what cannot be looked at is somebody else's.
         return False
+    # The kernel shows no command line for a moment after a start (execve sets it late).
+    return abs(started - record.started) <= START_TOLERANCE_SECONDS and command in {record.command, ()}
 
 
 def memory_bytes(record: ProcessRecord) -> int:

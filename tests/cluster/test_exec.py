@@ -14,7 +14,14 @@ from aiohttp import WSMsgType, web
 from k8sops.cluster.credentials import load_credentials
 from k8sops.cluster.transport import Transport
 from k8sops.cluster.websocket_exec import STDOUT, V4, V5, exit_code_of, open_exec, run_command
-from k8sops.core.errors import ClusterError, DeadlineError, InvalidError, K8sOpsError, UnreachableError
+from k8sops.core.errors import (
+    ClusterError,
+    DeadlineError,
+    ForbiddenError,
+    InvalidError,
+    K8sOpsError,
+    UnreachableError,
+)
 from tests.cluster.scripted_api import serving
 from tests.cluster.test_logs import running_pod
 
@@ -135,7 +142,7 @@ async def test_a_command_that_hangs_meets_its_deadline(tmp_path: Path) -> None:
 async def test_a_refusal_is_one_sentence(tmp_path: Path) -> None:
     """RBAC refuses before the WebSocket is there; an unknown protocol after."""
     async with kubelet(tmp_path, V5) as (_, transport):
-        with pytest.raises(K8sOpsError, match="403"):
+        with pytest.raises(ForbiddenError, match="forbidden"):
             await run_command(transport, PATH, ["refuse"])
     async with kubelet(tmp_path, "base64.channel.k8s.io") as (_, transport):
         with pytest.raises(InvalidError, match="speaks neither"):

@@ -186,9 +186,9 @@ async def test_a_hanging_plugin_ends_at_its_deadline_with_all_its_children(tmp_p
     path.write_text(f"#!/bin/sh\nsleep 600 & echo $! > {pid}\nwait\n")
     path.chmod(0o700)
     began = time.monotonic()
-    error = await failure(kubeconfig(tmp_path, path), K8SOPS_EXEC_TIMEOUT="0.5")
-    assert "gave no credentials within 0.5 s" in error.message
-    assert time.monotonic() - began < 5
+    error = await failure(kubeconfig(tmp_path, path), K8SOPS_EXEC_TIMEOUT="2")
+    assert "gave no credentials within 2 s" in error.message
+    assert time.monotonic() - began < 30
     child = int(pid.read_text())
     async with asyncio.timeout(5):
         while _runs(child):  # noqa: ASYNC110 - another process's end has no event

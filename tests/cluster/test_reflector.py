@@ -16,7 +16,7 @@ from k8sops.cluster.reflector import Reflector, watch_objects
 from k8sops.core.clock import SystemClock
 from k8sops.core.errors import ForbiddenError
 from tests.cluster.scripted_api import PATH, ScriptedApi, scripted_api
-from tests.cluster.watching import Mirror
+from tests.cluster.watching import HurriedClock, Mirror
 
 both_ways = pytest.mark.parametrize("streaming", [True, False], ids=["streaming list", "paged list"])
 
@@ -33,7 +33,7 @@ async def mirrored(
             transport,
             PATH,
             codec=codec,
-            clock=SystemClock(),
+            clock=HurriedClock(),
             streaming=streaming,
             page_size=7,
             subject="pods",

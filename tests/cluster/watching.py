@@ -10,9 +10,18 @@ from typing import Generic, TypeVar
 from k8sops.cluster.codecs import Codec
 from k8sops.cluster.known import Change
 from k8sops.cluster.reflector import Reflector
+from k8sops.core.clock import SystemClock
 from k8sops.core.errors import K8sOpsError
 
 T = TypeVar("T")
+
+
+class HurriedClock(SystemClock):
+    """Waits a tenth of what it is asked to, so that backoffs of half a minute can be lived through."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, briefly."""
+        await asyncio.sleep(seconds / 10)
 
 
 class Mirror(Generic[T]):
