@@ -37,7 +37,7 @@ def paint(text: str, style: str, stream: TextIO | None = None, *, bold: bool = F
     """The text in the colour of a level or risk, or as it is."""
     if not coloured(stream or sys.stderr):
         return text
-    return click.style(text, fg=COLOURS.get(style), bold=bold)
+    return click.style(text, fg=COLOURS.get(style), bold=bold or None)
 
 
 def say(text: str = "") -> None:
@@ -90,8 +90,9 @@ class ProgressLine:
             return
         self._shown = text
         if self._live:
-            width = os.get_terminal_size(self._stream.fileno()).columns
-            self._stream.write(f"\r\x1b[K{text[: max(width - 1, 10)]}")
+            # A terminal that does not know its width says 0.
+            width = os.get_terminal_size(self._stream.fileno()).columns or 80
+            self._stream.write(f"\r\x1b[K{text[: width - 1]}")
         else:
             self._stream.write(text + "\n")
         self._stream.flush()

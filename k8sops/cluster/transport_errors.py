@@ -68,21 +68,8 @@ def error_of_connection(  # noqa: PLR0911 - a table
         case _ if isinstance(error, aiohttp.ClientSSLError) or _ALERT in str(error).upper():
             # With TLS 1.3 the alert comes after the handshake, as a failure of the open connection.
             return _tls_failure(error, credentials, where)
-        case aiohttp.ClientHttpProxyError() if error.status == 407:
-            return CredentialsError(
-                f"{where}: the proxy wants credentials",
-                hint="put user and password into proxy-url in the kubeconfig, or into HTTPS_PROXY",
-            )
-        case aiohttp.ClientHttpProxyError():
-            return UnreachableError(
-                f"{where}: the proxy refused to connect ({error.status} {printable(error.message, 200)})",
-                hint="check proxy-url in the kubeconfig, HTTPS_PROXY and NO_PROXY",
-            )
-        case aiohttp.ClientProxyConnectionError():
-            return NeverSentError(
-                f"{where}: the proxy cannot be reached: {_os_reason(error)}",
-                hint="check proxy-url in the kubeconfig, HTTPS_PROXY and NO_PROXY",
-            )
+        case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
+            return _proxy_failure(error, where)
         case aiohttp.ClientConnectorDNSError():
             return NeverSentError(
                 f"{where}: the host name cannot be resolved",
@@ -109,6 +96,21 @@ def error_of_connection(  # noqa: PLR0911 - a table
         case _:
             told = printable(str(error), 200) or type(error).__name__
             return UnreachableError(f"{asked.sentence}: the connection to {where} was lost: {told}")
+
+
+def _proxy_failure(
+    error: aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError, where: str
+) -> K8sOpsError:
+    hint = "check proxy-url in the kubeconfig, HTTPS_PROXY and NO_PROXY"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return NeverSentError(f"{where}: the proxy cannot be reached: {_os_reason(error)}", hint=hint)
+    if error.status == 407:
+        return CredentialsError(
+            f"{where}: the proxy wants credentials",
+            hint="put user and password into proxy-url in the kubeconfig, or into HTTPS_PROXY",
+        )
+    told = printable(error.message, 200)
+    return UnreachableError(f"{where}: the proxy refused to connect ({error.status} {told})", hint=hint)
 
 
 def _cut_off(error: BaseException) -> bool:

@@ -60,6 +60,8 @@ async def examine(config: Config) -> AsyncGenerator[Check, None]:
             text=f"{cluster.info.server} answers ({await cluster.server_version()}, connected in {waited:.1f} s); "
             f"context {cluster.info.context}, environment {cluster.info.environment}",
         )
+        for note in cluster.transport.credentials.notes:
+            yield Check(level="warning", subject="credentials", text=note)
         async for check in _access(cluster, config.namespace or cluster.default_namespace):
             yield check
     except K8sOpsError as error:

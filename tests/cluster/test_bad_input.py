@@ -189,7 +189,7 @@ async def test_negative_replicas(cluster: KubeCluster, cluster_namespace: str) -
             cluster_namespace,
             replicas=-1,
             uid=scale.uid,
-            resource_version=scale.resource_version,
+            resource_version="",
         )
     assert_one_sentence(caught.value, ExitCode.FAILED)
 

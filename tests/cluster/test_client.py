@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -128,10 +129,17 @@ async def test_scaling_is_locked_by_the_resource_version(
     await cluster.create(
         deployments, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
     )
-    before = await cluster.scale_of(deployments, "web", cluster_namespace)
+    async with asyncio.timeout(20):
+        while True:
+            before = await cluster.scale_of(deployments, "web", cluster_namespace)
+            lock = {"uid": before.uid, "resource_version": before.resource_version}
+            try:
+                after = await cluster.set_scale(deployments, "web", cluster_namespace, replicas=2, **lock)
+                break
+            except errors.ConflictError:
+                # The deployment controller writes the new object's status in these very moments.
+                continue
     assert before.spec_replicas == 0
-    lock = {"uid": before.uid, "resource_version": before.resource_version}
-    after = await cluster.set_scale(deployments, "web", cluster_namespace, replicas=2, **lock)
     assert (after.spec_replicas, after.uid) == (2, before.uid)
     with pytest.raises(errors.ConflictError):
         await cluster.set_scale(deployments, "web", cluster_namespace, replicas=3, **lock)

@@ -1,0 +1,155 @@
+"""At a real terminal: the question after the plan, colour, and Ctrl-C in the middle of a wait."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from k8sops.cluster.client import KubeCluster
+from k8sops.cluster.connect import connect
+from k8sops.core.clock import SystemClock
+from tests.support.workloads import create, deployment, replicas_of
+
+DEADLINE_S = 60
+NEVER_READY = {"sandbox.k8sops.dev/play": "never-ready"}
+
+
+class Terminal:
+    """A program under a pseudo-terminal; what it wrote so far is in `seen`."""
+
+    def __init__(self, kubeconfig: Path, namespace: str, *arguments: str, **extra: str) -> None:
+        environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+        environment |= {
+            "KUBECONFIG": str(kubeconfig),
+            "K8SOPS_NAMESPACE": namespace,
+            "TERM": "xterm",
+            **extra,
+        }
+        self._master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "k8sops", *arguments],
+            stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
+        )  # fmt: skip
+        os.close(slave)
+        self.seen = ""
+
+    async def until(self, text: str) -> None:
+        """Read until the text has been written."""
+        async with asyncio.timeout(DEADLINE_S):
+            while text not in self.seen:
+                self.seen += (await asyncio.to_thread(os.read, self._master, 65536)).decode()
+
+    def type(self, text: str) -> None:
+        """Type a line."""
+        os.write(self._master, text.encode())
+
+    async def ended(self) -> int:
+        """Read to the end and return the exit code."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                try:
+                    piece = await asyncio.to_thread(os.read, self._master, 65536)
+                except OSError:
+                    # Linux reports the far end's closing as EIO.
+                    break
+                if not piece:
+                    break
+                self.seen += piece.decode()
+            return await asyncio.to_thread(self.process.wait)
+
+    def close(self) -> None:
+        """End the program if it still runs, and the terminal with it."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+
+class Open(Protocol):
+    """Runs `k8sops` with these arguments, and further environment, at a terminal."""
+
+    def __call__(self, *arguments: str, **extra: str) -> Terminal: ...
+
+
+@pytest.fixture
+def at_terminal(kubeconfig: Path, cluster_namespace: str) -> Iterator[Open]:
+    """Opens terminals in the test's namespace and closes them."""
+    opened: list[Terminal] = []
+
+    def start(*arguments: str, **extra: str) -> Terminal:
+        opened.append(Terminal(kubeconfig, cluster_namespace, *arguments, **extra))
+        return opened[-1]
+
+    yield start
+    for terminal in opened:
+        terminal.close()
+
+
+@pytest.fixture
+async def cluster(kubeconfig: Path) -> AsyncIterator[KubeCluster]:
+    """The control plane, to arrange and to look."""
+    found = await connect(
+        context=None, kubeconfig=(kubeconfig,), impersonate=None, clock=SystemClock(), cluster_names={}
+    )
+    yield found
+    await found.aclose()
+
+
+async def test_the_plan_is_shown_before_the_question_and_no_changes_nothing(
+    at_terminal: Open, cluster: KubeCluster, cluster_namespace: str
+) -> None:
+    """Enter alone means no."""
+    await create(cluster, deployment("web", cluster_namespace, replicas=1))
+    terminal = at_terminal("scale", "deployment/web", "--replicas", "2")
+    await terminal.until("[y/N]")
+    assert "goes from 1 to 2 replicas" in terminal.seen
+    terminal.type("\n")
+    assert await terminal.ended() == 2
+    assert "not confirmed; nothing was done" in terminal.seen
+    assert (await replicas_of(cluster, "deployments", "web", cluster_namespace))[0] == 1
+
+
+async def test_yes_applies_the_plan(at_terminal: Open, cluster: KubeCluster, cluster_namespace: str) -> None:
+    """And the risk is coloured as well as worded."""
+    await create(cluster, deployment("web", cluster_namespace, replicas=1))
+    terminal = at_terminal("scale", "deployment/web", "--replicas", "2")
+    await terminal.until("[y/N]")
+    terminal.type("y\n")
+    assert await terminal.ended() == 0
+    assert "2 of 2 replicas ready" in terminal.seen
+    assert "\x1b[32mlow" in terminal.seen
+
+
+async def test_no_color_is_honoured_on_a_terminal(
+    at_terminal: Open, cluster: KubeCluster, cluster_namespace: str
+) -> None:
+    """no-color.org: set to anything, no colour is added."""
+    await create(cluster, deployment("web", cluster_namespace, replicas=1))
+    arguments = ("scale", "deployment/web", "--replicas", "2", "--plan")
+    terminal = at_terminal(*arguments, NO_COLOR="1")
+    assert await terminal.ended() == 0
+    assert "low" in terminal.seen
+    assert "\x1b[3" not in terminal.seen
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_in_a_wait_cancels_safely_and_says_what_stands(
+    at_terminal: Open, cluster: KubeCluster, cluster_namespace: str, number: signal.Signals
+) -> None:
+    """Exit 130, what was done, and the command that goes back."""
+    await create(cluster, deployment("web", cluster_namespace, replicas=1, annotations=NEVER_READY))
+    terminal = at_terminal("scale", "deployment/web", "--replicas", "2", "--yes")
+    await terminal.until("waiting for")
+    terminal.process.send_signal(number)
+    assert await terminal.ended() == 130
+    assert "cancelled by kubernetes-admin" in terminal.seen
+    assert "to go back: k8sops scale deployments/web --replicas 1" in terminal.seen
+    assert "Traceback" not in terminal.seen
