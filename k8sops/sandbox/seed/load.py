@@ -1,6 +1,7 @@
 """Write the load: many requests at once, each safe to repeat, with rate and remaining time as it goes.
 
-A pod costs two requests (the API server drops the status of a new pod), everything else one. What a first list finds
+A pod costs two requests (the API server drops the status of a new pod) unless the sandbox's etcd is at hand to take
+copies of the first; everything else one. What a first list finds
 in place is skipped, so that a cancelled load continues where it stopped. Cancelling stops at once.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -17,6 +18,7 @@ from k8sops.core.clock import Clock, rfc3339
 from k8sops.core.errors import K8sOpsError, SandboxError
 from k8sops.sandbox.seed import load_objects
 from k8sops.sandbox.seed.api import RefusedError, SeedApi, conditions_of
+from k8sops.sandbox.seed.etcd_copies import BATCH, EtcdCopies, copy_of
 from k8sops.sandbox.seed.load_objects import LOAD_LABEL, LoadSize, Placed
 from k8sops.sandbox.seed.manifests import collection_path
 
@@ -27,6 +29,7 @@ READY_SECONDS: Final = 90.0
 NODES_BEHIND: Final = 3
 
 T = TypeVar("T")
+JsonObject = dict[str, Any]
 InPlace = set[tuple[str, str, str]]
 
 
@@ -41,8 +44,16 @@ class LoadWritten(msgspec.Struct, frozen=True, kw_only=True):
 class LoadWriter:
     """One load onto one cluster."""
 
-    def __init__(self, api: SeedApi, clock: Clock, progress: Callable[[str], None], size: LoadSize) -> None:
+    def __init__(
+        self,
+        api: SeedApi,
+        clock: Clock,
+        progress: Callable[[str], None],
+        size: LoadSize,
+        copies: EtcdCopies | None = None,
+    ) -> None:
         self._api = api
+        self._copies = copies
         self._clock = clock
         self._progress = progress
         self._size = size
@@ -61,7 +72,11 @@ class LoadWriter:
         await self._write_all(map(load_objects.namespace, range(size.namespaces)), in_place)
         await self._write_all(map(load_objects.service_account, range(size.namespaces)), in_place)
         nodes = await self._nodes()
-        await self._each(self._pods(nodes, in_place), self._write_bound)
+        pods = self._pods(nodes, in_place)
+        if self._copies is None:
+            await self._each(pods, self._write_bound)
+        else:
+            await self._copy_each(self._copies, pods)
         await self._write_all((load_objects.rest(number, size) for number in range(size.rest)), in_place)
         await self._wait_until_ready()
         seconds = self._clock.monotonic() - self._begun
@@ -166,6 +181,34 @@ class LoadWriter:
         body = placed.body | {"status": load_objects.running(placed, number, self._now)}
         path = f"{collection_path('Pod', placed.namespace)}/{placed.name}/status"
         await self._api.send("PUT", path, msgspec.json.encode(body))
+
+    async def _copy_each(self, copies: EtcdCopies, numbered: Iterator[tuple[int, Placed]]) -> None:
+        """The first pod through the API, all others as copies of it; nodes through the API, shortly after theirs."""
+        template: JsonObject | None = None
+        batch: list[JsonObject] = []
+        nodes: list[Placed] = []
+        for number, placed in numbered:
+            if placed.kind == "Node":
+                nodes.append(placed)
+            elif template is None:
+                await self._write_bound((number, placed))
+                path = f"{collection_path('Pod', placed.namespace)}/{placed.name}"
+                template = (await self._api.send("GET", path)).json()
+                self._written += 1
+            else:
+                batch.append(copy_of(template, placed, number, self._now))
+            if len(batch) == BATCH:
+                await self._store(copies, batch)
+                await self._each(iter(nodes), self._create)
+                batch, nodes = [], []
+        await self._store(copies, batch)
+        await self._each(iter(nodes), self._create)
+
+    async def _store(self, copies: EtcdCopies, batch: list[JsonObject]) -> None:
+        if batch:
+            self._created += await copies.put(batch)
+            self._written += len(batch)
+            self._tell()
 
     async def _each(self, load: Iterator[T], write: Callable[[T], Awaitable[None]]) -> None:
         async with asyncio.TaskGroup() as group:

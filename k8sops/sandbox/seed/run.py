@@ -10,6 +10,7 @@ from k8sops.core.clock import SystemClock
 from k8sops.sandbox.seed import SeedReport
 from k8sops.sandbox.seed.api import open_api
 from k8sops.sandbox.seed.company import CompanyWriter
+from k8sops.sandbox.seed.etcd_copies import open_copies
 from k8sops.sandbox.seed.load import WRITERS, LoadWriter
 from k8sops.sandbox.seed.load_objects import load_size
 from k8sops.sandbox.seed.story import TOLD, wait_until_true
@@ -27,7 +28,8 @@ async def run_seed(
         await wait_until_true(api, clock, progress)
         counts, created, rate = Counter(company.counts), company.created, 0.0
         if size.total:
-            load = await LoadWriter(api, clock, progress, size).run()
+            async with open_copies(kubeconfig) as copies:
+                load = await LoadWriter(api, clock, progress, size, copies).run()
             counts.update(load.counts)
             created += load.created
             rate = load.created / load.seconds
