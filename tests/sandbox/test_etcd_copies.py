@@ -15,6 +15,7 @@ from k8sops.sandbox.seed.load_objects import LoadSize, load_size
 from k8sops.sandbox.seed.manifests import collection_path
 
 PODS = 12
+NODES = 2
 SAY: Callable[[str], None] = lambda _: None  # noqa: E731 - progress nobody reads
 
 
@@ -46,12 +47,13 @@ async def test_copies_have_the_shape_of_what_the_api_server_makes(
     elsewhere.write_bytes(fresh_cluster.kubeconfig.read_bytes())
     async with open_copies(elsewhere) as copies:
         assert copies is None
-    made = await _write(elsewhere, load_size(PODS, PODS, 0))
+    made = await _write(elsewhere, load_size(PODS + NODES, PODS, NODES))
     assert len(made) == PODS
-    pods = await _write(fresh_cluster.kubeconfig, load_size(3 * PODS, 3 * PODS, 0))
+    pods = await _write(fresh_cluster.kubeconfig, load_size(3 * PODS + NODES, 3 * PODS, NODES))
     assert len(pods) == 3 * PODS
     shapes = [_shape({**pod, "metadata": {**pod["metadata"], "managedFields": []}}) for pod in pods]
-    assert all(shape == shapes[0] for shape in shapes)
+    for shape in shapes:
+        assert shape == shapes[0]
     assert len({pod["metadata"]["uid"] for pod in pods}) == 3 * PODS
     assert {pod["metadata"]["uid"] for pod in made} <= {pod["metadata"]["uid"] for pod in pods}
     assert {pod["status"]["phase"] for pod in pods} == {"Running"}
