@@ -29,8 +29,8 @@ def action_command(spec: ActionSpec) -> click.Command:
     shared_given = SHARED_FIELDS & params_of(spec.name).model_fields.keys()
 
     def run(**values: Any) -> int:
-        from k8sops.cli.apply_flow import Flow, apply_flow  # noqa: PLC0415 - after --help
-        from k8sops.cli.running import run_async  # noqa: PLC0415
+        from k8sops.cli.apply_flow import Flow, apply_flow
+        from k8sops.cli.running import run_async
 
         config = take_config(values)
         flow = Flow(

@@ -16,7 +16,7 @@ def completion_command(shell: str) -> None:
     zsh:   source <(k8sops completion zsh)
     fish:  k8sops completion fish | source
     """
-    from k8sops.cli.main import root  # noqa: PLC0415 - the root imports this module's siblings by name
+    from k8sops.cli.main import root
 
     completer = get_completion_class(shell)
     assert completer is not None  # noqa: S101 - click knows the three shells of the choice

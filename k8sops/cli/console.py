@@ -66,7 +66,7 @@ def safe_lines(text: str) -> str:
 def report(error: K8sOpsError, *, as_json: bool = False) -> None:
     """A failure as one sentence and what to do about it."""
     if as_json:
-        from k8sops.core.documents import error_document  # noqa: PLC0415 - brings the plan's models
+        from k8sops.core.documents import error_document
 
         put_json(error_document(error))
     message = printable(error.message.replace("\n", " "))

@@ -37,10 +37,10 @@ def demo_command(tour: bool, keep: bool) -> int:
 
 
 def _screen() -> int:
-    from k8sops.core.tables import TableQuery  # noqa: PLC0415
-    from k8sops.service import open_ops  # noqa: PLC0415
-    from k8sops.service.config import load_config  # noqa: PLC0415
-    from k8sops.tui import run_tui  # noqa: PLC0415
+    from k8sops.core.tables import TableQuery
+    from k8sops.service import open_ops
+    from k8sops.service.config import load_config
+    from k8sops.tui import run_tui
 
     handle = _filled_sandbox(DEMO_SANDBOX)
     config = load_config({"kubeconfig": (handle.kubeconfig,), "context": handle.context})
@@ -53,7 +53,7 @@ def _screen() -> int:
 
 
 def _tour(*, keep: bool) -> int:
-    from k8sops.cli.tour import play_tour  # noqa: PLC0415
+    from k8sops.cli.tour import play_tour
 
     started = time.monotonic()
     with _sandbox_for_a_while(f"tour-{os.getpid()}", keep=keep) as handle:
@@ -64,8 +64,8 @@ def _tour(*, keep: bool) -> int:
 
 @contextmanager
 def _sandbox_for_a_while(name: str, *, keep: bool) -> Iterator[SandboxHandle]:
-    from k8sops.cli.running import run_async  # noqa: PLC0415
-    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+    from k8sops.cli.running import run_async
+    from k8sops.sandbox.manager import SandboxManager
 
     try:
         yield _filled_sandbox(name)
@@ -78,10 +78,10 @@ def _sandbox_for_a_while(name: str, *, keep: bool) -> Iterator[SandboxHandle]:
 
 
 def _filled_sandbox(name: str) -> SandboxHandle:
-    from k8sops.cli.build_progress import BuildDisplay  # noqa: PLC0415
-    from k8sops.cli.running import run_async  # noqa: PLC0415
-    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
-    from k8sops.sandbox.seed import seed  # noqa: PLC0415
+    from k8sops.cli.build_progress import BuildDisplay
+    from k8sops.cli.running import run_async
+    from k8sops.sandbox.manager import SandboxManager
+    from k8sops.sandbox.seed import seed
 
     with BuildDisplay(sys.stderr) as display:
         handle = run_async(SandboxManager().up(name, nodes=NODES, report=display.build, say=display.say))

@@ -20,15 +20,15 @@ def doctor_command(**values: Any) -> int:
     Reads only. Exits 0 when all that is looked at is well or merely a warning, 2 when the configuration is not
     valid, 6 when the cluster cannot be reached or refuses the credentials.
     """
-    from k8sops.cli.running import run_async  # noqa: PLC0415 - after --help
+    from k8sops.cli.running import run_async
 
     as_json = values.pop("output") == "json"
     return run_async(_doctor(take_config(values), as_json=as_json))
 
 
 async def _doctor(config: Config, *, as_json: bool) -> int:
-    from k8sops.cli.console import paint, put, put_json  # noqa: PLC0415
-    from k8sops.service.doctor import examine  # noqa: PLC0415
+    from k8sops.cli.console import paint, put, put_json
+    from k8sops.service.doctor import examine
 
     marks = {
         "ok": ("✓ ok     ", "low"),

@@ -49,13 +49,13 @@ def get_command(**values: Any) -> int:
       k8sops get node/node-1 -o yaml
       k8sops get pods -A --field-selector status.phase=Pending
     """
-    from k8sops.cli.running import run_async  # noqa: PLC0415 - after --help
+    from k8sops.cli.running import run_async
 
     return run_async(_get(take_config(values), values))
 
 
 async def _get(config: Config, asked: dict[str, Any]) -> int:
-    from k8sops.service import open_ops  # noqa: PLC0415
+    from k8sops.service import open_ops
 
     kinds, names = _names(asked)
     async with open_ops(config) as ops:
@@ -69,7 +69,7 @@ async def _get(config: Config, asked: dict[str, Any]) -> int:
 
 def _names(asked: dict[str, Any]) -> tuple[list[str], tuple[str, ...]]:
     """Kinds and names as typed; what contradicts itself is refused before anything is connected."""
-    from k8sops.core.errors import UsageError  # noqa: PLC0415
+    from k8sops.core.errors import UsageError
 
     kinds, names = str(asked["kinds"]), tuple(asked["names"])
     if "/" in kinds:
@@ -101,7 +101,7 @@ def _names(asked: dict[str, Any]) -> tuple[list[str], tuple[str, ...]]:
 def _queries(
     asked: dict[str, Any], kinds: list[str], names: tuple[str, ...], namespace: str
 ) -> list[TableQuery]:
-    from k8sops.core.tables import TableQuery  # noqa: PLC0415
+    from k8sops.core.tables import TableQuery
 
     bare = bool(namespace) and not asked["watch"] and asked["output"] != "name"
     return [
@@ -119,9 +119,9 @@ def _queries(
 
 
 async def _print_tables(ops: Ops, queries: Sequence[TableQuery], asked: dict[str, Any]) -> int:
-    from k8sops.cli.console import put, report, say  # noqa: PLC0415
-    from k8sops.cli.table_text import table_lines  # noqa: PLC0415
-    from k8sops.core.errors import ExitCode, K8sOpsError  # noqa: PLC0415
+    from k8sops.cli.console import put, report, say
+    from k8sops.cli.table_text import table_lines
+    from k8sops.core.errors import ExitCode, K8sOpsError
 
     code, printed = ExitCode.DONE, False
     for query in queries:
@@ -153,7 +153,7 @@ async def _print_tables(ops: Ops, queries: Sequence[TableQuery], asked: dict[str
 
 
 def _not_found(query: TableQuery, *, namespaced: bool, kind: str) -> K8sOpsError:
-    from k8sops.core.errors import NotFoundError  # noqa: PLC0415
+    from k8sops.core.errors import NotFoundError
 
     where = f" in namespace {query.namespace}" if namespaced else ""
     return NotFoundError(
@@ -173,15 +173,15 @@ async def _print_objects(ops: Ops, queries: Sequence[TableQuery], asked: dict[st
     if asked["output"] == "json":
         click.echo(json.dumps(document, indent=4, ensure_ascii=True))
     else:
-        import yaml  # noqa: PLC0415
+        import yaml
 
         click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=False), nl=False)
     return 0
 
 
 async def _watch(ops: Ops, query: TableQuery, asked: dict[str, Any]) -> int:
-    from k8sops.cli.console import put, say  # noqa: PLC0415
-    from k8sops.cli.table_text import RowPrinter  # noqa: PLC0415
+    from k8sops.cli.console import put, say
+    from k8sops.cli.table_text import RowPrinter
 
     live = await ops.rows(query)
     printer = RowPrinter(wide=asked["output"] == "wide", namespaces=not query.namespace)

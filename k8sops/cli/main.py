@@ -54,7 +54,7 @@ class RootGroup(click.Group):
             return command
         for spec in all_actions():
             if spec.name == cmd_name:
-                from k8sops.cli.action_command import action_command  # noqa: PLC0415 - brings pydantic
+                from k8sops.cli.action_command import action_command
 
                 return action_command(spec)
         return None
@@ -74,7 +74,7 @@ class RootGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            import difflib  # noqa: PLC0415 - only a mistyped command needs it
+            import difflib
 
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             hint = f"did you mean {near[0]!r}?" if near else "`k8sops --help` lists the commands"
@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _guarded(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each way to end
-    from k8sops.cli.console import report  # noqa: PLC0415 - after click's own start
+    from k8sops.cli.console import report
 
     as_json = any(a in {"-ojson", "--output=json"} for a in arguments) or any(
         pair in {("-o", "json"), ("--output", "json")} for pair in pairwise(arguments)

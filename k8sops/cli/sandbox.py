@@ -67,10 +67,10 @@ def up_command(name: str, nodes: int, kubernetes_args: str) -> int:
       k8sops sandbox up --nodes 20
       k8sops sandbox up --name two --kubernetes-args '--feature-gates=InPlacePodVerticalScaling=true -v=2'
     """  # noqa: D301 - click reads the character
-    import asyncio  # noqa: PLC0415 - see the module's docstring
+    import asyncio
 
-    from k8sops.cli.build_progress import BuildDisplay  # noqa: PLC0415
-    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+    from k8sops.cli.build_progress import BuildDisplay
+    from k8sops.sandbox.manager import SandboxManager
 
     with BuildDisplay(sys.stderr) as display:
         handle = asyncio.run(
@@ -103,9 +103,9 @@ def down_command(name: str, keep: bool, every: bool) -> int:
 
     Ending one that is not there is no error.
     """
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+    from k8sops.sandbox.manager import SandboxManager
 
     async def end() -> int:
         manager = SandboxManager()
@@ -128,9 +128,9 @@ def status_command(name: str, output: str) -> int:
 
     Exits 0 when all is ready, 1 when anything is missing (`up` repairs it), 2 when there is no such sandbox.
     """
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+    from k8sops.sandbox.manager import SandboxManager
 
     status = asyncio.run(SandboxManager().status(name))
     if output == "json":
@@ -144,9 +144,9 @@ def status_command(name: str, output: str) -> int:
 @_output_option
 def list_command(output: str) -> int:
     """List all sandboxes of this user, running or kept."""
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+    from k8sops.sandbox.manager import SandboxManager
 
     found = asyncio.run(SandboxManager().list())
     if output == "json":
@@ -183,7 +183,7 @@ def kubeconfig_command(name: str, user: str, groups: tuple[str, ...], target: Pa
       k8sops sandbox kubectl -- create clusterrolebinding ops --clusterrole=edit --group=ops
       k8sops --kubeconfig alice.kubeconfig get pods -A
     """  # noqa: D301 - click reads the character
-    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+    from k8sops.sandbox.manager import SandboxManager
 
     manager = SandboxManager()
     if groups and not user:
@@ -215,10 +215,10 @@ def seed_command(name: str, objects: int, pods: int, nodes: int, output: str) ->
       k8sops sandbox seed
       k8sops sandbox seed --objects 20000 --pods 10000 --nodes 500
     """  # noqa: D301 - click reads the character
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
-    from k8sops.sandbox.seed import seed  # noqa: PLC0415
+    from k8sops.sandbox.manager import SandboxManager
+    from k8sops.sandbox.seed import seed
 
     kubeconfig = SandboxManager().handle(name).kubeconfig
 
@@ -248,11 +248,11 @@ def kubectl_command(name: str, arguments: tuple[str, ...]) -> int:
       k8sops sandbox kubectl -- get pods -A
       k8sops sandbox kubectl -- logs -f deploy/web -n shop
     """  # noqa: D301 - click reads the character
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from k8sops.cli.build_progress import BuildDisplay  # noqa: PLC0415
-    from k8sops.sandbox.binaries import ensure_binary  # noqa: PLC0415
-    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+    from k8sops.cli.build_progress import BuildDisplay
+    from k8sops.sandbox.binaries import ensure_binary
+    from k8sops.sandbox.manager import SandboxManager
 
     kubeconfig = SandboxManager().handle(name).kubeconfig
     with BuildDisplay(sys.stderr) as display:
@@ -262,7 +262,7 @@ def kubectl_command(name: str, arguments: tuple[str, ...]) -> int:
 
 
 def _arguments(text: str) -> tuple[str, ...]:
-    from k8sops.core.errors import UsageError  # noqa: PLC0415
+    from k8sops.core.errors import UsageError
 
     try:
         arguments = tuple(shlex.split(text))
@@ -275,13 +275,13 @@ def _arguments(text: str) -> tuple[str, ...]:
 
 
 def _print_json(value: Any) -> None:
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def _print_status(status: SandboxStatus) -> None:
-    from k8sops.cli.console import paint, put  # noqa: PLC0415 - after --help
+    from k8sops.cli.console import paint, put
 
     style = {"ready": "low", "stopped": "warning", "starting": "warning"}.get(status.state, "blocker")
     put(f"sandbox {status.name}: {paint(status.state, style, sys.stdout, bold=True)}")

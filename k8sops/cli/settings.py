@@ -58,7 +58,7 @@ def take_config(values: dict[str, Any]) -> Config:
 
     An option given before the command (`k8sops --context X get …`) holds unless the command gives its own.
     """
-    from k8sops.service.config import load_config  # noqa: PLC0415 - brings pydantic
+    from k8sops.service.config import load_config
 
     context = click.get_current_context(silent=True)
     outer: dict[str, Any] = (context.obj or {}) if context else {}

@@ -26,12 +26,12 @@ def tui_command(**values: Any) -> int:
       k8sops tui deployments -n shop
       k8sops tui nodes
     """
-    import sys  # noqa: PLC0415
+    import sys
 
-    from k8sops.core.errors import UsageError  # noqa: PLC0415
-    from k8sops.core.tables import TableQuery  # noqa: PLC0415
-    from k8sops.service import open_ops  # noqa: PLC0415
-    from k8sops.tui import run_tui  # noqa: PLC0415
+    from k8sops.core.errors import UsageError
+    from k8sops.core.tables import TableQuery
+    from k8sops.service import open_ops
+    from k8sops.tui import run_tui
 
     kind, everywhere = values.pop("kind"), values.pop("all_namespaces")
     config = take_config(values)

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 import yaml
 
-from k8sops.cluster.printable import printable
+from k8sops.cluster.one_line import one_line
 from k8sops.core.errors import UnknownContextError, UsageError
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -156,7 +156,7 @@ def _entries(section: Any, name: str, path: Path) -> Iterable[tuple[str, Mapping
         body = entry.get(name.removesuffix("s"))
         if body is not None and not isinstance(body, dict):
             raise UsageError(
-                f"kubeconfig {path}: {name} entry {printable(str(entry['name']))!r} is not a mapping"
+                f"kubeconfig {path}: {name} entry {one_line(str(entry['name']))!r} is not a mapping"
             )
         yield str(entry["name"]), body or {}
 
@@ -170,4 +170,4 @@ def _converted(named: _Named, kind: type[T], what: str) -> T:
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(printable(name) for name in names)) or "none"
+    return ", ".join(sorted(one_line(name) for name in names)) or "none"

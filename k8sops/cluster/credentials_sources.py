@@ -16,7 +16,7 @@ import msgspec
 
 from k8sops.cluster.credentials_tls import ClientCertificate
 from k8sops.cluster.exec_plugin import ExecCredential
-from k8sops.cluster.printable import printable
+from k8sops.cluster.one_line import one_line
 from k8sops.core.clock import Clock
 from k8sops.core.errors import CredentialsError
 
@@ -217,12 +217,12 @@ def provider_loader(user: Mapping[str, Any], folder: Path) -> Callable[[], str]:
         except Exception as error:
             # The loader leaks the errors of several HTTP libraries, whose texts may quote the token.
             raise CredentialsError(
-                f"auth provider {printable(name, 80)!r} failed ({type(error).__name__})",
+                f"auth provider {one_line(name, 80)!r} failed ({type(error).__name__})",
                 hint="log in again with the tool that wrote the kubeconfig",
             ) from error
         if not token:
             raise CredentialsError(
-                f"auth provider {printable(name, 80)!r} gave no token",
+                f"auth provider {one_line(name, 80)!r} gave no token",
                 hint="log in again with the tool that wrote the kubeconfig, or use a credential plugin",
             )
         return token

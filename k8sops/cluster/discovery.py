@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from k8sops.cluster.discovery_fetch import Discovered, discover
-from k8sops.cluster.printable import printable
+from k8sops.cluster.one_line import one_line
 from k8sops.core.clock import Clock
 from k8sops.core.errors import AmbiguousKindError, UnknownKindError
 from k8sops.core.ports import DiscoveryGap, Resource
@@ -130,7 +130,7 @@ def _one_of(kind: str, chosen: Sequence[Resource]) -> Resource:
         return built_in[0]
     names = sorted(resource.qualified for resource in chosen)
     raise AmbiguousKindError(
-        f"{printable(kind, 100)!r} can mean {' or '.join(names)}",
+        f"{one_line(kind, 100)!r} can mean {' or '.join(names)}",
         hint=f"name the group as well, for example {names[0]}",
     )
 

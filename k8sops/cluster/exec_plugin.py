@@ -21,7 +21,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from k8sops.cluster.printable import printable
+from k8sops.cluster.one_line import one_line
 from k8sops.core.clock import parse_rfc3339
 from k8sops.core.errors import CredentialsError
 
@@ -93,7 +93,7 @@ async def run_plugin(
 
     Raises CredentialsError naming the command for every way in which it can fail.
     """
-    name = printable(spec.command, 200)
+    name = one_line(spec.command, 200)
     if spec.interactive_mode == "Always":
         raise CredentialsError(
             f"credential plugin {name!r} must ask on the terminal (interactiveMode Always), which is not offered",
@@ -119,8 +119,8 @@ def _program(spec: ExecSpec, folder: Path, environ: Mapping[str, str]) -> str:
         found = shutil.which(spec.command, path=environ.get("PATH"))
     if found is None:
         raise CredentialsError(
-            f"credential plugin {printable(spec.command, 200)!r} is not there or cannot be run",
-            hint=printable(spec.install_hint, 300)
+            f"credential plugin {one_line(spec.command, 200)!r} is not there or cannot be run",
+            hint=one_line(spec.install_hint, 300)
             or "install it, or correct `exec.command` in the kubeconfig",
         )
     return found
@@ -166,7 +166,7 @@ async def _output(
 
 
 def _credential(spec: ExecSpec, out: bytes, err: bytes) -> ExecCredential:
-    name = printable(spec.command, 200)
+    name = one_line(spec.command, 200)
     said = f" (it said: {_first_line(err)})" if _first_line(err) else ""
     try:
         document = msgspec.json.decode(out, type=_Document)
@@ -176,7 +176,7 @@ def _credential(spec: ExecSpec, out: bytes, err: bytes) -> ExecCredential:
         raise CredentialsError(f"credential plugin {name!r} did not print an ExecCredential{said}")
     if document.api_version != spec.api_version:
         raise CredentialsError(
-            f"credential plugin {name!r} printed {printable(document.api_version, 80)},"
+            f"credential plugin {name!r} printed {one_line(document.api_version, 80)},"
             f" but the kubeconfig asks for {spec.api_version}"
         )
     answer = document.status or _Answer()
@@ -199,11 +199,11 @@ def _expiry(text: str, name: str) -> datetime | None:
         moment = parse_rfc3339(text)
     except ValueError as error:
         raise CredentialsError(
-            f"credential plugin {name!r} gave an expirationTimestamp that is no time: {printable(text, 60)!r}"
+            f"credential plugin {name!r} gave an expirationTimestamp that is no time: {one_line(text, 60)!r}"
         ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _first_line(err: bytes) -> str:
     lines = err.decode("utf-8", "replace").strip().splitlines()
-    return _SECRET.sub("[hidden]", printable(lines[0], 300)) if lines else ""
+    return _SECRET.sub("[hidden]", one_line(lines[0], 300)) if lines else ""

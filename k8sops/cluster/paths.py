@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from k8sops.cluster.printable import printable
+from k8sops.cluster.one_line import one_line
 from k8sops.core.errors import UsageError
 from k8sops.core.ports import Resource
 
@@ -21,9 +21,9 @@ def checked_name(name: str, what: str = "name") -> str:
     if not name.isprintable():
         raise UsageError(f"the {what} {name[:100]!r} contains control characters")
     if name in {".", ".."} or "/" in name or "%" in name:
-        raise UsageError(f"the {what} {printable(name, 100)!r} may not be '.' or '..' nor contain '/' or '%'")
+        raise UsageError(f"the {what} {one_line(name, 100)!r} may not be '.' or '..' nor contain '/' or '%'")
     if len(name) > NAME_LIMIT:
-        raise UsageError(f"the {what} {printable(name, 40)!r} is longer than {NAME_LIMIT} characters")
+        raise UsageError(f"the {what} {one_line(name, 40)!r} is longer than {NAME_LIMIT} characters")
     return name
 
 

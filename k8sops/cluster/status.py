@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from k8sops.cluster.printable import abridged, printable
+from k8sops.cluster.one_line import abridged, one_line
 from k8sops.core.errors import (
     AlreadyExistsError,
     ClusterError,
@@ -41,7 +41,7 @@ class Asked(NamedTuple):
     @property
     def sentence(self) -> str:
         """The object as a person names it, else method and path."""
-        return printable(self.subject or f"{self.method} {self.path}", 200)
+        return one_line(self.subject or f"{self.method} {self.path}", 200)
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -98,7 +98,7 @@ def status_of(payload: bytes) -> Status:
     try:
         status = _DECODER.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return Status(message=printable(payload[:300].decode("utf-8", "replace"), 200))
+        return Status(message=one_line(payload[:300].decode("utf-8", "replace"), 200))
     return status if status.kind == "Status" else Status()
 
 
@@ -120,7 +120,7 @@ def error_of_status(  # noqa: PLR0911 - a table
     """The error a Status means; also for the Status inside a watch's ERROR event (`code` is its own)."""
     if retry_after is None and status.details and status.details.retry_after_seconds:
         retry_after = float(status.details.retry_after_seconds)
-    told = printable(status.message) or f"HTTP {code} without an explanation"
+    told = one_line(status.message) or f"HTTP {code} without an explanation"
     subject = asked.sentence
     match code:
         case 401:
@@ -172,7 +172,7 @@ def _forbidden(asked: Asked, told: str) -> ForbiddenError:
     where = (
         f" in namespace {namespace[1]}" if namespace else " at cluster scope" if denied["resource"] else ""
     )
-    about = f"{printable(asked.subject, 200)}: " if asked.subject else ""
+    about = f"{one_line(asked.subject, 200)}: " if asked.subject else ""
     return ForbiddenError(
         f'{about}user "{denied["user"]}" may not {denied["verb"]} {what}{where}',
         hint=f"ask for a role that allows {denied['verb']} on {what}{where}",
@@ -188,7 +188,7 @@ def _not_found(asked: Asked, status: Status, told: str) -> NotFoundError:
     kind = f"{details.kind}.{details.group}" if details.group else details.kind
     # Creating in a namespace that is not there answers 404 about the namespace, not about the object.
     named = f"/{details.name}" in f"/{asked.subject}" if asked.subject else False
-    what = asked.sentence if named else printable(f"{kind}/{details.name}" if kind else details.name, 200)
+    what = asked.sentence if named else one_line(f"{kind}/{details.name}" if kind else details.name, 200)
     suffix = "" if named or not asked.subject else f" (asked for {asked.sentence})"
     return NotFoundError(f"{what} does not exist{suffix}")
 
@@ -202,7 +202,7 @@ def _conflict(asked: Asked, status: Status, told: str) -> K8sOpsError:
         fields = ", ".join(cause.field for cause in managed[:5])
         more = f" and {len(managed) - 5} more" if len(managed) > 5 else ""
         return ConflictError(
-            printable(
+            one_line(
                 f"{asked.sentence}: {fields}{more} is owned by {' and '.join(managers) or 'another manager'}"
             ),
             hint="force takes the fields over from that manager",
@@ -216,7 +216,7 @@ def _conflict(asked: Asked, status: Status, told: str) -> K8sOpsError:
 
 def _throttled(status: Status, told: str) -> str:
     budgets = [cause.message for cause in status.causes if cause.reason == "DisruptionBudget"]
-    return printable(" ".join((told, *budgets)))
+    return one_line(" ".join((told, *budgets)))
 
 
 def _fields(status: Status, told: str) -> str:
@@ -225,4 +225,4 @@ def _fields(status: Status, told: str) -> str:
     if not named:
         return abridged(told, 600)
     more = f" (and {len(named) - 5} more)" if len(named) > 5 else ""
-    return printable("; ".join(named[:5])) + more
+    return one_line("; ".join(named[:5])) + more

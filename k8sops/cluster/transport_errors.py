@@ -15,7 +15,7 @@ from typing import Final
 import aiohttp
 
 from k8sops.cluster.credentials import Credentials
-from k8sops.cluster.printable import printable
+from k8sops.cluster.one_line import one_line
 from k8sops.cluster.retry import NeverSentError
 from k8sops.cluster.status import Asked, Status, error_of_status
 from k8sops.core.errors import CredentialsError, DeadlineError, K8sOpsError, TlsError, UnreachableError
@@ -94,7 +94,7 @@ def error_of_connection(  # noqa: PLR0911 - a table
         case aiohttp.InvalidURL():
             return TlsError(f"{where}: the server's address is not a URL")
         case _:
-            told = printable(str(error), 200) or type(error).__name__
+            told = one_line(str(error), 200) or type(error).__name__
             return UnreachableError(f"{asked.sentence}: the connection to {where} was lost: {told}")
 
 
@@ -109,7 +109,7 @@ def _proxy_failure(
             f"{where}: the proxy wants credentials",
             hint="put user and password into proxy-url in the kubeconfig, or into HTTPS_PROXY",
         )
-    told = printable(error.message, 200)
+    told = one_line(error.message, 200)
     return UnreachableError(f"{where}: the proxy refused to connect ({error.status} {told})", hint=hint)
 
 
@@ -127,7 +127,7 @@ def _unverified(error: Exception, where: str) -> TlsError:
     if number == _NOT_YET_VALID:
         return TlsError(f"{where}: the server's certificate is not valid yet", hint="check the clocks")
     if number in _WRONG_NAME:
-        detail = printable(str(getattr(cause, "verify_message", "")), 200)
+        detail = one_line(str(getattr(cause, "verify_message", "")), 200)
         return TlsError(
             f"{where}: the server's certificate is for another name: {detail}",
             hint="check server and tls-server-name in the kubeconfig",
@@ -137,7 +137,7 @@ def _unverified(error: Exception, where: str) -> TlsError:
             f"{where}: the server's certificate is not signed by the authority the kubeconfig names",
             hint="check certificate-authority in the kubeconfig; the cluster may have been made anew",
         )
-    return TlsError(f"{where}: the server's certificate cannot be verified: {printable(str(cause), 200)}")
+    return TlsError(f"{where}: the server's certificate cannot be verified: {one_line(str(cause), 200)}")
 
 
 def _tls_failure(error: Exception, credentials: Credentials, where: str) -> K8sOpsError:
@@ -152,7 +152,7 @@ def _tls_failure(error: Exception, credentials: Credentials, where: str) -> K8sO
             f"{where} does not speak TLS", hint="check the server's scheme and port in the kubeconfig"
         )
     reason = getattr(error, "reason", None) or getattr(getattr(error, "os_error", None), "reason", None)
-    return TlsError(f"{where}: TLS failed: {printable(str(reason or error), 200)}")
+    return TlsError(f"{where}: TLS failed: {one_line(str(reason or error), 200)}")
 
 
 def _os_reason(error: aiohttp.ClientConnectorError) -> str:
@@ -163,4 +163,4 @@ def _os_reason(error: aiohttp.ClientConnectorError) -> str:
         return "connection reset"
     if isinstance(cause, asyncio.TimeoutError):
         return "timed out"
-    return printable(cause.strerror or str(cause), 200)
+    return one_line(cause.strerror or str(cause), 200)

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from k8sops.cluster.printable import printable
+from k8sops.cluster.one_line import one_line
 from k8sops.core.errors import ReadOnlyError
 
 Mode = Literal["write", "dry_run", "read_only"]
@@ -69,6 +69,6 @@ def _with_dry_run(body: bytes) -> bytes:
 
 def _refused(method: str, path: str) -> ReadOnlyError:
     return ReadOnlyError(
-        f"{method} {printable(path, 200)}: refused, this view of the cluster can only read",
+        f"{method} {one_line(path, 200)}: refused, this view of the cluster can only read",
         hint="changes are made by an action's apply, from a plan",
     )

@@ -47,7 +47,7 @@ def kubeconfig(sandbox: SandboxHandle) -> Path:
 @pytest.fixture
 def cluster_namespace(sandbox: SandboxHandle) -> Iterator[str]:
     """A namespace of the test's own on the shared control plane, ready for pods."""
-    from k8sops.sandbox.namespaces import create_namespace, delete_namespace  # noqa: PLC0415
+    from k8sops.sandbox.namespaces import create_namespace, delete_namespace
 
     name = f"test-{uuid.uuid4().hex[:10]}"
     in_thread(lambda: create_namespace(sandbox, name))
@@ -56,8 +56,8 @@ def cluster_namespace(sandbox: SandboxHandle) -> Iterator[str]:
 
 
 def _sandbox(home: Path, name: str) -> Iterator[SandboxHandle]:
-    from k8sops.core.errors import SandboxError  # noqa: PLC0415
-    from k8sops.sandbox.manager import SandboxManager  # noqa: PLC0415
+    from k8sops.core.errors import SandboxError
+    from k8sops.sandbox.manager import SandboxManager
 
     manager = SandboxManager(home)
     try:

@@ -21,10 +21,10 @@ async def open_ops(config: Config) -> AsyncIterator[Ops]:
     Runs still going when the block ends are cancelled safely, each saying what it had done. Raises UnreachableError,
     CredentialsError, UnknownContextError.
     """
-    from k8sops.cluster.connect import connect  # noqa: PLC0415 - brings the whole client; --help must not
-    from k8sops.cluster.readonly import ReadOnlyCluster  # noqa: PLC0415
-    from k8sops.core.clock import SystemClock, UlidSource  # noqa: PLC0415
-    from k8sops.service.local import LocalOps  # noqa: PLC0415
+    from k8sops.cluster.connect import connect
+    from k8sops.cluster.readonly import ReadOnlyCluster
+    from k8sops.core.clock import SystemClock, UlidSource
+    from k8sops.service.local import LocalOps
 
     clock = SystemClock()
     cluster = await connect(

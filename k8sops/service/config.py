@@ -45,7 +45,7 @@ class Config(BaseModel):
 
     def impersonation(self) -> Impersonation | None:
         """Whom requests are made for, or None. Raises UsageError where groups come without a user."""
-        from k8sops.cluster.identity import Impersonation  # noqa: PLC0415 - the client is heavy
+        from k8sops.cluster.identity import Impersonation
 
         if not self.impersonate_user:
             if self.impersonate_groups:

@@ -36,7 +36,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 async def examine(config: Config) -> AsyncGenerator[Check, None]:
     """Yield checks as they are made; a failure ends them, because what follows depends on it."""
-    from k8sops.cluster.connect import connect  # noqa: PLC0415 - brings the whole client
+    from k8sops.cluster.connect import connect
 
     yield _configuration()
     clock = SystemClock()

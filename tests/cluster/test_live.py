@@ -159,3 +159,4 @@ async def test_closing_ends_changes_and_the_watch(tmp_path: Path) -> None:
             async for _ in changes:
                 pass
         await until(table, lambda: api.watching == 0, "the server's end of the watch")
+        assert api.watching == 0

@@ -73,6 +73,7 @@ def test_a_healed_pod_becomes_ready(kubectl: Kubectl) -> None:
     wait_until("the pod to run", lambda: rows(kubectl).get("sick") == ("Running", "0/1"))
     kubectl("annotate", "pod", "sick", "sandbox.k8sops.dev/play-")
     wait_until("the pod to be ready", lambda: rows(kubectl).get("sick") == ("Running", "1/1"))
+    assert rows(kubectl)["sick"] == ("Running", "1/1")
 
 
 def test_logs_differ_by_pod_grow_and_show_the_previous_container(kubectl: Kubectl) -> None:
