@@ -9,11 +9,12 @@ import random
 from typing import Final
 
 FIRST_S: Final = 0.5
-LONGEST_S: Final = 30.0
+LONGEST_S: Final = 10.0
+"""A person may be looking at what waits: after an outage a screen must not stay stale for half a minute."""
 
 
 class Backoff:
-    """A sequence of waits in seconds, each within [FIRST_S, LONGEST_S], growing until `reset`."""
+    """A sequence of waits in seconds, growing from FIRST_S to LONGEST_S until `reset`."""
 
     def __init__(self, source: random.Random) -> None:
         self._source = source
@@ -29,7 +30,7 @@ class Backoff:
         ceiling = min(LONGEST_S, 2 * FIRST_S * 2 ** min(self._failures, 16))
         self._failures += 1
         wait = self._source.uniform(max(FIRST_S, ceiling / 2), ceiling)
-        return min(LONGEST_S, max(wait, retry_after or 0.0))
+        return max(min(LONGEST_S, wait), retry_after or 0.0)
 
     def reset(self) -> None:
         """Forget the failures: the connection has proved itself."""
