@@ -11,6 +11,8 @@ from typing import Final
 FIRST_S: Final = 0.5
 LONGEST_S: Final = 10.0
 """A person may be looking at what waits: after an outage a screen must not stay stale for half a minute."""
+MOST_OBEYED_S: Final = 120.0
+"""A longer Retry-After is not believed."""
 
 
 class Backoff:
@@ -30,7 +32,7 @@ class Backoff:
         ceiling = min(LONGEST_S, 2 * FIRST_S * 2 ** min(self._failures, 16))
         self._failures += 1
         wait = self._source.uniform(max(FIRST_S, ceiling / 2), ceiling)
-        return max(min(LONGEST_S, wait), retry_after or 0.0)
+        return max(min(LONGEST_S, wait), min(retry_after or 0.0, MOST_OBEYED_S))
 
     def reset(self) -> None:
         """Forget the failures: the connection has proved itself."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from k8sops.cluster.backoff import FIRST_S, LONGEST_S, Backoff
+from k8sops.cluster.backoff import FIRST_S, LONGEST_S, MOST_OBEYED_S, Backoff
 from k8sops.cluster.codecs import StructCodec
 from k8sops.cluster.pods import PodLite
 from k8sops.cluster.reflector import Reflector, watch_objects
@@ -180,7 +180,8 @@ def test_backoff_grows_within_its_bounds_and_starts_over() -> None:
     assert all(FIRST_S <= wait <= LONGEST_S for wait in waits)
     assert waits[0] <= 1.0
     assert waits[-1] >= LONGEST_S / 2
-    assert backoff.next(retry_after=100) == LONGEST_S
+    assert backoff.next(retry_after=100) == 100
+    assert backoff.next(retry_after=9999) == MOST_OBEYED_S
     backoff.reset()
     assert backoff.next() <= 1.0
     assert backoff.next(retry_after=9) == 9
