@@ -2,6 +2,7 @@
 
     sandbox             one control plane for the whole run
     kubeconfig          its administrator's kubeconfig
+    cluster             a client of it, as the administrator (async: needs pytest-asyncio in auto mode)
     cluster_namespace   a fresh namespace on it, deleted after the test
     fresh_cluster       a control plane of the test's own
 
@@ -14,13 +15,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
+    from k8sops.cluster.client import KubeCluster
     from k8sops.sandbox.manager import SandboxHandle
 
 T = TypeVar("T")
@@ -42,6 +44,19 @@ def fresh_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxH
 def kubeconfig(sandbox: SandboxHandle) -> Path:
     """The kubeconfig of the shared control plane's administrator."""
     return sandbox.kubeconfig
+
+
+@pytest.fixture
+async def cluster(kubeconfig: Path) -> AsyncIterator[KubeCluster]:
+    """The shared control plane as its administrator, to arrange things and to look."""
+    from k8sops.cluster.connect import connect
+    from k8sops.core.clock import SystemClock
+
+    found = await connect(
+        context=None, kubeconfig=[kubeconfig], impersonate=None, clock=SystemClock(), cluster_names={}
+    )
+    yield found
+    await found.aclose()
 
 
 @pytest.fixture

@@ -7,14 +7,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from k8sops.cluster.client import KubeCluster
-from k8sops.cluster.connect import connect
-from k8sops.core.clock import SystemClock
 from tests.support.workloads import create, deployment, replicas_of
 
 
@@ -30,16 +27,6 @@ class Shell:
             [sys.executable, "-m", "k8sops", *arguments],
             env=self._env, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL,
         )  # fmt: skip
-
-
-@pytest.fixture
-async def cluster(kubeconfig: Path) -> AsyncIterator[KubeCluster]:
-    """The control plane, to arrange and to look."""
-    found = await connect(
-        context=None, kubeconfig=(kubeconfig,), impersonate=None, clock=SystemClock(), cluster_names={}
-    )
-    yield found
-    await found.aclose()
 
 
 @pytest.fixture

@@ -8,15 +8,13 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
 from k8sops.cluster.client import KubeCluster
-from k8sops.cluster.connect import connect
-from k8sops.core.clock import SystemClock
 from tests.support.workloads import create, deployment, replicas_of
 
 DEADLINE_S = 60
@@ -91,16 +89,6 @@ def at_terminal(kubeconfig: Path, cluster_namespace: str) -> Iterator[Open]:
     yield start
     for terminal in opened:
         terminal.close()
-
-
-@pytest.fixture
-async def cluster(kubeconfig: Path) -> AsyncIterator[KubeCluster]:
-    """The control plane, to arrange and to look."""
-    found = await connect(
-        context=None, kubeconfig=(kubeconfig,), impersonate=None, clock=SystemClock(), cluster_names={}
-    )
-    yield found
-    await found.aclose()
 
 
 async def test_the_plan_is_shown_before_the_question_and_no_changes_nothing(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +33,6 @@ def altered(kubeconfig: Path, folder: Path, section: str, **fields: Any) -> Path
     for entry in content[f"{section}s"]:
         entry[section].update(fields)
     return write(folder / "altered", content)
-
-
-@pytest.fixture
-async def cluster(kubeconfig: Path) -> AsyncIterator[KubeCluster]:
-    """The control plane as its administrator."""
-    found = await connected(kubeconfig)
-    yield found
-    await found.aclose()
 
 
 def assert_one_sentence(error: K8sOpsError, exit_code: ExitCode) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,6 @@ from k8sops.core import errors
 from k8sops.core.clock import SystemClock
 from k8sops.core.ports import AccessRequest, Cluster, Resource
 from k8sops.core.tables import TableQuery
-
-
-@pytest.fixture
-async def cluster(kubeconfig: Path) -> AsyncIterator[KubeCluster]:
-    """The control plane as its administrator."""
-    found = await connect(
-        context=None, kubeconfig=[kubeconfig], impersonate=None, clock=SystemClock(), cluster_names={}
-    )
-    yield found
-    await found.aclose()
 
 
 @pytest.fixture

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from k8sops.cluster.client import KubeCluster
-from k8sops.cluster.connect import connect
 from k8sops.cluster.readonly import MUTATIONS, ReadOnlyCluster
-from k8sops.core.clock import SystemClock
 from k8sops.core.errors import NotFoundError, ReadOnlyError, TooManyRequestsError
 from k8sops.core.ports import Cluster, ClusterReader
-
-
-@pytest.fixture
-async def cluster(kubeconfig: Path) -> AsyncIterator[KubeCluster]:
-    """The control plane as its administrator."""
-    found = await connect(
-        context=None, kubeconfig=[kubeconfig], impersonate=None, clock=SystemClock(), cluster_names={}
-    )
-    yield found
-    await found.aclose()
 
 
 def test_the_list_of_mutations_is_what_the_port_adds() -> None:

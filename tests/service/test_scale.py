@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 
 from k8sops.cluster.client import KubeCluster
-from k8sops.cluster.connect import connect
 from k8sops.core.actor import Actor
-from k8sops.core.clock import SystemClock
 from k8sops.core.errors import DriftedError, NotFoundError, UnknownKindError, UsageError
 from k8sops.core.events import Event
 from k8sops.core.ports import Ops
@@ -25,16 +23,6 @@ from tests.support.workloads import create, deployment, replicas_of, stateful_se
 
 ALICE = Actor(name="alice")
 RUN_DEADLINE_S = 60
-
-
-@pytest.fixture
-async def cluster(kubeconfig: Path) -> AsyncIterator[KubeCluster]:
-    """The control plane as its administrator, to arrange and to look."""
-    found = await connect(
-        context=None, kubeconfig=(kubeconfig,), impersonate=None, clock=SystemClock(), cluster_names={}
-    )
-    yield found
-    await found.aclose()
 
 
 @pytest.fixture
