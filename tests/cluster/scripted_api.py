@@ -48,6 +48,9 @@ class ScriptedApi:
         self.refuse: tuple[int, str] | None = None
         """Answer everything with this status and reason."""
         self.requests: list[dict[str, str]] = []
+        self.may_continue = asyncio.Event()
+        """While cleared, a list stops after its first page."""
+        self.may_continue.set()
         self._news = asyncio.Event()
         self._watches: set[web.StreamResponse] = set()
 
@@ -118,6 +121,8 @@ class ScriptedApi:
             return _status(code, reason, "refused by the test")
         if query.get("watch") == "true":
             return await self._watch(request, query)
+        if "continue" in query:
+            await self.may_continue.wait()
         return self._list(request, query)
 
     def _list(self, request: web.Request, query: dict[str, str]) -> web.Response:

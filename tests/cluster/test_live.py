@@ -138,14 +138,14 @@ async def test_rows_show_before_the_list_is_complete(tmp_path: Path) -> None:
     async with scripted_api(tmp_path) as (api, transport):
         for number in range(5000):
             api.put(f"web-{number:04}")
+        api.may_continue.clear()
         async with live_table(transport) as table:
-            seen: list[int] = []
-            async for _ in table.changes():
-                seen.append(len(table.rows))
-                if table.state is FeedState.LIVE:
-                    break
-            partial = [count for count in seen if 0 < count < 5000]
-            assert partial, f"row counts seen: {seen}"
+            await until(table, lambda: bool(table.rows), "the first rows")
+            assert table.state is FeedState.LOADING
+            assert 0 < len(table.rows) < 5000
+            api.may_continue.set()
+            await until(table, lambda: table.state is FeedState.LIVE, "the whole list")
+            assert len(table.rows) == 5000
 
 
 async def test_closing_ends_changes_and_the_watch(tmp_path: Path) -> None:
