@@ -15,7 +15,9 @@ import pytest
 
 from k8sops.cli.build_progress import BuildDisplay
 from k8sops.cli.main import main
+from k8sops.sandbox.binaries import binaries_folder
 from k8sops.sandbox.build import BuildProgress
+from k8sops.sandbox.locations import cache_folder
 from k8sops.sandbox.manager import SandboxHandle
 
 
@@ -62,6 +64,29 @@ def test_a_kubeconfig_for_somebody_is_written_for_its_owner_alone(
     assert target.stat().st_mode & 0o777 == 0o600
     assert "client-key-data" not in capsys.readouterr().out
     assert f"k8sops-{at_shared}-alice" in target.read_text()
+
+
+def test_etcdctl_is_built_when_first_wanted_and_reads_the_sandbox_s_database(
+    at_shared: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Really built from its pinned module (2 s, as its packages are compiled already), and given the keys it needs."""
+    if (fetched := cache_folder() / "toolchain").exists():
+        (tmp_path / "toolchain").symlink_to(fetched)
+    monkeypatch.setenv("K8SOPS_CACHE", str(tmp_path))
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    command = [sys.executable, "-m", "k8sops", "sandbox", "etcdctl", "--name", at_shared, "--"]
+    arguments = ["get", "--keys-only", "/registry/namespaces/kube-system"]
+    first, second = (
+        subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=600)
+        for _ in range(2)
+    )
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert first.stdout.split() == second.stdout.split() == ["/registry/namespaces/kube-system"]
+    assert "building etcdctl (1 of 1)" in first.stderr
+    assert second.stderr == ""
+    assert [path.name for path in binaries_folder(tmp_path).iterdir() if os.access(path, os.X_OK)] == [
+        "etcdctl"
+    ]
 
 
 @pytest.mark.parametrize(

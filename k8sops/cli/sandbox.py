@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from k8sops.sandbox.status import SandboxStatus
 
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+_TOOL: Final = {"ignore_unknown_options": True}
 _UNITS: Final = 1024 * 1024
 
 _name_option = click.option(
@@ -27,6 +28,7 @@ _name_option = click.option(
 _output_option = click.option(
     "-o", "--output", "output", type=click.Choice(["text", "json"]), default="text", help="How to print it."
 )
+_tool_arguments = click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 
 
 @click.group("sandbox", context_settings=_CONTEXT)
@@ -237,9 +239,9 @@ def seed_command(name: str, objects: int, pods: int, nodes: int, output: str) ->
     return 0
 
 
-@sandbox_group.command("kubectl", context_settings={"ignore_unknown_options": True})
+@sandbox_group.command("kubectl", context_settings=_TOOL)
 @_name_option
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@_tool_arguments
 def kubectl_command(name: str, arguments: tuple[str, ...]) -> int:
     """Run kubectl of the sandbox's own version against it (built when first wanted).
 
@@ -248,17 +250,51 @@ def kubectl_command(name: str, arguments: tuple[str, ...]) -> int:
       k8sops sandbox kubectl -- get pods -A
       k8sops sandbox kubectl -- logs -f deploy/web -n shop
     """  # noqa: D301 - click reads the character
+    from k8sops.sandbox.manager import SandboxManager
+
+    kubeconfig = SandboxManager().handle(name).kubeconfig
+    return _become("kubectl", arguments, {"KUBECONFIG": str(kubeconfig)})
+
+
+@sandbox_group.command("etcdctl", context_settings=_TOOL)
+@_name_option
+@_tool_arguments
+def etcdctl_command(name: str, arguments: tuple[str, ...]) -> int:
+    """Run etcdctl against a sandbox's database (built when first wanted).
+
+    \b
+    Examples:
+      k8sops sandbox etcdctl -- get --prefix --keys-only /registry/pods/shop/
+      k8sops sandbox etcdctl -- snapshot save saved.db
+    """  # noqa: D301 - click reads the character
+    from k8sops.sandbox.manager import SandboxManager
+
+    return _become("etcdctl", arguments, SandboxManager().etcdctl_environment(name))
+
+
+@sandbox_group.command("etcdutl", context_settings=_TOOL)
+@_tool_arguments
+def etcdutl_command(arguments: tuple[str, ...]) -> int:
+    """Run etcdutl on a snapshot or another of etcd's files (built when first wanted).
+
+    \b
+    Examples:
+      k8sops sandbox etcdutl -- snapshot status saved.db -w table
+    """  # noqa: D301 - click reads the character
+    return _become("etcdutl", arguments, {})
+
+
+def _become(tool: str, arguments: tuple[str, ...], environment: dict[str, str]) -> NoReturn:
+    """Put the tool in this process's place, so that its terminal, signals and exit code are its own."""
     import asyncio
 
     from k8sops.cli.build_progress import BuildDisplay
     from k8sops.sandbox.binaries import ensure_binary
-    from k8sops.sandbox.manager import SandboxManager
 
-    kubeconfig = SandboxManager().handle(name).kubeconfig
     with BuildDisplay(sys.stderr) as display:
-        kubectl = asyncio.run(ensure_binary("kubectl", report=display.build))
+        binary = asyncio.run(ensure_binary(tool, report=display.build))
     sys.stdout.flush()
-    os.execve(kubectl, [str(kubectl), *arguments], {**os.environ, "KUBECONFIG": str(kubeconfig)})  # noqa: S606
+    os.execve(binary, [str(binary), *arguments], {**os.environ, **environment})  # noqa: S606
 
 
 def _arguments(text: str) -> tuple[str, ...]:

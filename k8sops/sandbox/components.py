@@ -182,15 +182,8 @@ class Components:
         ]
 
     def _controller_manager(self) -> list[str]:
-        kubeconfig = self._kubeconfig(CONTROLLER_MANAGER)
         return [
-            f"--kubeconfig={kubeconfig}",
-            f"--authentication-kubeconfig={kubeconfig}",
-            f"--authorization-kubeconfig={kubeconfig}",
-            f"--bind-address={LOOPBACK}",
-            f"--secure-port={self._ports.controller_manager}",
-            *self._serving(CONTROLLER_MANAGER),
-            "--leader-elect=false",
+            *self._controller_flags(CONTROLLER_MANAGER, self._ports.controller_manager),
             "--use-service-account-credentials",
             "--controllers=*",
             f"--root-ca-file={self._pki.certificate('cluster-ca')}",
@@ -198,19 +191,20 @@ class Components:
             f"--cluster-signing-cert-file={self._pki.certificate('cluster-ca')}",
             f"--cluster-signing-key-file={self._pki.key('cluster-ca')}",
             f"--service-cluster-ip-range={SERVICE_RANGE}",
-            "--kube-api-qps=500",
-            "--kube-api-burst=1000",
         ]
 
     def _scheduler(self) -> list[str]:
-        kubeconfig = self._kubeconfig(SCHEDULER)
+        return self._controller_flags(SCHEDULER, self._ports.scheduler)
+
+    def _controller_flags(self, component: str, port: int) -> list[str]:
+        kubeconfig = self._kubeconfig(component)
         return [
             f"--kubeconfig={kubeconfig}",
             f"--authentication-kubeconfig={kubeconfig}",
             f"--authorization-kubeconfig={kubeconfig}",
             f"--bind-address={LOOPBACK}",
-            f"--secure-port={self._ports.scheduler}",
-            *self._serving(SCHEDULER),
+            f"--secure-port={port}",
+            *self._serving(component),
             "--leader-elect=false",
             "--kube-api-qps=500",
             "--kube-api-burst=1000",

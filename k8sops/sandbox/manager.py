@@ -85,12 +85,18 @@ class SandboxManager:
             raise UsageError(f"{nodes} nodes are not possible", hint=f"--nodes takes 0 to {MOST_NODES}")
         binaries = await ensure_binaries(CONTROL_PLANE, cache=self._cache, report=report, clock=self._clock)
         folder = SandboxFolder(self._home, name)
+        arguments = tuple(apiserver_arguments)
         with PortClaims() as claims:
             async with folder.locked(self._clock):
-                state, is_new = await asyncio.to_thread(
-                    self._prepare, folder, nodes, tuple(apiserver_arguments), claims
-                )
-                return await self._start(folder, state, binaries, is_new=is_new, say=say)
+                state, is_new = await asyncio.to_thread(self._prepare, folder, nodes, arguments, claims)
+                try:
+                    return await self._start(folder, state, binaries, is_new=is_new, say=say)
+                except SandboxError:
+                    if all(is_running(process) for process in state.processes):
+                        raise
+                # What ran when this began has ended since, as a process does that was just killed: one more try.
+                state, _ = await asyncio.to_thread(self._prepare, folder, nodes, arguments, claims)
+                return await self._start(folder, state, binaries, is_new=False, say=say)
 
     async def down(self, name: str, *, keep: bool = False) -> bool:
         """End the sandbox and remove its folder, or keep its data for a later `up`.
@@ -124,6 +130,17 @@ class SandboxManager:
         """An existing sandbox. Raises UsageError where there is none of that name."""
         folder, state = self._existing(name)
         return _handle(folder, state, was_running=True)
+
+    def etcdctl_environment(self, name: str) -> dict[str, str]:
+        """What points etcdctl at the sandbox's database. Raises UsageError where there is none of that name."""
+        folder, state = self._existing(name)
+        pki = Pki(folder.pki)
+        return {
+            "ETCDCTL_ENDPOINTS": f"https://{LOOPBACK}:{state.ports.etcd}",
+            "ETCDCTL_CACERT": str(pki.certificate("etcd-ca")),
+            "ETCDCTL_CERT": str(pki.certificate("apiserver-etcd-client")),
+            "ETCDCTL_KEY": str(pki.key("apiserver-etcd-client")),
+        }
 
     def kubeconfig_for(self, name: str, user: str, groups: Sequence[str]) -> bytes:
         """A kubeconfig with a fresh client certificate for a person; nothing of it is kept here.

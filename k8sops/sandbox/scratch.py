@@ -36,6 +36,7 @@ class ScratchSandbox:
     async def up(self) -> str:
         """Start it; returns the path of a kubeconfig of its administrator. Raises SandboxError."""
         if self._handle is None:
+            await self.down()
             self._home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="k8sops-scratch-"))
             try:
                 self._handle = await SandboxManager(self._home).up(
@@ -47,11 +48,12 @@ class ScratchSandbox:
         return str(self._handle.kubeconfig)
 
     async def down(self) -> None:
-        """Stop it and remove all it made. Idempotent."""
-        home, self._home, self._handle = self._home, None, None
-        if home is not None:
-            await SandboxManager(home).down(NAME)
-            await asyncio.to_thread(shutil.rmtree, home)
+        """Stop it and remove all it made. Idempotent. Raises SandboxError, and may then be called again."""
+        self._handle = None
+        if self._home is not None:
+            await SandboxManager(self._home).down(NAME)
+            await asyncio.to_thread(shutil.rmtree, self._home)
+            self._home = None
 
     async def __aenter__(self) -> SandboxHandle:
         await self.up()

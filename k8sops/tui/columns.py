@@ -24,6 +24,7 @@ WIDEST = 64
 WIDEST_LAST = 200
 # An age grows by itself: room for the longest common one, as in 7d23h, from the start.
 _LEAST = {"age": 5}
+_SAMPLE = 100
 NARROWEST = {"name": 18, "namespace": 9}
 GAP = 2
 
@@ -114,6 +115,19 @@ class ColumnWidths:
         self._caps = [WIDEST] * len(columns)
         if columns:
             self._caps[-1] = WIDEST_LAST
+        self._sampled = 0
+        self._measured: Sequence[Row] = ()
+
+    def settle(self, rows: Sequence[Row], in_sight: Sequence[Row], now: datetime) -> bool:
+        """Take the rows in sight into account, and a spread of all where these have become many more."""
+        known = {id(row) for row in self._measured}
+        grown = self.grow_to((row for row in in_sight if id(row) not in known), now)
+        self._measured = in_sight
+        if len(rows) > 2 * self._sampled:
+            # So that scrolling seldom finds a wider one.
+            self._sampled = len(rows)
+            grown |= self.grow_to(rows[:: max(1, self._sampled // _SAMPLE)], now)
+        return grown
 
     def grow_to(self, rows: Iterable[Row], now: datetime) -> bool:
         """Take these rows into account; True if any column became wider."""

@@ -7,11 +7,9 @@ that protocol, and does no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from textwrap import wrap
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
@@ -31,7 +29,6 @@ from k8sops.tui.row_view import RowView
 from k8sops.tui.severity import Severity
 
 _HEADER = 1
-_SAMPLE = 100
 _SIDE_STEP = 12
 
 _OPAQUE_PARTS = ("row", "header", "header-sorted", "cursor", "hover", "placeholder")
@@ -121,8 +118,6 @@ class LiveTable(ScrollView, can_focus=True):
         self._with_namespace = False
         self._columns: tuple[ViewColumn, ...] = ()
         self._growing = ColumnWidths(())
-        self._sampled = 0
-        self._measured: Sequence[Row] = ()
         self._parts: dict[str, Style] = {}
         self._painter = RowPainter((), (), {})
         self._hovered = -1
@@ -158,7 +153,7 @@ class LiveTable(ScrollView, can_focus=True):
 
     def clear(self) -> None:
         """Forget rows, filter and order: a table of another kind will be shown."""
-        self._source, self._server_columns, self._sampled = (), (), 0
+        self._source, self._server_columns = (), ()
         self._view, self._cursor = RowView(), RowCursor()
         self._set_columns()
         self._apply_view()
@@ -207,7 +202,8 @@ class LiveTable(ScrollView, can_focus=True):
             return self._painter.header(order, reverse=reverse, left=left, width=width)
         line = self._drawn[y] = self._line_at(self.scroll_offset.y + y - _HEADER)
         if line.row is None:
-            return self._placeholder_line(y - _HEADER, width)
+            sentence = "" if self._view.shown else self.placeholder
+            return self._painter.placeholder(sentence, y - _HEADER, width)
         return self._painter.row(line.row, self._now, line.look, left, width)
 
     def notify_style_update(self) -> None:
@@ -231,14 +227,14 @@ class LiveTable(ScrollView, can_focus=True):
         self._refit(force=False)
         self._scroll_to_cursor()
 
-    def _part(self, name: str) -> Style:
+    def _part_styles(self) -> Mapping[str, Style]:
         if not self._parts:
             # An overlay takes its background from the line it lies on.
             self._parts = {
                 part: self.get_component_rich_style(f"live-table--{part}", partial=part in _OVERLAY_PARTS)
                 for part in (*_OPAQUE_PARTS, *_OVERLAY_PARTS)
             }
-        return self._parts[name]
+        return self._parts
 
     def _line_at(self, index: int) -> _Line:
         shown = self._view.shown
@@ -246,14 +242,6 @@ class LiveTable(ScrollView, can_focus=True):
             return _Line(None, "", "row")
         look: Look = "cursor" if index == self._cursor.index else "hover" if index == self._hovered else "row"
         return _Line(shown[index], self._painter.age_text(shown[index], self._now), look)
-
-    def _placeholder_line(self, line: int, width: int) -> Strip:
-        if self._view.shown or not self.placeholder:
-            return Strip.blank(width, self._part("row"))
-        sentence = wrap(self.placeholder, max(width - 4, 10))
-        text = sentence[line - 1] if 1 <= line <= len(sentence) else ""
-        strip = Strip([Segment(f"  {text}", self._part("placeholder"))])
-        return strip.crop_extend(0, width, self._part("row"))
 
     def _redraw_changed(self) -> None:
         width, top = self.size.width, self.scroll_offset.y
@@ -281,7 +269,7 @@ class LiveTable(ScrollView, can_focus=True):
         self._columns = view_columns(
             self._server_columns, wide=self.wide, with_namespace=self._with_namespace
         )
-        self._growing, self._sampled, self._measured = ColumnWidths(self._columns), 0, ()
+        self._growing = ColumnWidths(self._columns)
         sorted_title = self.order[0]
         self._view.sort_column = next((c for c in self._columns if c.title == sorted_title), None)
         ages = (column.source for column in self._columns if column.role == "age")
@@ -290,15 +278,7 @@ class LiveTable(ScrollView, can_focus=True):
 
     def _measure(self) -> None:
         shown, top = self._view.shown, self.scroll_offset.y
-        in_sight = shown[top : top + self._page]
-        known = {id(row) for row in self._measured}
-        grown = self._growing.grow_to((row for row in in_sight if id(row) not in known), self._now)
-        self._measured = in_sight
-        if len(self._source) > 2 * self._sampled:
-            # Widths settle on a spread of all rows, so that scrolling seldom finds a wider one.
-            self._sampled = len(self._source)
-            grown |= self._growing.grow_to(self._source[:: max(1, self._sampled // _SAMPLE)], self._now)
-        if grown:
+        if self._growing.settle(self._source, shown[top : top + self._page], self._now):
             self._refit(force=False)
         size = Size(self._painter.width, _HEADER + len(shown))
         if size != self.virtual_size:
@@ -309,8 +289,7 @@ class LiveTable(ScrollView, can_focus=True):
         widths = self._growing.fitted(viewport, shrink=not self.wide)
         if not force and widths == self._painter.widths:
             return
-        self._part("row")
-        self._painter = RowPainter(self._columns, widths, self._parts)
+        self._painter = RowPainter(self._columns, widths, self._part_styles())
         self.virtual_size = Size(self._painter.width, _HEADER + len(self._view.shown))
         self.refresh()
 

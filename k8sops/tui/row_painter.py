@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from textwrap import wrap
 from typing import Literal
 
 from rich.cells import set_cell_size
@@ -77,6 +78,13 @@ class RowPainter:
         if self.width > left + width:
             body = Strip.join([body.crop(0, width - GUTTER - 1), Strip([Segment("›", marked)])])
         return Strip([Segment(" " * GUTTER, base), *body], width)
+
+    def placeholder(self, sentence: str, line: int, width: int) -> Strip:
+        """A line where there is no row: the sentence, broken into lines, stands below a blank one."""
+        lines = wrap(sentence, max(width - 4, 10))
+        text = lines[line - 1] if 1 <= line <= len(lines) else ""
+        strip = Strip([Segment(f"  {text}", self._styles["placeholder"])] if sentence else [])
+        return strip.crop_extend(0, width, self._styles["row"])
 
     def column_at(self, x: int) -> ViewColumn | None:
         """The column under a cell of the line."""

@@ -17,8 +17,8 @@ from typing import Any
 
 from aiohttp import web
 
-from k8sops.cluster.credentials import load_credentials
 from k8sops.cluster.transport import Transport
+from tests.support.clients import transport_of
 
 PATH = "/api/v1/pods"
 PODS = "/api/v1/{tail:(namespaces/[^/]+/)?pods}"
@@ -219,11 +219,10 @@ async def serving(app: web.Application, folder: Path) -> AsyncIterator[Transport
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
-    transport = Transport(await load_credentials(kubeconfig=[write_kubeconfig(folder, port)], environ={}))
     try:
-        yield transport
+        async with transport_of(write_kubeconfig(folder, port)) as transport:
+            yield transport
     finally:
-        await transport.aclose()
         with contextlib.suppress(asyncio.CancelledError):
             await runner.cleanup()
 

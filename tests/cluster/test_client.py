@@ -15,6 +15,7 @@ from k8sops.core import errors
 from k8sops.core.clock import SystemClock
 from k8sops.core.ports import AccessRequest, Cluster, Resource
 from k8sops.core.tables import TableQuery
+from tests.support.clients import client_of
 
 
 @pytest.fixture
@@ -195,18 +196,10 @@ async def test_permission_is_asked_of_the_server(kubeconfig: Path, cluster: Kube
     """Also as somebody else, with their groups."""
     request = AccessRequest(verb="delete", resource="nodes")
     assert (await cluster.can_i(request)).allowed
-    other = await connect(
-        context=None,
-        kubeconfig=[kubeconfig],
-        impersonate=Impersonation(user="bob", groups=("one", "two")),
-        clock=SystemClock(),
-        cluster_names={},
-    )
-    try:
+    bob = Impersonation(user="bob", groups=("one", "two"))
+    async with client_of(kubeconfig, impersonate=bob) as other:
         assert not (await other.can_i(request)).allowed
         assert {"one", "two"} <= set((await other.whoami()).groups)
-    finally:
-        await other.aclose()
 
 
 async def test_the_server_tells_its_version(cluster: KubeCluster) -> None:

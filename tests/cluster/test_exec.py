@@ -11,7 +11,6 @@ import msgspec
 import pytest
 from aiohttp import WSMsgType, web
 
-from k8sops.cluster.credentials import load_credentials
 from k8sops.cluster.transport import Transport
 from k8sops.cluster.websocket_exec import STDOUT, V4, V5, exit_code_of, open_exec, run_command
 from k8sops.core.errors import (
@@ -24,6 +23,7 @@ from k8sops.core.errors import (
 )
 from tests.cluster.scripted_api import serving
 from tests.cluster.test_logs import running_pod
+from tests.support.clients import transport_of
 
 PATH = "/api/v1/namespaces/shop/pods/web/exec"
 FAILURE = {
@@ -161,15 +161,12 @@ def test_a_status_without_exit_code_is_an_error(status: bytes) -> None:
 
 async def test_the_sandbox_refuses_exec_in_one_sentence(kubeconfig: Path, cluster_namespace: str) -> None:
     """Exec on simulated kubelets would run on the host, so it is off; what its refusal says reaches the person."""
-    transport = Transport(await load_credentials(kubeconfig=[kubeconfig], environ={}))
-    try:
+    async with transport_of(kubeconfig) as transport:
         pod = await running_pod(transport, cluster_namespace)
         async with asyncio.timeout(20):
             with pytest.raises(K8sOpsError) as refused:
                 await run_command(
                     transport, f"{pod}/exec", ["ls"], container="app", subject="exec in pod web"
                 )
-    finally:
-        await transport.aclose()
     assert "exec" in refused.value.message
     assert "\n" not in refused.value.message

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k8sops.cluster.credentials import load_credentials
 from k8sops.cluster.logs import LogLine, LogQuery, _Lines, stream_logs
 from k8sops.cluster.transport import Transport
 from k8sops.core.errors import InvalidError, NotFoundError, UsageError
+from tests.support.clients import transport_of
 
 
 @given(
@@ -68,8 +68,7 @@ def test_two_beginnings_are_one_too_many() -> None:
 
 async def test_a_running_pod_can_be_read_and_followed(kubeconfig: Path, cluster_namespace: str) -> None:
     """Against the real API server: tail, follow while the log grows, a container and a pod that do not exist."""
-    transport = Transport(await load_credentials(kubeconfig=[kubeconfig], environ={}))
-    try:
+    async with transport_of(kubeconfig) as transport:
         pod = await running_pod(transport, cluster_namespace)
         async with asyncio.timeout(60):
             lines: list[str] = []
@@ -85,8 +84,6 @@ async def test_a_running_pod_can_be_read_and_followed(kubeconfig: Path, cluster_
             await anext(stream_logs(transport, f"{pod}/log", LogQuery(container="absent")))
         with pytest.raises(NotFoundError):
             await anext(stream_logs(transport, f"{pod}-absent/log"))
-    finally:
-        await transport.aclose()
 
 
 async def running_pod(transport: Transport, namespace: str, deadline_s: float = 40.0) -> str:

@@ -9,13 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from k8sops.cluster.credentials import load_credentials
 from k8sops.cluster.table import TableCodec, read_table, selectors, table_pages
-from k8sops.cluster.transport import Transport
 from k8sops.core.errors import ServerError
 from k8sops.core.ports import Resource
 from k8sops.core.tables import TableQuery
 from tests.cluster.scripted_api import PATH, scripted_api
+from tests.support.clients import transport_of
 
 PODS = Resource(group="", version="v1", plural="pods", kind="Pod", namespaced=True)
 
@@ -96,15 +95,12 @@ def test_selectors_narrow_the_list() -> None:
 
 async def test_a_real_api_server_prints_its_nodes(kubeconfig: Path) -> None:
     """The scripted server is our reading of the API; this is the API."""
-    transport = Transport(await load_credentials(kubeconfig=[kubeconfig], environ={}))
     nodes = Resource(group="", version="v1", plural="nodes", kind="Node", namespaced=False)
-    try:
+    async with transport_of(kubeconfig) as transport:
         table = await read_table(transport, "/api/v1/nodes", nodes, TableQuery(kind="nodes"))
         bare = await read_table(
             transport, "/api/v1/nodes", nodes, TableQuery(kind="nodes", with_identity=False)
         )
-    finally:
-        await transport.aclose()
     assert [column.name for column in table.columns][:2] == ["Name", "Status"]
     assert len(table.rows) == 5
     assert all(

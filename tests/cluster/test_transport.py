@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from k8sops.cluster.credentials import load_credentials
 from k8sops.cluster.identity import Impersonation
 from k8sops.cluster.transport import Transport
 from k8sops.core import errors
 from k8sops.core.clock import SystemClock
 from tests.support.certificates import Authority, Pair
+from tests.support.clients import transport_of
 from tests.support.kubeconfigs import b64, document, write
 from tests.support.local_api import Handler, LocalApi, answering, silent, status
 
@@ -38,15 +38,9 @@ async def transport_to(
     url: str, folder: Path, *, cluster: dict[str, Any] | None = None, **more: Any
 ) -> AsyncIterator[Transport]:
     """A transport to this server, closed at the end."""
-    impersonate = more.pop("impersonate", None)
     config = write(folder / "config", document(url, cluster=cluster))
-    transport = Transport(
-        await load_credentials(kubeconfig=[config], impersonate=impersonate, environ={}), **more
-    )
-    try:
+    async with transport_of(config, **more) as transport:
         yield transport
-    finally:
-        await transport.aclose()
 
 
 @asynccontextmanager

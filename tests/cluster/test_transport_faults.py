@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from k8sops.cluster.client import KubeCluster
-from k8sops.cluster.connect import connect
 from k8sops.core import errors
-from k8sops.core.clock import SystemClock
+from tests.support.clients import client_of
 from tests.support.fault_proxy import FaultProxy
 
 
@@ -27,11 +26,8 @@ async def proxy(kubeconfig: Path) -> AsyncIterator[FaultProxy]:
 @pytest.fixture
 async def cluster(proxy: FaultProxy) -> AsyncIterator[KubeCluster]:
     """A client that goes through the proxy."""
-    found = await connect(
-        context=None, kubeconfig=[proxy.kubeconfig], impersonate=None, clock=SystemClock(), cluster_names={}
-    )
-    yield found
-    await found.aclose()
+    async with client_of(proxy.kubeconfig) as found:
+        yield found
 
 
 def config_map(namespace: str) -> dict[str, Any]:

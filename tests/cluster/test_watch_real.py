@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,28 +9,19 @@ import msgspec
 import pytest
 
 from k8sops.cluster.codecs import JsonCodec
-from k8sops.cluster.credentials import load_credentials
 from k8sops.cluster.live import LiveTable
 from k8sops.cluster.reflector import Reflector
 from k8sops.cluster.transport import Transport
 from k8sops.core.clock import SystemClock
 from k8sops.core.tables import FeedState
-from k8sops.sandbox.pytest_plugin import in_thread
 from tests.cluster.test_live import names, until
 from tests.cluster.watching import Mirror
+from tests.support.clients import transport_of
 from tests.support.fault_proxy import FaultProxy
+from tests.support.restarts import kill_api_server, repair
 
 if TYPE_CHECKING:
     from k8sops.sandbox.manager import SandboxHandle
-
-
-@asynccontextmanager
-async def connected(kubeconfig: Path) -> AsyncIterator[Transport]:
-    transport = Transport(await load_credentials(kubeconfig=[kubeconfig], environ={}))
-    try:
-        yield transport
-    finally:
-        await transport.aclose()
 
 
 class ConfigMaps:
@@ -91,9 +77,9 @@ async def test_a_watch_expired_with_410_loses_nothing_and_doubles_nothing(
 ) -> None:
     """The mirror refuses every change that is no difference; at the end it must equal the cluster."""
     async with (
-        connected(kubeconfig) as direct,
+        transport_of(kubeconfig) as direct,
         FaultProxy(kubeconfig) as proxy,
-        connected(proxy.kubeconfig) as transport,
+        transport_of(proxy.kubeconfig) as transport,
     ):
         maps = ConfigMaps(direct, cluster_namespace)
         for number in range(8):
@@ -131,7 +117,7 @@ async def test_a_watch_expired_with_410_loses_nothing_and_doubles_nothing(
 
 async def test_a_real_server_streams_its_list(kubeconfig: Path, cluster_namespace: str) -> None:
     """KEP-3157 as the real server speaks it: one watch request, no list."""
-    async with FaultProxy(kubeconfig) as proxy, connected(proxy.kubeconfig) as transport:
+    async with FaultProxy(kubeconfig) as proxy, transport_of(proxy.kubeconfig) as transport:
         maps = ConfigMaps(transport, cluster_namespace)
         await maps.put("map-1")
         before = len(proxy.seen)
@@ -149,7 +135,7 @@ async def test_an_api_server_killed_under_a_live_table_is_told_and_survived(
     fresh_cluster: SandboxHandle,
 ) -> None:
     """The screen says it is stale while the server is away, and is true again once it is back."""
-    async with connected(fresh_cluster.kubeconfig) as transport:
+    async with transport_of(fresh_cluster.kubeconfig) as transport:
         maps = ConfigMaps(transport, "default")
         await maps.put("before")
         table = LiveTable(
@@ -162,31 +148,14 @@ async def test_an_api_server_killed_under_a_live_table_is_told_and_survived(
         try:
             await until(table, lambda: table.state is FeedState.LIVE, "live")
             assert names(table) == ["before"]
-            kill_api_server(fresh_cluster)
+            await kill_api_server(fresh_cluster)
             await until(table, lambda: table.state is FeedState.STALE, "stale")
             assert names(table) == ["before"]
             assert table.trouble
-            await asyncio.to_thread(bring_back, fresh_cluster)
+            await repair(fresh_cluster)
             await maps.put("after")
             await until(table, lambda: names(table) == ["after", "before"], "the new object", deadline_s=45)
             assert table.state is FeedState.LIVE
             assert table.trouble == ""
         finally:
             await table.aclose()
-
-
-def kill_api_server(cluster: SandboxHandle) -> None:
-    """kill -9 the API server of this sandbox."""
-    from k8sops.sandbox.state import SandboxFolder
-
-    state = SandboxFolder(cluster.folder.parent, cluster.name).load()
-    assert state is not None
-    (record,) = [process for process in state.processes if process.component == "kube-apiserver"]
-    os.kill(record.pid, signal.SIGKILL)
-
-
-def bring_back(cluster: SandboxHandle) -> None:
-    """Start what is missing of this sandbox."""
-    from k8sops.sandbox.manager import SandboxManager
-
-    in_thread(lambda: SandboxManager(cluster.folder.parent).up(cluster.name))

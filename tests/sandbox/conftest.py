@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from k8sops.sandbox.manager import SandboxHandle
 from k8sops.sandbox.pytest_plugin import in_thread
 
 Kubectl = Callable[..., "subprocess.CompletedProcess[str]"]
+KubectlBeside = Callable[..., AbstractAsyncContextManager[asyncio.StreamReader]]
 
 
 @pytest.fixture(scope="session")
@@ -36,5 +39,25 @@ def kubectl(kubectl_path: Path, sandbox: SandboxHandle, cluster_namespace: str) 
             check=False,
             timeout=60,
         )
+
+    return run
+
+
+@pytest.fixture
+def kubectl_beside(kubectl_path: Path, sandbox: SandboxHandle, cluster_namespace: str) -> KubectlBeside:
+    """Runs a kubectl that does not end by itself, and ends it; what it prints can be read meanwhile."""
+
+    @asynccontextmanager
+    async def run(*arguments: str) -> AsyncIterator[asyncio.StreamReader]:
+        where = ("--kubeconfig", str(sandbox.kubeconfig), "-n", cluster_namespace)
+        process = await asyncio.create_subprocess_exec(
+            kubectl_path, *where, *arguments, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        try:
+            yield process.stdout
+        finally:
+            process.terminate()
+            await process.communicate()
 
     return run

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from k8sops.core.errors import SandboxError, UsageError
-from k8sops.sandbox.binaries import binaries_folder, ensure_binaries, find_binary
+from k8sops.sandbox.binaries import binaries_folder, ensure_binaries, ensure_binary, find_binary
 from k8sops.sandbox.build import BuildProgress
-from k8sops.sandbox.versions import BINARIES, CONTROL_PLANE, ETCD, KUBERNETES, KWOK, linker_flags
+from k8sops.sandbox.manager import SandboxManager
+from k8sops.sandbox.versions import BINARIES, BY_NAME, CONTROL_PLANE, ETCD, KUBERNETES, KWOK, linker_flags
 from tests.sandbox.waiting import wait_until_async
 
 COMPILER = f"""#!{sys.executable}
@@ -65,6 +66,26 @@ async def test_the_second_time_nothing_is_built(compiler: Path, tmp_path: Path) 
     await ensure_binaries(["kwok", "etcd"], cache=cache)
     assert len(calls(compiler)) == 2
     assert not list(binaries_folder(cache).glob(".draft-*"))
+
+
+async def test_up_builds_the_control_plane_and_none_of_the_tools(compiler: Path, tmp_path: Path) -> None:
+    """Compiling a tool that nobody may ever want must not stand between a newcomer and the first demo."""
+    with pytest.raises(SandboxError, match="etcd cannot be started"):
+        # The compiler here makes no programs.
+        await SandboxManager(tmp_path / "home", tmp_path / "cache").up("demo")
+    assert calls(compiler) == [f"{BY_NAME[name].package} 0" for name in CONTROL_PLANE]
+    assert not {"kubectl", "etcdctl", "etcdutl"} & set(CONTROL_PLANE)
+
+
+@pytest.mark.parametrize("tool", ["kubectl", "etcdctl", "etcdutl"])
+async def test_a_tool_is_built_alone_when_it_is_first_wanted(
+    compiler: Path, tmp_path: Path, tool: str
+) -> None:
+    """Who wants one tool waits for that one, and only once."""
+    built = await ensure_binary(tool, cache=tmp_path)
+    assert built == binaries_folder(tmp_path) / tool
+    assert await ensure_binary(tool, cache=tmp_path) == built
+    assert calls(compiler) == [f"{BY_NAME[tool].package} 0"]
 
 
 async def test_parallel_builders_build_once(compiler: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -16,12 +17,14 @@ import pytest
 
 from k8sops.core.clock import SystemClock
 from k8sops.core.errors import SandboxError, UsageError
+from k8sops.core.ports import ScratchCluster
 from k8sops.sandbox.manager import SandboxHandle, SandboxManager
 from k8sops.sandbox.ports import PortClaims, is_free
 from k8sops.sandbox.processes import ProcessRecord, is_running, spawn, stop
 from k8sops.sandbox.scratch import ScratchSandbox
 from k8sops.sandbox.state import SandboxFolder, SandboxState
-from tests.sandbox.waiting import wait_until_async
+from tests.sandbox.waiting import wait_until, wait_until_async
+from tests.support.clients import client_of
 
 
 def state_of(handle: SandboxHandle) -> SandboxState:
@@ -64,6 +67,23 @@ async def test_a_killed_process_is_named_and_brought_back_and_down_leaves_nothin
     assert not list(fresh_cluster.folder.parent.iterdir())
     assert all(is_free(port) for port in ports)
     assert not await manager.down(fresh_cluster.name)
+
+
+async def test_what_dies_while_up_looks_at_it_is_brought_back_too(fresh_cluster: SandboxHandle) -> None:
+    """A process that was killed lives on for a moment; whoever repairs at once must not be told to repair again."""
+    (api_server,) = [p for p in state_of(fresh_cluster).processes if p.component == "kube-apiserver"]
+    os.kill(api_server.pid, signal.SIGSTOP)
+    steps: list[str] = []
+
+    def say(step: str) -> None:
+        steps.append(step)
+        if step == "waiting for the API server" and is_running(api_server):
+            os.kill(api_server.pid, signal.SIGKILL)
+
+    manager = SandboxManager(fresh_cluster.folder.parent)
+    assert not (await manager.up(fresh_cluster.name, say=say)).was_running
+    assert [step for step in steps if step.startswith("starting")] == ["starting kube-apiserver"]
+    assert (await manager.status(fresh_cluster.name)).state == "ready"
 
 
 async def test_two_sandboxes_live_side_by_side_and_kept_data_survive(
@@ -114,7 +134,9 @@ async def test_an_interrupted_start_leaves_nothing(tmp_path: Path) -> None:
 def sleeper(tmp_path: Path) -> ProcessRecord:
     sleep = shutil.which("sleep")
     assert sleep
-    return spawn("sleeper", [sleep, "600"], tmp_path / "log", {})
+    record = spawn("sleeper", [sleep, "600"], tmp_path / "log", {})
+    wait_until("the kernel to show its command", lambda: bool(psutil.Process(record.pid).cmdline()))
+    return record
 
 
 async def test_a_recycled_process_id_is_never_taken_for_ours(sleeper: ProcessRecord) -> None:
@@ -208,3 +230,35 @@ async def test_a_scratch_cluster_refuses_to_be_used_before_it_is_up() -> None:
     with pytest.raises(SandboxError, match="not up"):
         _ = scratch.handle
     await scratch.down()
+
+
+class DrillFailedError(Exception):
+    """What a drill may end with."""
+
+
+async def test_a_scratch_cluster_stands_up_answers_and_leaves_nothing_even_where_the_drill_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drills break what they stand on, and are run unattended: each one left behind would eat half a gigabyte."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    scratch = ScratchSandbox(nodes=1)
+    ports: list[int] = []
+
+    async def drill() -> None:
+        async with scratch as handle:
+            ports.extend(state_of(handle).ports.all())
+            assert await scratch.up() == str(handle.kubeconfig), "a second `up` is the same cluster"
+            async with client_of(handle.kubeconfig) as client:
+                nodes = client.list(await client.resource("nodes"))
+                assert [node["metadata"]["name"] async for node in nodes] == ["node-1"]
+            assert len(traces(tmp_path)) > 1
+            raise DrillFailedError
+
+    with pytest.raises(DrillFailedError):
+        await drill()
+    assert traces(tmp_path) == []
+    assert all(is_free(port) for port in ports)
+    with pytest.raises(SandboxError, match="not up"):
+        _ = scratch.handle
+    as_port: ScratchCluster = scratch
+    await as_port.down()

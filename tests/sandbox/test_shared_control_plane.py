@@ -13,7 +13,8 @@ import pytest
 
 from k8sops.sandbox.manager import SandboxHandle, SandboxManager
 from k8sops.sandbox.ports import PortClaims
-from tests.sandbox.conftest import Kubectl
+from k8sops.sandbox.seed.load_objects import STATIC_LABEL
+from tests.sandbox.conftest import Kubectl, KubectlBeside
 from tests.sandbox.waiting import wait_until
 
 PLAYS = {
@@ -76,6 +77,17 @@ def test_a_healed_pod_becomes_ready(kubectl: Kubectl) -> None:
     assert rows(kubectl)["sick"] == ("Running", "1/1")
 
 
+def test_the_start_of_a_static_pod_is_left_to_whoever_made_it(kubectl: Kubectl) -> None:
+    """A large load writes its pods' status itself; a second hand would make each pod's a matter of luck."""
+    static = manifest("static") | {"metadata": {"name": "static", "labels": {STATIC_LABEL: "true"}}}
+    apply(kubectl, static, manifest("played"))
+    wait_until("the pod beside it to run", lambda: rows(kubectl).get("played") == ("Running", "1/1"))
+    pod = json.loads(kubectl("get", "pod", "static", "-o", "json").stdout)
+    assert pod["spec"]["nodeName"]
+    assert "podIP" not in pod["status"]
+    assert "containerStatuses" not in pod["status"]
+
+
 def test_logs_differ_by_pod_grow_and_show_the_previous_container(kubectl: Kubectl) -> None:
     """Logs are the first thing anybody reads; they must be the pod's own and end with what broke it."""
     lively = {"sandbox.k8sops.dev/log-rate": "20"}
@@ -100,53 +112,31 @@ def test_logs_differ_by_pod_grow_and_show_the_previous_container(kubectl: Kubect
     assert "previous terminated container 'app' in pod 'a' not found" in refused.stderr
 
 
-async def test_a_follower_sees_new_lines(
-    kubectl: Kubectl, kubectl_path: Path, sandbox: SandboxHandle, cluster_namespace: str
-) -> None:
+async def test_a_follower_sees_new_lines(kubectl: Kubectl, kubectl_beside: KubectlBeside) -> None:
     """`logs -f` must go on after what was there when it began."""
     apply(kubectl, manifest("talker", **{"sandbox.k8sops.dev/log-rate": "10"}))
     await asyncio.to_thread(
         wait_until, "the pod to log", lambda: bool(kubectl("logs", "talker", "-c", "app").stdout)
     )
-    process = await asyncio.create_subprocess_exec(
-        *(kubectl_path, "--kubeconfig", sandbox.kubeconfig, "-n", cluster_namespace),
-        *("logs", "-f", "talker", "-c", "app", "--tail=1"),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        lines = [await asyncio.wait_for(process.stdout.readline(), 10) for _ in range(12)]
-    finally:
-        process.terminate()
-        await process.communicate()
+    async with kubectl_beside("logs", "-f", "talker", "-c", "app", "--tail=1") as said:
+        lines = [await asyncio.wait_for(said.readline(), 10) for _ in range(12)]
     assert all(lines)
     assert len(set(lines)) == 12
 
 
-async def test_a_forwarded_port_answers(
-    kubectl: Kubectl, kubectl_path: Path, sandbox: SandboxHandle, cluster_namespace: str
-) -> None:
+async def test_a_forwarded_port_answers(kubectl: Kubectl, kubectl_beside: KubectlBeside) -> None:
     """Port forwarding passes through the kubelet to kwok, which alone speaks its protocol."""
     apply(kubectl, manifest("web"))
     await asyncio.to_thread(wait_until, "the pod", lambda: rows(kubectl).get("web") == ("Running", "1/1"))
     with PortClaims() as claims:
         port = claims.choose().page
-    process = await asyncio.create_subprocess_exec(
-        *(kubectl_path, "--kubeconfig", sandbox.kubeconfig, "-n", cluster_namespace),
-        *("port-forward", "--address=127.0.0.1", "pod/web", f"{port}:80"),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        assert b"Forwarding" in await asyncio.wait_for(process.stdout.readline(), 10)
+    async with kubectl_beside("port-forward", "--address=127.0.0.1", "pod/web", f"{port}:80") as said:
+        assert b"Forwarding" in await asyncio.wait_for(said.readline(), 10)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n")
         answer = await asyncio.wait_for(reader.readuntil(b"always the same."), 10)
         writer.close()
         await writer.wait_closed()
-    finally:
-        process.terminate()
-        await process.communicate()
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"k8sops sandbox" in answer
 

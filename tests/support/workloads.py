@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from k8sops.core.plan import JsonObject
 from k8sops.core.ports import Cluster
+
+NEVER_READY: Final = {"sandbox.k8sops.dev/play": "never-ready"}
+"""Annotations of a pod that the simulated kubelet starts and never makes ready."""
 
 
 def pod_template(app: str, annotations: dict[str, str] | None = None) -> JsonObject:
@@ -31,6 +34,13 @@ def stateful_set(name: str, namespace: str, *, replicas: int = 1) -> JsonObject:
     manifest = _workload("StatefulSet", name, namespace, replicas, None)
     manifest["spec"]["serviceName"] = name
     return manifest
+
+
+def naked_pod(name: str, namespace: str) -> JsonObject:
+    """A pod that no controller owns: there is exactly this one, under this name."""
+    template = pod_template(name)
+    metadata = template["metadata"] | {"name": name, "namespace": namespace}
+    return template | {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
 
 
 def _workload(

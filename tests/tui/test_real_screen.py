@@ -3,42 +3,74 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from textual.pilot import Pilot
+from textual.widgets import Static
 
-from k8sops.cluster.connect import connect
-from k8sops.core.clock import SystemClock
+from k8sops.cluster.client import KubeCluster
+from k8sops.core.plan import JsonObject
 from k8sops.core.tables import TableQuery
+from k8sops.sandbox.binaries import ensure_binary
+from k8sops.sandbox.manager import SandboxHandle, SandboxManager
+from k8sops.sandbox.seed.etcd_copies import open_copies
 from k8sops.service import open_ops
 from k8sops.service.config import Config
 from k8sops.tui.app import K8sOpsApp
 from k8sops.tui.live_table import LiveTable
-from tests.support.workloads import create, deployment
+from k8sops.tui.status import Banner, TableLine
+from tests.support.clients import client_of
+from tests.support.restarts import kill_api_server, repair
+from tests.support.workloads import create, deployment, naked_pod
 
 DEADLINE_S = 30
+RESTART_DEADLINE_S = 90
+
+
+def _table(app: K8sOpsApp) -> LiveTable:
+    return app.screen.query_one(LiveTable)
 
 
 def _names(app: K8sOpsApp) -> list[str]:
-    return [row.name for row in app.screen.query_one(LiveTable).shown]
+    return [row.name for row in _table(app).shown]
 
 
-async def _until(pilot: Pilot[Any], holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
+def _says(app: K8sOpsApp, widget: type[Static]) -> str:
+    found = app.screen.query_one(widget)
+    return str(found.content) if found.display else ""
+
+
+async def _until(pilot: Pilot[Any], holds: Callable[[], bool], *, seconds: float = DEADLINE_S) -> None:
+    async with asyncio.timeout(seconds):
         while not holds():
             await pilot.pause(0.05)
 
 
+async def _change_unseen(handle: SandboxHandle, early: JsonObject) -> None:
+    """One pod comes and one goes in the database, while no API server can tell anybody."""
+    late = early | {"metadata": early["metadata"] | {"name": "late", "uid": str(uuid.uuid4())}}
+    del late["metadata"]["resourceVersion"]
+    async with open_copies(handle.kubeconfig) as copies:
+        assert copies is not None
+        assert await copies.put([late]) == 1
+    environment = SandboxManager(handle.folder.parent).etcdctl_environment(handle.name)
+    etcdctl = await asyncio.create_subprocess_exec(
+        *(await ensure_binary("etcdctl"), "del", "/registry/pods/default/goes"),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert (await etcdctl.communicate())[0].split() == [b"1"]
+
+
 async def test_a_pod_made_while_one_watches_appears_and_can_be_filtered_for(
-    kubeconfig: Path, cluster_namespace: str
+    kubeconfig: Path, cluster: KubeCluster, cluster_namespace: str
 ) -> None:
     """What the demo promises: rows that keep themselves true, on a real control plane."""
     config = Config(kubeconfig=(kubeconfig,), namespace=cluster_namespace)
-    cluster = await connect(
-        context=None, kubeconfig=(kubeconfig,), impersonate=None, clock=SystemClock(), cluster_names={}
-    )
     await create(cluster, deployment("early", cluster_namespace, replicas=2))
     app = K8sOpsApp(lambda: open_ops(config), TableQuery(kind="pods", namespace=cluster_namespace))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -48,5 +80,31 @@ async def test_a_pod_made_while_one_watches_appears_and_can_be_filtered_for(
         await pilot.press("slash", *"late", "enter")
         await _until(pilot, lambda: [name.split("-")[0] for name in _names(app)] == ["late"])
         await pilot.press("q")
-    await cluster.aclose()
+    assert app.return_code == 0
+
+
+async def test_the_screen_outlives_an_api_server_restart_and_ends_true(fresh_cluster: SandboxHandle) -> None:
+    """Old rows must not pass for true ones, and what came and went while nobody could look must be made good."""
+    config = Config(kubeconfig=(fresh_cluster.kubeconfig,), namespace="default")
+    app = K8sOpsApp(lambda: open_ops(config), TableQuery(kind="pods", namespace="default"))
+    async with client_of(fresh_cluster.kubeconfig) as cluster, app.run_test(size=(120, 40)) as pilot:
+        for name in ("early", "goes"):
+            await create(cluster, naked_pod(name, "default"))
+        await _until(pilot, lambda: bool(app.screen.query(LiveTable)) and _names(app) == ["early", "goes"])
+        await _until(pilot, lambda: all("Running" in row.cells for row in _table(app).shown))
+        early = await cluster.get(await cluster.resource("pods"), "early", "default")
+        await kill_api_server(fresh_cluster)
+        await _until(pilot, lambda: "! STALE" in _says(app, TableLine))
+        assert urlsplit(fresh_cluster.server).netloc in _says(app, Banner)
+        assert "Last known rows shown. Reconnecting." in _says(app, Banner)
+        assert _names(app) == ["early", "goes"]
+        await _change_unseen(fresh_cluster, early)
+        repairing = asyncio.create_task(repair(fresh_cluster))
+        await _until(pilot, lambda: "✓ live" in _says(app, TableLine), seconds=RESTART_DEADLINE_S)
+        await repairing
+        await _until(pilot, lambda: _names(app) == ["early", "late"])
+        assert _says(app, Banner) == ""
+        await create(cluster, naked_pod("after", "default"))
+        await _until(pilot, lambda: _names(app) == ["after", "early", "late"])
+        await pilot.press("q")
     assert app.return_code == 0

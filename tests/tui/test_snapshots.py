@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from k8sops.core.errors import UnreachableError
 from k8sops.core.tables import FeedState, TableQuery
@@ -37,6 +38,8 @@ def _app(desk: Desk) -> K8sOpsApp:
 def _pressing(*keys: str) -> Act:
     async def act(pilot: Pilot[int]) -> None:
         await pilot.pause()
+        for field in pilot.app.screen.query(Input):
+            field.cursor_blink = False
         await pilot.press(*keys)
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
