@@ -1,0 +1,49 @@
+"""Votes: at most one for each person and run; what they amount to is policy's to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, insert, select
+
+from k8sops.core.actor import Actor
+from k8sops.core.errors import StoreCorruptError
+from k8sops.core.run import Approval, RunId, Vote
+from k8sops.store.database import Tx
+from k8sops.store.schema import votes
+from k8sops.store.times import from_ms, to_ms
+
+
+def insert_vote(tx: Tx, run: RunId, approval: Approval, nonce: str) -> None:
+    """Record a vote. The run's row is locked, so that the caller has seen every earlier one."""
+    tx.execute(
+        insert(votes).values(
+            run=run,
+            nonce=nonce,
+            person=approval.person,
+            verdict=approval.vote.verdict,
+            digest=approval.vote.digest,
+            reason=approval.vote.reason,
+            actor=msgspec.json.encode(approval.actor).decode(),
+            at=to_ms(approval.at),
+        )
+    )
+
+
+def votes_of(tx: Tx, run: RunId) -> tuple[Approval, ...]:
+    """A run's votes, oldest first. Raises StoreCorruptError."""
+    rows = tx.execute(select(votes).where(votes.c.run == run).order_by(votes.c.at, votes.c.nonce))
+    try:
+        return tuple(_approval(row) for row in rows)
+    except msgspec.MsgspecError as error:
+        raise StoreCorruptError(f"the votes on run {run} cannot be read ({type(error).__name__})") from error
+
+
+def _approval(row: Row[Any]) -> Approval:
+    return Approval(
+        actor=msgspec.json.decode(row.actor, type=Actor),
+        vote=Vote(verdict=row.verdict, digest=row.digest, reason=row.reason),
+        at=from_ms(row.at),
+        person=row.person,
+    )

@@ -1,0 +1,45 @@
+"""What tests of several rooms share: folders of their own, a PostgreSQL server, and both kinds of store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.postgres import PostgresTestServer, postgres_server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads the configuration, or writes the store and keys, of whoever runs the tests."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as environ:
+        for name in ("K8SOPS_DATABASE_URL", "K8SOPS_POLICY", "K8SOPS_CONFIG"):
+            environ.delenv(name, raising=False)
+        environ.setenv("XDG_DATA_HOME", str(home / "data"))
+        environ.setenv("XDG_CONFIG_HOME", str(home / "config"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresTestServer]:
+    """One server for the whole run."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresTestServer) -> Iterator[str]:
+    """A fresh database with this program's tables, as its owner."""
+    with postgres.store() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh store of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store/k8sops.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
