@@ -1,0 +1,1 @@
+"""Tests of what takes secrets out of records."""
