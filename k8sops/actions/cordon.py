@@ -15,7 +15,7 @@ from pydantic import model_validator
 from k8sops.actions.planning import make_plan, walk_steps
 from k8sops.core.clock import Clock
 from k8sops.core.errors import ConflictError, DriftedError, NotFoundError, UsageError
-from k8sops.core.events import Emit
+from k8sops.core.journal import Journal
 from k8sops.core.params import ObjectName, Params, PlainText, option, positional
 from k8sops.core.plan import Finding, Forecast, JsonObject, Plan, Requirement, Step, Target
 from k8sops.core.ports import Cluster, ClusterReader
@@ -81,7 +81,7 @@ class _SetUnschedulable:
             forecast=Forecast(seconds=SECONDS_PER_NODE * len(steps)),
         )
 
-    async def apply(self, plan: Plan, cluster: Cluster, emit: Emit, clock: Clock) -> None:
+    async def apply(self, plan: Plan, cluster: Cluster, journal: Journal) -> None:
         resource = await cluster.resource("nodes")
 
         async def set_node(step: Step) -> str:
@@ -108,7 +108,7 @@ class _SetUnschedulable:
                 hint="run the command again",
             )
 
-        await walk_steps(plan, emit, set_node)
+        await walk_steps(plan, journal, set_node)
 
     async def _chosen(self, params: CordonParams, cluster: ClusterReader) -> list[JsonObject]:
         resource = await cluster.resource("nodes")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError, PartialError
-from k8sops.core.events import Emission, Emit
+from k8sops.core.journal import Journal
 from k8sops.core.params import Params
 from k8sops.core.plan import (
     SUMMARY_LIMIT,
@@ -62,24 +63,21 @@ def _shortened(summary: str) -> str:
     return summary[: SUMMARY_LIMIT - 1].rsplit(" ", 1)[0] + "…"
 
 
-async def walk_steps(plan: Plan, emit: Emit, do: Callable[[Step], Awaitable[str]]) -> None:
-    """Do the plan's steps in order, telling each before and after; `do` returns the sentence that says it is done.
+async def walk_steps(plan: Plan, journal: Journal, do: Callable[[Step], Awaitable[str]]) -> None:
+    """Do the plan's steps in order through the journal; `do` returns the sentence that says it is done.
 
     The first failure ends the walk. Where earlier steps were done it becomes a PartialError that lists what was
     done, what was not, and how to go back.
     """
     done: list[Step] = []
     for step in plan.steps:
-        await emit(Emission(kind="step_started", step=step.id, text=f"{step.verb} {step.target.label}"))
         try:
-            text = await do(step)
+            await journal.step(step, partial(do, step))
         except K8sOpsError as error:
-            await emit(Emission(kind="step_failed", step=step.id, text=error.message))
             if not done:
                 raise
             raise _partial(plan, done, step, error) from error
         done.append(step)
-        await emit(Emission(kind="step_done", step=step.id, text=text))
 
 
 def _partial(plan: Plan, done: Sequence[Step], failed: Step, error: K8sOpsError) -> PartialError:

@@ -43,6 +43,8 @@ class ActionSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a step that may or may not have been sent can be sent again."""
     policy_key: str
     verbs: tuple[Verb, ...]
+    version: int = 1
+    """The action's own: a carrier only takes runs of versions it knows."""
 
     @property
     def changes_cluster(self) -> bool:
@@ -50,7 +52,11 @@ class ActionSpec(msgspec.Struct, frozen=True, kw_only=True):
         return any(risk is not Risk.READ for risk in self.risks)
 
 
-_NODE_VERBS: Final = (Verb(verb="get", resource="nodes"), Verb(verb="patch", resource="nodes"))
+_NODE_VERBS: Final = (
+    Verb(verb="get", resource="nodes"),
+    Verb(verb="list", resource="nodes"),
+    Verb(verb="patch", resource="nodes"),
+)
 
 ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
@@ -73,10 +79,12 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="workload.scale",
         verbs=(
-            Verb(verb="get", resource="*", group="*"),
-            Verb(verb="watch", resource="*", group="*"),
+            Verb(verb="get", resource="*/scale", group="*"),
             Verb(verb="update", resource="*/scale", group="*"),
+            Verb(verb="list", resource="*", group="*"),
+            Verb(verb="watch", resource="*", group="*"),
             Verb(verb="list", resource="pods"),
+            Verb(verb="watch", resource="pods"),
         ),
     ),
     ActionSpec(

@@ -14,7 +14,7 @@ from k8sops.actions.rollout_wait import wait_until_ready
 from k8sops.actions.workload import parse_target
 from k8sops.core.clock import Clock
 from k8sops.core.errors import ConflictError, DriftedError
-from k8sops.core.events import Emit
+from k8sops.core.journal import Journal
 from k8sops.core.params import ObjectName, Params, PlainText, Seconds, option, positional
 from k8sops.core.plan import Finding, Forecast, Plan, Requirement, Step, Target
 from k8sops.core.ports import Cluster, ClusterReader, Resource, ScaleView
@@ -73,7 +73,7 @@ class Scale:
             forecast=Forecast(limited_by="how fast pods start or end"),
         )
 
-    async def apply(self, plan: Plan, cluster: Cluster, emit: Emit, clock: Clock) -> None:
+    async def apply(self, plan: Plan, cluster: Cluster, journal: Journal) -> None:
         """Write the replicas, then wait for them. Raises DriftedError, OverruledError, WaitError."""
         params = ScaleParams.model_validate(plan.params)
         resource = await cluster.resource(parse_target(params.target)[0])
@@ -81,7 +81,7 @@ class Scale:
         async def set_replicas(step: Step) -> str:
             return await _write(cluster, resource, step, params.replicas)
 
-        await walk_steps(plan, emit, set_replicas)
+        await walk_steps(plan, journal, set_replicas)
         for step in plan.steps:
             await wait_until_ready(
                 cluster,
@@ -89,8 +89,8 @@ class Scale:
                 step,
                 wanted=params.replicas,
                 timeout_s=params.timeout,
-                emit=emit,
-                clock=clock,
+                emit=journal.tell,
+                clock=journal.clock,
             )
 
 

@@ -6,7 +6,7 @@ Dry runs go through a view of the transport that adds `dryRun=All` to whatever i
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from k8sops.cluster.live import LiveTable
 from k8sops.cluster.logs import LogQuery, stream_logs
 from k8sops.cluster.pages import list_items
 from k8sops.cluster.paths import checked_name, collection_path, object_path, subject_of
-from k8sops.cluster.questions import ask_access, ask_identity, ask_version
+from k8sops.cluster.questions import ask_access, ask_access_of, ask_identity, ask_version
 from k8sops.cluster.reflector import watch_objects
 from k8sops.cluster.scale import path_of_scale, scale_view
 from k8sops.cluster.table import read_table, selectors
@@ -41,6 +41,12 @@ class ClusterReads(ClusterBase):
     async def can_i(self, request: AccessRequest) -> AccessAnswer:
         """Ask SelfSubjectAccessReview."""
         return await ask_access(self.transport, request)
+
+    async def can_they(
+        self, identity: Identity, request: AccessRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> AccessAnswer:
+        """Ask SubjectAccessReview about somebody else. Raises ForbiddenError where we may not ask that."""
+        return await ask_access_of(self.transport, identity, request, extra or {})
 
     async def resource(self, kind: str) -> Resource:
         """Resolve a kind as typed. Raises UnknownKindError or AmbiguousKindError."""

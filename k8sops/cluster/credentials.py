@@ -34,6 +34,7 @@ from k8sops.cluster.credentials_sources import (
 from k8sops.cluster.credentials_tls import (
     ClientCertificate,
     Trust,
+    authority_pins,
     client_certificate_of,
     context_of,
     expiry_of,
@@ -85,6 +86,8 @@ class Credentials:
         self.proxy: Final = proxy
         self.impersonation: Final = impersonation or Impersonation()
         self.notes: Final = _notes(trust, server)
+        self.authorities: Final = authority_pins(trust)
+        """Every authority a server may be vouched for by, as policies pin them; empty where that is anybody's."""
         self.authority_fingerprint: Final = hashlib.sha256(trust.authority).hexdigest()
         self._source = source
         self._trust = trust

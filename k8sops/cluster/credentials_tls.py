@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import re
 import ssl
 import tempfile
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from k8sops.cluster.credentials_kubeconfig import Chosen
 from k8sops.core.errors import CredentialsError, UsageError
+
+_CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class ClientCertificate(msgspec.Struct, frozen=True):
@@ -99,6 +105,17 @@ def trust_of(chosen: Chosen) -> Trust:
             "certificate-authority",
         )
     )
+
+
+def authority_pins(trust: Trust) -> tuple[str, ...]:
+    """`sha256:` and the hex sha256 of the DER form of each authority that is believed; empty: the system's, or all."""
+    if not trust.verify:
+        return ()
+    found = []
+    for block in _CERTIFICATE.findall(trust.authority):
+        with suppress(ValueError):  # what is no certificate vouches for nobody
+            found.append(f"sha256:{hashlib.sha256(ssl.PEM_cert_to_DER_cert(block.decode())).hexdigest()}")
+    return tuple(dict.fromkeys(found))
 
 
 def client_certificate_of(chosen: Chosen) -> ClientCertificate | None:

@@ -5,8 +5,8 @@ The reviews are created by POST but never stored, so they may be repeated and pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from k8sops.cluster.transport import Transport
 
 T = TypeVar("T")
+
+ANONYMOUS: Final = "system:anonymous"
+AUTHENTICATED: Final = "system:authenticated"
 
 
 class _Version(msgspec.Struct, frozen=True, rename="camel"):
@@ -68,14 +71,38 @@ async def ask_identity(transport: Transport) -> Identity:
 
 async def ask_access(transport: Transport, request: AccessRequest) -> AccessAnswer:
     """SelfSubjectAccessReview (authorization.k8s.io/v1)."""
+    subject = f"whether {request.verb} on {request.resource} is allowed"
+    return await _access(transport, "SelfSubjectAccessReview", request, {}, subject)
+
+
+async def ask_access_of(
+    transport: Transport, identity: Identity, request: AccessRequest, extra: Mapping[str, Sequence[str]]
+) -> AccessAnswer:
+    """SubjectAccessReview (authorization.k8s.io/v1), which takes the right to create them."""
+    groups = set(identity.groups)
+    if identity.username != ANONYMOUS:
+        # The API server puts whoever authenticates in this group; a review asks about what it is given, only.
+        groups.add(AUTHENTICATED)
+    who = {
+        "user": identity.username,
+        "uid": identity.uid,
+        "groups": sorted(groups),
+        "extra": {key: list(values) for key, values in extra.items()},
+    }
+    subject = f"whether {request.verb} on {request.resource} is allowed to {identity.username}"
+    return await _access(transport, "SubjectAccessReview", request, who, subject)
+
+
+async def _access(
+    transport: Transport, kind: str, request: AccessRequest, who: Mapping[str, Any], subject: str
+) -> AccessAnswer:
     attributes = {key: value for key, value in msgspec.to_builtins(request).items() if value}
     review = {
         "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": attributes},
+        "kind": kind,
+        "spec": {"resourceAttributes": attributes, **{key: value for key, value in who.items() if value}},
     }
-    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-    subject = f"whether {request.verb} on {request.resource} is allowed"
+    path = f"/apis/authorization.k8s.io/v1/{kind.lower()}s"
     status = (await _review(transport, path, review, _AccessReview, subject)).status
     return AccessAnswer(allowed=status.allowed, reason=status.reason or status.evaluation_error)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, Literal
 
@@ -21,10 +21,11 @@ from yarl import URL
 
 from k8sops import __version__
 from k8sops.cluster.credentials import Credentials, Grant
+from k8sops.cluster.identity import Impersonation
 from k8sops.cluster.retry import REPEATABLE_METHODS, send_repeatedly
 from k8sops.cluster.status import Asked, error_of_answer
 from k8sops.cluster.transport_errors import connection_errors_told
-from k8sops.cluster.transport_guard import Mode, guarded
+from k8sops.cluster.transport_guard import SAFE_METHODS, Mode, guarded
 from k8sops.cluster.transport_url import Query, accept_encoding, pairs_of, url_of
 from k8sops.core.clock import Clock, SystemClock
 from k8sops.core.errors import CredentialsError, DeadlineError, ReadOnlyError
@@ -32,6 +33,8 @@ from k8sops.core.errors import CredentialsError, DeadlineError, ReadOnlyError
 DEFAULT_IN_FLIGHT: Final = 16
 CONNECT_TIMEOUT_S: Final = 10.0
 LONGEST_COUNTED_S: Final = 60.0
+GATED_ATTEMPT_S: Final = 4.0
+"""A mutation through a gated view is answered within this, or given up: its lease must outlive it."""
 READ_BUFFER_BYTES: Final = 1 << 20
 WEBSOCKET_MESSAGE_BYTES: Final = 64 << 20
 
@@ -59,6 +62,8 @@ class Transport:
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._slots = asyncio.Semaphore(max_in_flight)
         self._mode: Mode = "write"
+        self._impersonation = credentials.impersonation
+        self._gate: Callable[[], Awaitable[None]] | None = None
         self._owner = True
         self._accept_encoding = accept_encoding(credentials.server)
         self._session = aiohttp.ClientSession(
@@ -74,10 +79,23 @@ class Transport:
         """The API server's URL, without a slash at its end."""
         return self.credentials.server
 
-    def for_run(self, run_id: str) -> Transport:
-        """A view whose requests carry the run's id in their User-Agent, where the server's audit log keeps it."""
+    def for_run(self, run_id: str, impersonation: Impersonation | None = None) -> Transport:
+        """A view whose requests carry the run's id in their User-Agent, where the server's audit log keeps it.
+
+        With `impersonation` they are made as that user, in place of whom the credentials ask for.
+        """
         view = self._view()
         view.user_agent = f"k8sops/{__version__} (run {run_id})"
+        view._impersonation = impersonation or self._impersonation
+        return view
+
+    def gated(self, gate: Callable[[], Awaitable[None]]) -> Transport:
+        """A view that asks `gate` before each attempt of a mutation, and gives the attempt 4 s.
+
+        What the gate raises is raised here: the request is not sent.
+        """
+        view = self._view()
+        view._gate = gate
         return view
 
     def read_only_view(self) -> Transport:
@@ -159,6 +177,27 @@ class Transport:
         accept: str,
     ) -> bytes:
         """One request and its answer; a refused credential is renewed once."""
+        if self._gate is None or self._mode != "write" or asked.method in SAFE_METHODS:
+            return await self._answer(asked, pairs, body, content_type, accept)
+        await self._gate()
+        try:
+            async with asyncio.timeout(GATED_ATTEMPT_S):
+                return await self._answer(asked, pairs, body, content_type, accept)
+        except TimeoutError as error:
+            raise DeadlineError(
+                f"{asked.sentence}: {self.server} did not answer a change within {GATED_ATTEMPT_S:g} s; "
+                "it may or may not have been made",
+                hint="look at the object before trying again",
+            ) from error
+
+    async def _answer(
+        self,
+        asked: Asked,
+        pairs: Sequence[tuple[str, str]],
+        body: bytes | None,
+        content_type: str,
+        accept: str,
+    ) -> bytes:
         extra = {"Content-Type": content_type} if body is not None else {}
         async with self._opened(asked, pairs, {"Accept": accept, **extra}, data=body) as response:
             payload = await response.read()
@@ -210,7 +249,7 @@ class Transport:
         headers: CIMultiDict[str] = CIMultiDict(own)
         headers["User-Agent"] = self.user_agent
         headers["Accept-Encoding"] = self._accept_encoding
-        for name, value in (*granted, *self.credentials.impersonation.headers()):
+        for name, value in (*granted, *self._impersonation.headers()):
             headers.add(name, value)
         return headers
 

@@ -27,3 +27,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
     surface: Surface = "cli"
     os_user: str = ""
+    team: str = ""
+    """The chat's enterprise or team id, where `name` is a user id of the chat; else empty."""
+    auth: str = ""
+    """How the name was established: `self_subject_review`, `slack`, `schedule`."""

@@ -44,6 +44,12 @@ def run_document(run: Run) -> JsonObject:
     return document
 
 
+def struct_document(value: msgspec.Struct) -> JsonObject:
+    """Anything else that is plain data: a run in a list, an event, a schedule."""
+    document: JsonObject = _times_as_text(_encode(value))
+    return document
+
+
 def error_document(error: K8sOpsError) -> JsonObject:
     """A failure that ended a command before there was a run."""
     return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}

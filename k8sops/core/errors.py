@@ -82,10 +82,34 @@ class UnknownContextError(UsageError):
     code = "unknown_context"
 
 
+class PolicyError(UsageError):
+    """The policy file cannot be read, or says something that cannot be meant; the message names file and key."""
+
+    code = "policy"
+
+
 class DeniedError(K8sOpsError):
     """Policy, a vote, or read-only mode said no."""
 
     code = "denied"
+
+
+class StatementError(DeniedError):
+    """A signed statement does not hold: forged, expired, of another run, or by a key nobody vouches for."""
+
+    code = "statement"
+
+
+class EnrolmentError(DeniedError):
+    """What the cluster says of an enrolment is not what was claimed."""
+
+    code = "enrolment"
+
+
+class KeyFileError(UsageError):
+    """A signing key cannot be made, read or understood."""
+
+    code = "key"
 
 
 class ReadOnlyError(DeniedError):
@@ -98,6 +122,61 @@ class ApprovalPendingError(K8sOpsError):
     """The run waits for a person."""
 
     code = "approval_pending"
+
+
+class NeedsReviewError(K8sOpsError):
+    """A step that must not be repeated may or may not have been done; a person has to look."""
+
+    code = "needs_review"
+
+
+class TargetLockedError(K8sOpsError):
+    """Another run holds an object this one would change; the message names both."""
+
+    code = "target_locked"
+    transient = True
+
+
+class NoSuchRunError(UsageError):
+    """No run has this id, or several begin like it."""
+
+    code = "no_such_run"
+
+
+class NoSuchScheduleError(UsageError):
+    """There is no schedule of this name."""
+
+    code = "no_such_schedule"
+
+
+class NoSuchGrantError(UsageError):
+    """No grant has this id, or several begin like it."""
+
+    code = "no_such_grant"
+
+
+class ScheduleExistsError(UsageError):
+    """There is a schedule of this name already."""
+
+    code = "schedule_exists"
+
+
+class ScheduleChangedError(UsageError):
+    """Somebody else changed the schedule since it was read; nothing was written."""
+
+    code = "schedule_changed"
+
+
+class FencedOutError(K8sOpsError):
+    """Another carrier has taken the run over: this one may neither write nor change the cluster any more."""
+
+    code = "fenced_out"
+
+
+class AlreadyDecidedError(UsageError):
+    """A vote, start or cancel came too late: the message says what was decided, by whom."""
+
+    code = "already_decided"
 
 
 class ConfirmationError(K8sOpsError):
@@ -226,21 +305,116 @@ class SandboxError(K8sOpsError):
     code = "sandbox"
 
 
+class StoreError(K8sOpsError):
+    """The store refused or failed, for good."""
+
+    code = "store"
+
+
+class StoreUnreachableError(UnreachableError):
+    """The store's server is away, or the connection broke before the change was committed."""
+
+    code = "store_unreachable"
+
+
+class StoreOutcomeError(StoreUnreachableError):
+    """The connection broke while committing: the change was made wholly or not at all, which is not known."""
+
+    code = "store_outcome_unknown"
+
+
+class StoreBusyError(UnreachableError):
+    """Another process held a lock for longer than waiting is allowed."""
+
+    code = "store_busy"
+
+
+class StoreFullError(StoreError):
+    """No room to write: disk, quota or file size limit. Nothing of the change was kept."""
+
+    code = "store_full"
+
+
+class StorePermissionError(StoreError):
+    """The file or the database role does not allow it; the audit trail allows no change to anybody."""
+
+    code = "store_permission"
+
+
+class StoreCorruptError(StoreError):
+    """The store's file or pages are damaged, or the file is no database."""
+
+    code = "store_corrupt"
+
+
+class StoreConstraintError(StoreError):
+    """A row breaks a key or constraint; reached only where a statement did not provide for it."""
+
+    code = "store_constraint"
+
+
+class StorePlaceError(UsageError):
+    """The store cannot be where its URL says: a network file system, a folder, an unknown scheme."""
+
+    code = "store_place"
+
+
+class SchemaOutdatedError(UsageError):
+    """The shared store's tables are older than this program; `store migrate` brings them up."""
+
+    code = "schema_outdated"
+
+
+class StoreNewerError(UsageError):
+    """The store's tables are newer than this program; nothing was touched."""
+
+    code = "store_newer"
+
+
+class AuditError(K8sOpsError):
+    """An audit record, checkpoint or export cannot be written or read."""
+
+    code = "audit"
+
+
+class AuditBrokenError(AuditError):
+    """An audit trail does not hold: the message names the first bad record and what is wrong with it."""
+
+    code = "audit_broken"
+
+
 EXIT_CODES: Final[dict[str, ExitCode]] = {
     "usage": ExitCode.USAGE,
     "unknown_kind": ExitCode.USAGE,
     "ambiguous_kind": ExitCode.USAGE,
     "unknown_context": ExitCode.USAGE,
+    "policy": ExitCode.USAGE,
     "not_confirmed": ExitCode.USAGE,
+    "already_decided": ExitCode.USAGE,
+    "no_such_run": ExitCode.USAGE,
+    "no_such_schedule": ExitCode.USAGE,
+    "no_such_grant": ExitCode.USAGE,
+    "schedule_exists": ExitCode.USAGE,
+    "schedule_changed": ExitCode.USAGE,
+    "key": ExitCode.USAGE,
     "denied": ExitCode.DENIED,
+    "statement": ExitCode.DENIED,
+    "enrolment": ExitCode.DENIED,
     "read_only": ExitCode.DENIED,
     "approval_pending": ExitCode.WAITING_FOR_APPROVAL,
     "blocked": ExitCode.BLOCKED,
+    "store_place": ExitCode.USAGE,
+    "schema_outdated": ExitCode.USAGE,
+    "store_newer": ExitCode.USAGE,
+    "store_unreachable": ExitCode.UNREACHABLE,
+    "store_outcome_unknown": ExitCode.UNREACHABLE,
+    "store_busy": ExitCode.UNREACHABLE,
     "unreachable": ExitCode.UNREACHABLE,
     "tls": ExitCode.UNREACHABLE,
     "deadline": ExitCode.UNREACHABLE,
     "credentials": ExitCode.UNREACHABLE,
     "drifted": ExitCode.DRIFTED,
+    "audit_broken": ExitCode.DIFFERENT,
     "interrupted": ExitCode.INTERRUPTED,
 }
 

@@ -88,12 +88,42 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     limited_by: str = ""
 
 
+class Demand(msgspec.Struct, frozen=True, kw_only=True):
+    """Approvals that one rule asks for; where several rules ask, each demand is met on its own."""
+
+    count: int
+    """How many persons must say yes, none of them the requester."""
+    groups: tuple[str, ...] = ()
+    """Groups whose members may approve; empty means anyone policy knows."""
+    distinct_groups: bool = False
+    """Each of the approvals comes from another of these groups."""
+    at_terminal: int = 0
+    """How many of them are given at the command line or screen, where a person's own key signs; not in a chat."""
+    rule: str = ""
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What policy says of this plan and actor."""
 
     effect: Literal["allow", "confirm", "approve", "deny"]
     why: str
     approvals: int = 0
+    """The most that one demand asks for: no fewer persons can suffice."""
+    demands: tuple[Demand, ...] = ()
+    """What has to be met, all of it, before an `approve` goes on; quorum counts these."""
+    typed_name: bool = False
+    """Confirming takes the cluster's name, not only yes."""
+    reason_required: bool = False
+    tickets: tuple[str, ...] = ()
+    """Regular expressions (RE2 syntax); the reason must contain a match of each."""
+    ttl_s: int | None = None
+    """How long approvals may take to come in; then the run has expired."""
+    break_glass: bool = False
+    """Approvals or a freeze were set aside in an emergency: a review stays open until a person closes it."""
+    rule: str = ""
+    """The rule that decided: the first of those with the strictest effect."""
+    policy: str = ""
+    """The version of the policy that was asked: the first digits of its sha256."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,22 +1,21 @@
-"""The seams: what an action may ask of a cluster, and all that a door ever sees.
+"""The seams below the service: what an action may ask of a cluster, and what an action is.
 
 `ClusterReader` cannot change anything, by type: a planner that calls a mutation does not pass mypy. `Cluster` adds
-the mutations. `Ops` is the only thing a door holds. Implementations live in `k8sops.cluster` and `k8sops.service`.
+the mutations. Implementations live in `k8sops.cluster` and `k8sops.actions`; what doors hold is `core.ops`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import msgspec
 
-from k8sops.core.actor import Actor, Identity
+from k8sops.core.actor import Identity
 from k8sops.core.clock import Clock
-from k8sops.core.events import Emit, Event
+from k8sops.core.journal import Journal
 from k8sops.core.params import Params
 from k8sops.core.plan import ClusterInfo, JsonObject, Plan
-from k8sops.core.run import Run, RunId, Vote
 from k8sops.core.tables import LiveRows, Table, TableQuery
 
 T = TypeVar("T")
@@ -75,7 +74,7 @@ class WatchEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccessRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A question to SelfSubjectAccessReview."""
+    """A question to SelfSubjectAccessReview or SubjectAccessReview."""
 
     verb: str
     resource: str
@@ -189,6 +188,12 @@ class ClusterReader(Protocol):
         """Ask SelfSubjectAccessReview."""
         ...
 
+    async def can_they(
+        self, identity: Identity, request: AccessRequest, *, extra: Mapping[str, Sequence[str]] | None = None
+    ) -> AccessAnswer:
+        """Ask SubjectAccessReview about somebody else. Raises ForbiddenError where we may not ask that."""
+        ...
+
     async def preview_apply(
         self, resource: Resource, manifest: Mapping[str, Any], *, field_manager: str, force: bool = False
     ) -> JsonObject:
@@ -287,66 +292,11 @@ class Action(Protocol[P_contra]):
         """Read the cluster and say what would be done."""
         ...
 
-    async def apply(self, plan: Plan, cluster: Cluster, emit: Emit, clock: Clock) -> None:
-        """Execute the plan's steps, emitting events; returns when all is true, raises K8sOpsError otherwise."""
-        ...
+    async def apply(self, plan: Plan, cluster: Cluster, journal: Journal) -> None:
+        """Execute the plan's steps through the journal; returns when all is true, raises K8sOpsError otherwise.
 
-
-class Ops(Protocol):
-    """All that a door ever sees."""
-
-    @property
-    def cluster_info(self) -> ClusterInfo:
-        """The cluster every call goes to, pinned at start."""
-        ...
-
-    @property
-    def default_namespace(self) -> str:
-        """Where commands act when no namespace is given."""
-        ...
-
-    async def propose(self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "") -> Run:
-        """Validate, plan, and ask policy. Raises UsageError and what planning raises; changes nothing."""
-        ...
-
-    async def decide(self, run: RunId, vote: Vote, actor: Actor) -> Run:
-        """Record a vote on the digest."""
-        ...
-
-    async def start(self, run: RunId, actor: Actor) -> Run:
-        """Queue the run for execution. Raises BlockedError, DriftedError, ApprovalPendingError, DeniedError."""
-        ...
-
-    async def cancel(self, run: RunId, actor: Actor, why: str) -> Run:
-        """Stop within a step; the run says what was done and what was not."""
-        ...
-
-    async def get_run(self, run: RunId) -> Run:
-        """A run as it stands. Any unique prefix of six or more characters is accepted."""
-        ...
-
-    def watch(self, run: RunId, *, after: int = 0) -> AsyncGenerator[Event, None]:
-        """Events with seq > `after`, as they are stored; ends when the run has."""
-        ...
-
-    async def whoami(self) -> Identity:
-        """Who the cluster says we are."""
-        ...
-
-    async def table(self, query: TableQuery) -> Table:
-        """A one-shot table."""
-        ...
-
-    async def rows(self, query: TableQuery) -> LiveRows:
-        """A table that keeps itself true."""
-        ...
-
-    async def object(self, kind: str, name: str, namespace: str = "") -> JsonObject:
-        """One whole object."""
-        ...
-
-    def objects(self, query: TableQuery) -> AsyncGenerator[JsonObject, None]:
-        """Whole objects."""
+        Called again, from the start, by whoever takes over from a carrier that died: see `core.journal`.
+        """
         ...
 
 
@@ -365,6 +315,6 @@ class ScratchCluster(Protocol):
 class Redactor(Protocol):
     """Takes secrets out of what will be stored or shown."""
 
-    def redact(self, value: JsonObject) -> JsonObject:
-        """The same structure with each secret value replaced whole, never in part."""
+    def redact(self, value: JsonObject, kind: str = "") -> JsonObject:
+        """The same structure with each secret value replaced whole, never in part; `kind` as in `Target.kind`."""
         ...

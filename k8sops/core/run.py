@@ -13,6 +13,8 @@ from k8sops.core.events import Event, Progress
 from k8sops.core.plan import Plan
 
 RunId = str
+Settlement = Literal["done", "retry", "abandon"]
+"""What a person says of a step in doubt."""
 
 
 class RunState(StrEnum):
@@ -35,6 +37,9 @@ class RunState(StrEnum):
         """Whether nothing more will happen to the run by itself."""
         return self in ENDED
 
+
+WAITING = frozenset({RunState.PROPOSED, RunState.AWAITING_APPROVAL})
+"""States in which nothing has been sent to the cluster and a person is awaited."""
 
 ENDED = frozenset(
     {
@@ -71,6 +76,53 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     actor: Actor
     vote: Vote
     at: datetime
+    person: str = ""
+    """Whom policy knew the actor to be; empty where it knew nobody."""
+
+
+class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What the journal has on record of one step, or of a named part of one."""
+
+    path: str
+    state: Literal["started", "done", "failed", "waiting"]
+    attempt: int = 1
+    result: str = ""
+    started_at: datetime
+    ended_at: datetime | None = None
+    due_at: datetime | None = None
+    """When a timer or a wait ends."""
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as a list shows it."""
+
+    id: RunId
+    action: str
+    state: RunState
+    headline: str
+    summary: str
+    """What the plan said it would do."""
+    actor: Actor
+    cluster_uid: str
+    risk: str
+    digest: str
+    proposed_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    schedule: str = ""
+
+
+class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs a list shows, newest first; `before` is the id to go on from."""
+
+    states: tuple[RunState, ...] = ()
+    action: str = ""
+    person: str = ""
+    """As policy names them, or their username."""
+    schedule: str = ""
+    cluster_uid: str = ""
+    before: RunId = ""
+    limit: int = 50
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +133,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     state: RunState
     actor: Actor
     reason: str = ""
+    person: str = ""
+    hold: bool = False
+    """Whether only its requester starts the run once it is approved."""
+    emergency: bool = False
+    schedule: str = ""
+    grant: str = ""
+    """Digest of the standing approval or grant it runs under."""
+    proposed_at: datetime | None = None
     approvals: tuple[Approval, ...] = ()
     events: tuple[Event, ...] = ()
     progress: Progress = Progress()
@@ -91,9 +151,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def headline(self) -> str:
-        """One line for a list: the outcome once ended, what it waits for while running, else the plan's summary."""
-        if self.outcome:
-            return self.outcome
-        if self.progress.waiting_for:
-            return self.progress.waiting_for
-        return self.plan.summary
+        """One line that says how it stands."""
+        return headline_of(self.outcome, self.progress, self.plan.summary)
+
+
+def headline_of(outcome: str, progress: Progress, summary: str) -> str:
+    """One line for a list: the outcome once ended, what it waits for while running, else the plan's summary."""
+    return outcome or progress.waiting_for or summary

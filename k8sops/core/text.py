@@ -24,3 +24,11 @@ def _visible(character: str) -> str:
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def identity_in_words(execute_as: str) -> str:
+    """As whom a run goes out: `user:` and `person:` are people by their own name, `service:` is what policy names."""
+    kind, _, name = execute_as.partition(":")
+    if kind == "service" and name:
+        return f"service {name}"
+    return name if kind in {"user", "person"} and name else execute_as

@@ -1,4 +1,4 @@
-"""All measurements on a sandbox of their own: `python -m tests.bench`; the sandbox is taken down afterwards.
+"""All measurements: `python -m tests.bench`, on a sandbox of their own that is taken down afterwards.
 
 `--kubeconfig FILE` uses a cluster that holds 10,000 pods already. Exits 1 where a limit was missed.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from k8sops.sandbox.manager import SandboxManager
 from k8sops.sandbox.seed import seed
-from tests.bench import bench_cluster
+from tests.bench import bench_audit, bench_cluster, bench_engine
 
 PODS = 10_000
 NODES = 500
@@ -41,7 +41,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kubeconfig", type=Path, help="a cluster that holds the pods already")
     kubeconfig = parser.parse_args().kubeconfig
-    return asyncio.run(bench_cluster.run(kubeconfig) if kubeconfig else on_a_sandbox())
+    missed = asyncio.run(bench_cluster.run(kubeconfig) if kubeconfig else on_a_sandbox())
+    return missed | bench_audit.main() | asyncio.run(bench_engine.run(bench_engine.BUSY_S))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,120 @@
+"""`Ops`: all that a door ever sees of the program. Implemented by `k8sops.service`.
+
+Nothing here waits for the store in order to read the cluster, and nothing a door is given can change either behind the
+engine's back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Protocol
+
+from k8sops.core.actor import Actor, Identity
+from k8sops.core.events import Event
+from k8sops.core.plan import ClusterInfo, JsonObject
+from k8sops.core.run import Run, RunFilter, RunId, RunSummary, Settlement, Vote
+from k8sops.core.tables import LiveRows, Table, TableQuery
+
+
+class Ops(Protocol):
+    """All that a door ever sees."""
+
+    @property
+    def cluster_info(self) -> ClusterInfo:
+        """The cluster every call goes to, pinned at start."""
+        ...
+
+    @property
+    def default_namespace(self) -> str:
+        """Where commands act when no namespace is given."""
+        ...
+
+    async def preview(self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "") -> Run:
+        """Validate, plan, and ask policy; nothing is stored and the run cannot be started."""
+        ...
+
+    async def propose(
+        self,
+        action: str,
+        params: Mapping[str, Any],
+        actor: Actor,
+        *,
+        reason: str = "",
+        hold: bool = False,
+        digest: str = "",
+    ) -> Run:
+        """Validate, plan, ask policy, and put on record. With `digest`, only the plan that was reviewed.
+
+        Raises UsageError, DriftedError where the digest is another, and what planning raises. Changes nothing.
+        """
+        ...
+
+    async def drift(self, run: RunId) -> tuple[str, ...]:
+        """What has changed on the cluster since the run's plan was made, a sentence each: it would void the plan."""
+        ...
+
+    async def decide(self, run: RunId, vote: Vote, actor: Actor) -> Run:
+        """Record a vote on the digest. `progress.waiting_for` tells where nobody alive may carry what is queued."""
+        ...
+
+    async def start(self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True) -> Run:
+        """Queue the run for execution, and carry it here; `break_glass` is the reason for going round approvals.
+
+        One's own run that is queued already is only carried. `progress.waiting_for` as in `decide`.
+
+        Raises BlockedError, ApprovalPendingError, DeniedError, TargetLockedError, AlreadyDecidedError. A plan that has
+        drifted ends the run as void, which is told by its events.
+        """
+        ...
+
+    async def carry(self, run: RunId) -> None:
+        """Carry the run in this process as soon as it is queued, unless another carrier is quicker."""
+        ...
+
+    async def leave_behind(self) -> str:
+        """Hand what is carried here to a worker in the background; returns one sentence with its pid."""
+        ...
+
+    async def cancel(self, run: RunId, actor: Actor, why: str) -> Run:
+        """Stop within a step; the run says what was done and what was not. Waits until it has."""
+        ...
+
+    async def resume(self, run: RunId, how: Settlement, actor: Actor) -> Run:
+        """Settle a run that needs review. Raises AlreadyDecidedError, DeniedError."""
+        ...
+
+    async def undo(self, run: RunId, actor: Actor, *, reason: str = "") -> Run:
+        """Propose what would take the run's done steps back: a new plan. Raises UsageError where there is none."""
+        ...
+
+    async def get_run(self, run: RunId) -> Run:
+        """A run as it stands. Any unique prefix of six or more characters is accepted."""
+        ...
+
+    async def runs(self, wanted: RunFilter) -> tuple[RunSummary, ...]:
+        """A page of runs, newest first."""
+        ...
+
+    def watch(self, run: RunId, *, after: int = 0) -> AsyncGenerator[Event, None]:
+        """Events with seq > `after`, as they are stored, from any process; ends when the run has."""
+        ...
+
+    async def whoami(self) -> Identity:
+        """Who the cluster says we are."""
+        ...
+
+    async def table(self, query: TableQuery) -> Table:
+        """A one-shot table."""
+        ...
+
+    async def rows(self, query: TableQuery) -> LiveRows:
+        """A table that keeps itself true."""
+        ...
+
+    async def object(self, kind: str, name: str, namespace: str = "") -> JsonObject:
+        """One whole object."""
+        ...
+
+    def objects(self, query: TableQuery) -> AsyncGenerator[JsonObject, None]:
+        """Whole objects."""
+        ...

@@ -1,0 +1,41 @@
+"""How a run ends, in words: what was done, what was not, what is in doubt, and how to go back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from k8sops.core.events import Progress
+from k8sops.core.plan import Plan
+
+
+def success(plan: Plan, progress: Progress, started_at: datetime, now: datetime) -> str:
+    """The outcome of a run that did all its plan says."""
+    steps = len(plan.steps)
+    if not steps:
+        return "nothing had to be done"
+    reached = f", {progress.done} of {progress.total} {progress.unit}" if progress.total else ""
+    seconds = (now - started_at).total_seconds()
+    return f"done: {'1 step' if steps == 1 else f'{steps} steps'}{reached}, in {seconds:.1f} s"
+
+
+def account(plan: Plan, done: Collection[str], in_doubt: Collection[str] = ()) -> str:
+    """What was done and what was not, by step."""
+    labels_done = [step.target.label for step in plan.steps if step.id in done]
+    labels_doubt = [step.target.label for step in plan.steps if step.id in in_doubt and step.id not in done]
+    labels_left = [
+        step.target.label for step in plan.steps if step.id not in done and step.id not in in_doubt
+    ]
+    parts = []
+    if labels_done:
+        undo = "; ".join(
+            str(step.undo["command"])
+            for step in plan.steps
+            if step.id in done and step.undo and "command" in step.undo
+        )
+        parts.append(f"done: {', '.join(labels_done)}" + (f" (to go back: {undo})" if undo else ""))
+    if labels_doubt:
+        parts.append(f"may or may not be done: {', '.join(labels_doubt)}")
+    if labels_left:
+        parts.append(f"not done: {', '.join(labels_left)}")
+    return "; ".join(parts) or "nothing was changed"

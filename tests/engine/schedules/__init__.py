@@ -1,0 +1,1 @@
+"""Schedules: pure parts, both stores, several processes."""
