@@ -1,5 +1,5 @@
 """Write the generated pages, or check that they are up to date: the command-line reference, the actions' table,
-the screenshots.
+the policy file's schema, the screenshots.
 
 Every page is a pure function of the code, so a difference means that somebody changed the one without the other.
 """
@@ -14,6 +14,7 @@ import click
 
 from k8sops.cli.main import root
 from k8sops.core.errors import EXIT_CODES, ExitCode
+from k8sops.policy.schema import policy_schema_text
 from k8sops.service.catalog import all_actions
 from screenshots.generate import STAMP, sources_digest
 
@@ -46,6 +47,7 @@ def pages() -> Iterator[tuple[Path, str]]:
     """Each generated file and its text."""
     yield ROOT / "docs" / "cli.md", cli_reference()
     yield ROOT / "docs" / "actions.md", actions_table()
+    yield ROOT / "docs" / "policy.schema.json", policy_schema_text()
 
 
 def cli_reference() -> str:

@@ -13,10 +13,12 @@ from pydantic.fields import FieldInfo
 
 from k8sops.cli.settings import connection_options, output_option, take_config
 from k8sops.core.params import METAVAR, POSITIONAL, SHORT, extra_of
-from k8sops.service.catalog import ActionSpec, params_of
+from k8sops.service.catalog import ActionSpec, params_of, spec_named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from k8sops.service.config import Config
 
 SHARED_FIELDS = frozenset({"namespace"})
 
@@ -42,6 +44,10 @@ def action_command(spec: ActionSpec) -> click.Command:
             reason=values["reason"] or "",
             as_json=values["output"] == "json",
             namespaced=bool(shared_given),
+            hold=values["hold"],
+            detach=values["detach"],
+            confirm=values["confirm"] or "",
+            break_glass=_break_glass(values),
         )
         return run_async(apply_flow(config, flow))
 
@@ -59,14 +65,69 @@ def action_command(spec: ActionSpec) -> click.Command:
     )
 
 
+def given_at(
+    name: str, arguments: Sequence[str], *, only_params: bool = False
+) -> tuple[Config, dict[str, Any]]:
+    """What an action's command line says, without running it: configuration and Params as typed.
+
+    With `only_params`, flags that are neither raise UsageError: they would say nothing.
+    """
+    spec = spec_named(name)
+    context = action_command(spec).make_context(f"k8sops {name}", list(arguments))
+    if only_params:
+        _only_params(spec, context)
+    values = dict(context.params)
+    return take_config(values), _given(params_of(name).model_fields, values)
+
+
+def _only_params(spec: ActionSpec, context: click.Context) -> None:
+    """Refuse flags that speak of one run, or of a cluster: what is given here is given for later."""
+    from click.core import ParameterSource
+
+    from k8sops.core.errors import UsageError
+
+    for option in context.command.params:
+        if option.name in {*params_of(spec.name).model_fields, "namespace"}:
+            continue
+        if context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"{option.opts[-1]} says nothing behind --: only what {spec.name} is to do goes there",
+                hint=f"give {option.opts[-1]} before the --, if the command takes it",
+            )
+
+
+def _break_glass(values: Mapping[str, Any]) -> str:
+    if not values["break_glass"]:
+        return ""
+    from k8sops.core.errors import UsageError
+
+    if not (values["reason"] or "").strip():
+        raise UsageError("--break-glass needs a reason", hint="add --reason TEXT")
+    return str(values["reason"])
+
+
 def _flow_options() -> list[click.Parameter]:
     return [
         click.Option(["--plan"], is_flag=True, help="Show the plan and stop; nothing changes."),
         click.Option(["-y", "--yes"], is_flag=True, help="Apply without being asked."),
         click.Option(
+            ["--confirm"],
+            metavar="CLUSTER",
+            help="The cluster's name, where policy wants it typed; --yes does not stand for it.",
+        ),
+        click.Option(
             ["--digest"], metavar="HEX", help="Apply only the plan with this digest (12 or more digits)."
         ),
         click.Option(["--reason"], metavar="TEXT", help="Why; recorded with the run."),
+        click.Option(
+            ["--detach"], is_flag=True, help="Return at once; a worker in the background carries the run."
+        ),
+        click.Option(["--hold"], is_flag=True, help="Once approved, wait until I start it (`runs start`)."),
+        click.Option(
+            ["--break-glass"],
+            is_flag=True,
+            help="Go round approvals in an emergency: needs --reason, is told to everybody, and is reviewed.",
+        ),
         output_option(),
     ]
 

@@ -35,7 +35,7 @@ def coloured(stream: TextIO) -> bool:
 
 def paint(text: str, style: str, stream: TextIO | None = None, *, bold: bool = False) -> str:
     """The text in the colour of a level or risk, or as it is."""
-    if not coloured(stream or sys.stderr):
+    if not (coloured(stream or sys.stderr) and (bold or style in COLOURS)):
         return text
     return click.style(text, fg=COLOURS.get(style), bold=bold or None)
 
@@ -53,6 +53,11 @@ def put(text: str) -> None:
 def put_json(document: Mapping[str, Any] | Sequence[Any]) -> None:
     """One JSON document on stdout."""
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def put_json_line(document: Mapping[str, Any]) -> None:
+    """One JSON document on one line of stdout, at once."""
+    click.echo(json.dumps(document, ensure_ascii=False))
 
 
 def safe_lines(text: str) -> str:

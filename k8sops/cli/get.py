@@ -14,7 +14,7 @@ from k8sops.cli.settings import connection_options, output_option, take_config
 
 if TYPE_CHECKING:
     from k8sops.core.errors import K8sOpsError
-    from k8sops.core.ports import Ops
+    from k8sops.core.ops import Ops
     from k8sops.core.tables import TableQuery
     from k8sops.service.config import Config
 

@@ -22,20 +22,37 @@ from k8sops.service.catalog import all_actions
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "get": ("k8sops.cli.get:get_command", "Show objects of any kind, with kubectl's columns."),
+    "runs": ("k8sops.cli.runs:runs_group", "List, show, follow, cancel, settle and undo runs."),
+    "approvals": ("k8sops.cli.votes:approvals_group", "What waits for a vote."),
+    "approve": ("k8sops.cli.votes:approve_command", "Say yes to exactly one plan."),
+    "deny": ("k8sops.cli.votes:deny_command", "Say no to a proposed run."),
+    "schedules": ("k8sops.cli.schedules:schedules_group", "Actions on a timetable, approved in advance."),
+    "worker": ("k8sops.cli.worker:worker_command", "Carry queued runs and fire schedules."),
+    "grants": ("k8sops.cli.grants:grants_group", "Time-boxed grants: small changes approved once."),
+    "audit": ("k8sops.cli.audit:audit_group", "Search, prove, export and rotate the audit trail."),
+    "policy": ("k8sops.cli.policy:policy_group", "Try a policy out, and have it explained."),
+    "rbac": ("k8sops.cli.rbac:rbac_command", "Print the least Kubernetes roles that actions need."),
+    "store": ("k8sops.cli.store:store_group", "The database: where it is, migrations, backups."),
     "tui": ("k8sops.cli.tui:tui_command", "Open the live screen on a kind."),
     "demo": (
         "k8sops.cli.demo:demo_command",
         "Bring up a real control plane, fill it, and open the screen on it.",
     ),
     "sandbox": ("k8sops.cli.sandbox:sandbox_group", "A real, local control plane with simulated nodes."),
+    "identity": (
+        "k8sops.cli.identity:identity_group",
+        "Your signing key: enrol it, show it, check another's.",
+    ),
     "doctor": ("k8sops.cli.doctor:doctor_command", "Check configuration and access, in plain sentences."),
     "completion": ("k8sops.cli.completion:completion_command", "Print the shell's completion script."),
 }
 SECTIONS: Final = (
     ("Look", ("get", "tui", "doctor")),
     ("Change (planned first, then applied)", tuple(spec.name for spec in all_actions())),
+    ("Follow and decide", ("runs", "approvals", "approve", "deny", "schedules", "grants")),
+    ("Prove and rule", ("audit", "policy", "identity")),
     ("Practise", ("demo", "sandbox")),
-    ("Set up", ("completion",)),
+    ("Set up", ("worker", "rbac", "store", "completion")),
 )
 
 
@@ -51,7 +68,7 @@ class RootGroup(click.Group):
         if cmd_name in COMMANDS:
             module, _, attribute = COMMANDS[cmd_name][0].partition(":")
             command: click.Command = getattr(import_module(module), attribute)
-            return command
+            return _with_line_breaks(command)
         for spec in all_actions():
             if spec.name == cmd_name:
                 from k8sops.cli.action_command import action_command
@@ -79,6 +96,15 @@ class RootGroup(click.Group):
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             hint = f"did you mean {near[0]!r}?" if near else "`k8sops --help` lists the commands"
             raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx) from error
+
+
+def _with_line_breaks(command: click.Command) -> click.Command:
+    """Give click the control character it keeps examples' lines by; in docstrings it is written out."""
+    command.help = (command.help or "").replace("\\b", "\b")
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            _with_line_breaks(inner)
+    return command
 
 
 @click.group(

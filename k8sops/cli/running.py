@@ -16,7 +16,10 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
     async def under_signals() -> T:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - we are inside one
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel, "SIGTERM")
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # Every time, not only the first: whoever is asked what to do may answer with a second Ctrl-C.
+            loop.add_signal_handler(number, task.cancel, number.name)
         return await coroutine
 
     try:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-CONNECTION_FLAGS: Final = ("context", "kubeconfig", "namespace", "as_user", "as_group")
+CONNECTION_FLAGS: Final = ("context", "kubeconfig", "namespace", "as_user", "as_group", "emergency")
 
 
 def connection_options() -> list[click.Option]:
@@ -33,7 +33,17 @@ def connection_options() -> list[click.Option]:
         ),
         click.Option(["--as", "as_user"], metavar="USER", help="Impersonate a user."),
         click.Option(["--as-group"], multiple=True, metavar="GROUP", help="Impersonate a group; repeatable."),
+        click.Option(
+            ["--emergency"],
+            is_flag=True,
+            help="The shared store is away: record in a local one, as break-glass, merged afterwards.",
+        ),
     ]
+
+
+def store_options() -> list[click.Option]:
+    """Which store, for commands that need no cluster."""
+    return [option for option in connection_options() if option.name == "emergency"]
 
 
 def output_option(*formats: str) -> click.Option:
@@ -41,7 +51,7 @@ def output_option(*formats: str) -> click.Option:
     return click.Option(
         ["-o", "--output"],
         type=click.Choice(formats or ("text", "json")),
-        default="text",
+        default=(formats or ("text",))[0],
         show_default=True,
         help="How to print the result.",
     )
@@ -69,5 +79,6 @@ def take_config(values: dict[str, Any]) -> Config:
         "namespace": given["namespace"],
         "as": given["as_user"],
         "as-group": tuple(given["as_group"] or ()),
+        "emergency": bool(given["emergency"]),
     }
     return load_config(flags)

@@ -1,6 +1,7 @@
-"""The composition root: from configuration to the one interface a door sees.
+"""The composition root: from configuration to the interfaces a door sees.
 
-`open_ops` connects and builds everything; `k8sops.service.catalog` lists the actions without importing any of them.
+`open_ops` connects to the cluster; the store opens itself when something is first put on record, so that no read
+waits for it. `open_records` opens the store alone. `k8sops.service.catalog` lists the actions without importing any.
 """
 
 from __future__ import annotations
@@ -10,21 +11,23 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from k8sops.core.ports import Ops
     from k8sops.service.config import Config
+    from k8sops.service.ops import EngineOps
+    from k8sops.service.records import Records
+    from k8sops.service.schedules import ScheduleDesk
 
 
 @asynccontextmanager
-async def open_ops(config: Config) -> AsyncIterator[Ops]:
+async def open_ops(config: Config) -> AsyncIterator[EngineOps]:
     """Connect to the configured cluster and offer `Ops` on it until the block ends.
 
-    Runs still going when the block ends are cancelled safely, each saying what it had done. Raises UnreachableError,
-    CredentialsError, UnknownContextError.
+    Runs still carried here when the block ends are cancelled safely, each saying what it had done. Raises
+    UnreachableError, CredentialsError, UnknownContextError, PolicyError.
     """
     from k8sops.cluster.connect import connect
-    from k8sops.cluster.readonly import ReadOnlyCluster
     from k8sops.core.clock import SystemClock, UlidSource
-    from k8sops.service.local import LocalOps
+    from k8sops.service.ops import EngineOps
+    from k8sops.service.policies import names_of_clusters
 
     clock = SystemClock()
     cluster = await connect(
@@ -32,17 +35,33 @@ async def open_ops(config: Config) -> AsyncIterator[Ops]:
         kubeconfig=config.kubeconfig or None,
         impersonate=config.impersonation(),
         clock=clock,
-        cluster_names=config.cluster_names(),
+        cluster_names=names_of_clusters(config),
     )
-    ops = LocalOps(
-        cluster,
-        reader=ReadOnlyCluster(cluster),
-        clock=clock,
-        ids=UlidSource(),
-        default_namespace=config.namespace or cluster.default_namespace,
-    )
+    ops = EngineOps(cluster, config=config, clock=clock, ids=UlidSource())
     try:
         yield ops
     finally:
         await ops.aclose()
         await cluster.aclose()
+
+
+@asynccontextmanager
+async def open_records(config: Config) -> AsyncIterator[Records]:
+    """Open the store alone: what has been done, by whom. Raises what opening a store raises."""
+    from k8sops.core.clock import SystemClock, UlidSource
+    from k8sops.service.records import Records
+    from k8sops.service.storing import Storage
+
+    clock = SystemClock()
+    storage = Storage(config, clock, UlidSource())
+    try:
+        yield Records(storage, clock)
+    finally:
+        await storage.aclose()
+
+
+@asynccontextmanager
+async def open_schedules(config: Config) -> AsyncIterator[tuple[EngineOps, ScheduleDesk]]:
+    """Connect, and offer what people do to schedules on this cluster. Raises what `open_ops` raises."""
+    async with open_ops(config) as ops:
+        yield ops, ops.schedule_desk

@@ -9,12 +9,17 @@ from k8sops.actions.registry import ACTIONS, ActionSpec, load_params, spec_of
 if TYPE_CHECKING:
     from k8sops.core.params import Params
 
-__all__ = ["ActionSpec", "all_actions", "params_of"]
+__all__ = ["ActionSpec", "all_actions", "params_of", "spec_named"]
 
 
 def all_actions() -> tuple[ActionSpec, ...]:
     """Every action, in the order help shows them."""
     return ACTIONS
+
+
+def spec_named(name: str) -> ActionSpec:
+    """One action. Raises UsageError naming those that exist."""
+    return spec_of(name)
 
 
 def params_of(name: str) -> type[Params]:

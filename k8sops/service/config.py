@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
-from platformdirs import user_config_path
+from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from k8sops.core.errors import UsageError
@@ -42,6 +42,16 @@ class Config(BaseModel):
     impersonate_user: str = Field(default="", alias="as")
     impersonate_groups: tuple[str, ...] = Field(default=(), alias="as-group")
     clusters: tuple[ClusterName, ...] = ()
+    database_url: str = ""
+    """Where runs, votes and the audit trail are kept; empty: a SQLite file in the user's data folder (XDG)."""
+    policy: Path | None = None
+    """The policy file; none: the shipped default."""
+    checkpoints: Path | None = None
+    """A folder outside the store where the audit's checkpoints are also kept, each file made once."""
+    identity_key: Path | None = None
+    """The person's own signing key, for `trust: signed`; none: `keys/identity.pem` in the configuration folder."""
+    emergency: bool = False
+    """Use a local store of its own, as break-glass, because the shared one is away."""
 
     def impersonation(self) -> Impersonation | None:
         """Whom requests are made for, or None. Raises UsageError where groups come without a user."""
@@ -57,6 +67,23 @@ class Config(BaseModel):
         """Cluster uid → (name, environment)."""
         return {cluster.uid: (cluster.name, cluster.environment) for cluster in self.clusters}
 
+    @property
+    def store_url(self) -> str:
+        """The store's URL. An emergency has a local store, kept apart."""
+        if self.emergency:
+            return f"sqlite:///{emergency_file()}"
+        return self.database_url or f"sqlite:///{data_folder() / 'k8sops.db'}"
+
+
+def data_folder() -> Path:
+    """Where this user's own store and keys are (XDG data folder)."""
+    return user_data_path("k8sops")
+
+
+def emergency_file() -> Path:
+    """The store of an emergency on this machine."""
+    return data_folder() / "emergency.db"
+
 
 def config_path(environ: Mapping[str, str]) -> Path:
     """Where the configuration is looked for: K8SOPS_CONFIG, else config.yaml in the user's folder (XDG)."""
@@ -68,7 +95,7 @@ def load_config(flags: Mapping[str, Any], environ: Mapping[str, str] | None = No
     environ = os.environ if environ is None else environ
     path = config_path(environ)
     values = _from_file(path, required="K8SOPS_CONFIG" in environ)
-    for key in ("context", "namespace"):
+    for key in ("context", "namespace", "database_url", "policy", "identity_key", "checkpoints"):
         if value := environ.get(f"K8SOPS_{key.upper()}"):
             values[key] = value
     values |= {key: value for key, value in flags.items() if value}

@@ -5,6 +5,7 @@ Only reads. What one lacks for an action is a warning: the API server decides at
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Mapping
 from typing import Literal
@@ -37,8 +38,13 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 async def examine(config: Config) -> AsyncGenerator[Check, None]:
     """Yield checks as they are made; a failure ends them, because what follows depends on it."""
     from k8sops.cluster.connect import connect
+    from k8sops.service.policies import policy_of
+    from k8sops.service.policy_doctor import policy_checks
+    from k8sops.service.trust_doctor import trust_checks
 
     yield _configuration()
+    for check in policy_checks(config):
+        yield check
     clock = SystemClock()
     started = clock.monotonic()
     try:
@@ -63,6 +69,9 @@ async def examine(config: Config) -> AsyncGenerator[Check, None]:
         for note in cluster.transport.credentials.notes:
             yield Check(level="warning", subject="credentials", text=note)
         async for check in _access(cluster, config.namespace or cluster.default_namespace):
+            yield check
+        policy, username = policy_of(config), (await cluster.whoami()).username
+        for check in await asyncio.to_thread(lambda: [*trust_checks(config, policy, cluster, username)]):
             yield check
     except K8sOpsError as error:
         yield _failure("access", error)

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from k8sops.core.ports import Ops
+    from k8sops.core.ops import Ops
     from k8sops.core.tables import TableQuery
 
 

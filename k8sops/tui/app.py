@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from textual.app import App
 
 from k8sops.core.clock import Clock, SystemClock
-from k8sops.core.ports import Ops
+from k8sops.core.ops import Ops
 from k8sops.core.tables import TableQuery
 from k8sops.tui.browse import BrowseScreen
 

@@ -18,8 +18,8 @@ from textual.widgets import Footer
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError, UsageError
+from k8sops.core.ops import Ops
 from k8sops.core.plan import ClusterInfo
-from k8sops.core.ports import Ops
 from k8sops.core.tables import FeedState, LiveRows, TableQuery
 from k8sops.tui import session
 from k8sops.tui.commands import Leave, ShowHelp, parse_command

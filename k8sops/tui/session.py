@@ -14,8 +14,8 @@ from textual.message import Message
 
 from k8sops.core.actor import Identity
 from k8sops.core.errors import K8sOpsError, UnreachableError
+from k8sops.core.ops import Ops
 from k8sops.core.plan import ClusterInfo, JsonObject
-from k8sops.core.ports import Ops
 from k8sops.core.tables import LiveRows, TableQuery
 
 CLOSING_DEADLINE_S = 5.0

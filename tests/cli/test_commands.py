@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from k8sops.cluster.client import KubeCluster
-from tests.support.workloads import create, deployment, replicas_of
+from tests.support.workloads import NEVER_READY, create, deployment, replicas_of
 
 
 class Shell:
@@ -85,8 +85,7 @@ async def test_a_scale_that_does_not_get_ready_fails_and_says_why(
     k8sops: Shell, cluster: KubeCluster, cluster_namespace: str
 ) -> None:
     """Exit 1, the pods and their trouble, the way back."""
-    play = {"sandbox.k8sops.dev/play": "never-ready"}
-    await create(cluster, deployment("web", cluster_namespace, replicas=1, annotations=play))
+    await create(cluster, deployment("web", cluster_namespace, replicas=1, annotations=NEVER_READY))
     done = await k8sops("scale", "deployment/web", "--replicas", "2", "--yes", "--timeout", "3s")
     assert done.returncode == 1
     assert "are ready after 3 s (web-" in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -12,13 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+import psutil
 import pytest
 
 from k8sops.cluster.client import KubeCluster
-from tests.support.workloads import create, deployment, replicas_of
+from tests.support.workloads import NEVER_READY, create, deployment, replicas_of
 
 DEADLINE_S = 60
-NEVER_READY = {"sandbox.k8sops.dev/play": "never-ready"}
 
 
 class Terminal:
@@ -128,16 +129,81 @@ async def test_no_color_is_honoured_on_a_terminal(
     assert "\x1b[3" not in terminal.seen
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_in_a_wait_cancels_safely_and_says_what_stands(
-    at_terminal: Open, cluster: KubeCluster, cluster_namespace: str, number: signal.Signals
-) -> None:
-    """Exit 130, what was done, and the command that goes back."""
-    await create(cluster, deployment("web", cluster_namespace, replicas=1, annotations=NEVER_READY))
-    terminal = at_terminal("scale", "deployment/web", "--replicas", "2", "--yes")
+async def waiting_scale(at_terminal: Open, cluster: KubeCluster, namespace: str) -> Terminal:
+    """A scale whose replicas never get ready, in its wait."""
+    await create(cluster, deployment("web", namespace, replicas=1, annotations=NEVER_READY))
+    terminal = at_terminal("scale", "deployment/web", "--replicas", "2", "--yes", "--timeout", "10m")
     await terminal.until("waiting for")
-    terminal.process.send_signal(number)
-    assert await terminal.ended() == 130
+    return terminal
+
+
+def assert_cancelled(terminal: Terminal) -> None:
+    """Who, what was done, and the command that goes back."""
     assert "cancelled by kubernetes-admin" in terminal.seen
     assert "to go back: k8sops scale deployments/web --replicas 1" in terminal.seen
     assert "Traceback" not in terminal.seen
+
+
+async def test_sigterm_cancels_safely_without_asking(
+    at_terminal: Open, cluster: KubeCluster, cluster_namespace: str
+) -> None:
+    """A machine that shuts down waits for nobody's answer."""
+    terminal = await waiting_scale(at_terminal, cluster, cluster_namespace)
+    terminal.process.send_signal(signal.SIGTERM)
+    assert await terminal.ended() == 130
+    assert_cancelled(terminal)
+
+
+@pytest.mark.parametrize("answer", ["c\n", ""])
+async def test_ctrl_c_asks_and_cancels_on_c_or_a_second_ctrl_c(
+    at_terminal: Open, cluster: KubeCluster, cluster_namespace: str, answer: str
+) -> None:
+    """A change in the middle is the person's to decide; whoever is in a hurry presses twice."""
+    terminal = await waiting_scale(at_terminal, cluster, cluster_namespace)
+    terminal.process.send_signal(signal.SIGINT)
+    await terminal.until("(k)eep it in the background")
+    if answer:
+        terminal.type(answer)
+    else:
+        terminal.process.send_signal(signal.SIGINT)
+    assert await terminal.ended() == 130
+    assert_cancelled(terminal)
+
+
+async def test_whoever_stays_goes_on_following(
+    at_terminal: Open, cluster: KubeCluster, cluster_namespace: str
+) -> None:
+    """A Ctrl-C by mistake costs nothing."""
+    terminal = await waiting_scale(at_terminal, cluster, cluster_namespace)
+    terminal.process.send_signal(signal.SIGINT)
+    await terminal.until("(k)eep it in the background")
+    terminal.type("s\n")
+    deployments = await cluster.resource("deployments")
+    fix = {"spec": {"template": {"metadata": {"annotations": {"sandbox.k8sops.dev/play": None}}}}}
+    await cluster.patch(deployments, "web", cluster_namespace, body=fix)
+    assert await terminal.ended() == 0
+    assert "2 of 2 replicas ready" in terminal.seen
+
+
+async def test_a_run_that_is_kept_goes_on_in_a_background_worker(
+    at_terminal: Open, cluster: KubeCluster, cluster_namespace: str
+) -> None:
+    """The laptop can be closed: the worker left behind carries the run to its end, then ends itself."""
+    terminal = await waiting_scale(at_terminal, cluster, cluster_namespace)
+    terminal.process.send_signal(signal.SIGINT)
+    await terminal.until("(k)eep it in the background")
+    terminal.type("k\n")
+    assert await terminal.ended() == 130
+    found = re.search(r"process (\d+)", terminal.seen)
+    assert found, terminal.seen
+    worker = psutil.Process(int(found[1]))
+    deployments = await cluster.resource("deployments")
+    fix = {"spec": {"template": {"metadata": {"annotations": {"sandbox.k8sops.dev/play": None}}}}}
+    await cluster.patch(deployments, "web", cluster_namespace, body=fix)
+    await asyncio.to_thread(worker.wait, DEADLINE_S)
+    run = re.search(r"Run (\w{26})", terminal.seen)
+    assert run
+    shown = at_terminal("runs", "show", run[1])
+    assert await shown.ended() == 0
+    assert "succeeded" in shown.seen
+    assert "handed over" in shown.seen

@@ -9,12 +9,12 @@ import pytest
 
 from k8sops.core.actor import Actor
 from k8sops.core.errors import NotFoundError, UsageError
-from k8sops.core.ports import Ops
+from k8sops.core.ops import Ops
 from k8sops.core.run import Run, RunState
 from k8sops.service import open_ops
 from k8sops.service.config import Config
 
-ALICE = Actor(name="alice")
+ALICE = Actor(name="kubernetes-admin")
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ from k8sops.cluster.client import KubeCluster
 from k8sops.core.actor import Actor
 from k8sops.core.errors import DriftedError, NotFoundError, UnknownKindError, UsageError
 from k8sops.core.events import Event
-from k8sops.core.ports import Ops
+from k8sops.core.ops import Ops
 from k8sops.core.risk import Risk
 from k8sops.core.run import Run, RunState, Vote
 from k8sops.service import open_ops
 from k8sops.service.config import Config
-from tests.support.workloads import create, deployment, replicas_of, stateful_set
+from tests.support.workloads import NEVER_READY, create, deployment, replicas_of, stateful_set
 
-ALICE = Actor(name="alice")
+ALICE = Actor(name="kubernetes-admin")
 RUN_DEADLINE_S = 60
 
 
@@ -54,7 +54,7 @@ async def test_scaling_up_returns_when_the_replicas_are_ready(
     assert run.state is RunState.SUCCEEDED, run.error
     assert await replicas_of(cluster, "deployments", "web", cluster_namespace) == (3, 3)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    assert [event.kind for event in events][:3] == ["state", "step_started", "step_done"]
+    assert [event.kind for event in events][:5] == [*["state"] * 3, "step_started", "step_done"]
     assert run.progress.done == run.progress.total == 3
 
 
@@ -105,9 +105,11 @@ async def test_a_change_after_the_plan_voids_it_and_nothing_is_written(
     run = await propose(ops, target="deployment/web", replicas=3)
     deployments = await cluster.resource("deployments")
     await cluster.patch(deployments, "web", cluster_namespace, body={"spec": {"replicas": 2}})
-    with pytest.raises(DriftedError, match=r"spec\.replicas was 1 and is 2"):
-        await ops.start(run.id, ALICE)
-    assert (await ops.get_run(run.id)).state is RunState.VOID
+    ended, _ = await finish(ops, run)
+    assert ended.state is RunState.VOID
+    assert ended.error is not None
+    assert ended.error.code == DriftedError.code
+    assert "spec.replicas was 1 and is 2" in ended.error.message
     assert (await replicas_of(cluster, "deployments", "web", cluster_namespace))[0] == 2
 
 
@@ -131,27 +133,28 @@ async def test_an_object_made_again_under_its_name_voids_the_plan(
     run = await propose(ops, target="deployment/web", replicas=3)
     await cluster.delete(await cluster.resource("deployments"), "web", cluster_namespace)
     await create(cluster, deployment("web", cluster_namespace, replicas=1))
-    with pytest.raises(DriftedError, match="deleted and made again"):
-        await ops.start(run.id, ALICE)
+    ended, _ = await finish(ops, run)
+    assert ended.state is RunState.VOID
+    assert "deleted and made again" in ended.outcome
 
 
-async def _until_waiting(ops: Ops, run: Run) -> None:
-    """Follow the run until its step is done and it waits."""
+async def _waiting(ops: Ops, *, replicas: int) -> Run:
+    """A scale of `web` whose step is done and which now waits."""
+    run = await propose(ops, target="deployment/web", replicas=replicas)
+    await ops.start(run.id, ALICE)
     async with asyncio.timeout(RUN_DEADLINE_S), aclosing(ops.watch(run.id)) as events:
         async for event in events:
             if event.kind == "progress":
-                return
+                break
+    return run
 
 
 async def test_replicas_set_back_by_something_else_end_the_wait_as_overruled(
     ops: Ops, cluster: KubeCluster, cluster_namespace: str
 ) -> None:
     """kubectl reports success when an autoscaler resets the replicas; that is a lie at three in the morning."""
-    play = {"sandbox.k8sops.dev/play": "never-ready"}
-    await create(cluster, deployment("web", cluster_namespace, replicas=1, annotations=play))
-    run = await propose(ops, target="deployment/web", replicas=3)
-    await ops.start(run.id, ALICE)
-    await _until_waiting(ops, run)
+    await create(cluster, deployment("web", cluster_namespace, replicas=1, annotations=NEVER_READY))
+    run = await _waiting(ops, replicas=3)
     deployments = await cluster.resource("deployments")
     await cluster.patch(deployments, "web", cluster_namespace, body={"spec": {"replicas": 1}})
     async with asyncio.timeout(RUN_DEADLINE_S):
@@ -168,8 +171,7 @@ async def test_at_the_deadline_the_pods_that_are_not_ready_are_named_with_why(
     ops: Ops, cluster: KubeCluster, cluster_namespace: str
 ) -> None:
     """The next question would be `why`; the answer belongs in the same sentence, with the way back."""
-    play = {"sandbox.k8sops.dev/play": "never-ready"}
-    await create(cluster, deployment("web", cluster_namespace, replicas=1, annotations=play))
+    await create(cluster, deployment("web", cluster_namespace, replicas=1, annotations=NEVER_READY))
     run, _ = await finish(ops, await propose(ops, target="deployment/web", replicas=2, timeout=3))
     assert run.state is RunState.FAILED
     assert run.error is not None
@@ -182,11 +184,8 @@ async def test_cancelling_a_wait_says_what_was_done_and_how_to_go_back(
     ops: Ops, cluster: KubeCluster, cluster_namespace: str
 ) -> None:
     """The write has happened; only the waiting stops."""
-    play = {"sandbox.k8sops.dev/play": "never-ready"}
-    await create(cluster, deployment("web", cluster_namespace, replicas=1, annotations=play))
-    run = await propose(ops, target="deployment/web", replicas=2)
-    await ops.start(run.id, ALICE)
-    await _until_waiting(ops, run)
+    await create(cluster, deployment("web", cluster_namespace, replicas=1, annotations=NEVER_READY))
+    run = await _waiting(ops, replicas=2)
     cancelled = await ops.cancel(run.id, ALICE, "wrong deployment")
     assert cancelled.state is RunState.CANCELLED
     assert "wrong deployment" in cancelled.outcome

@@ -18,7 +18,7 @@ from k8sops.core.actor import Actor, Identity
 from k8sops.core.errors import K8sOpsError, NotFoundError, UnknownKindError
 from k8sops.core.events import Event
 from k8sops.core.plan import ClusterInfo, JsonObject
-from k8sops.core.run import Run, RunId, Vote
+from k8sops.core.run import Run, RunFilter, RunId, RunSummary, Settlement, Vote
 from k8sops.core.tables import Column, FeedState, Row, Table, TableQuery
 
 START = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -174,13 +174,43 @@ class DeskOps:
         for found in self.objects_by_name.values():
             yield found
 
-    async def propose(self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "") -> Run:
+    async def preview(self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "") -> Run:
+        raise NotImplementedError
+
+    async def propose(
+        self,
+        action: str,
+        params: Mapping[str, Any],
+        actor: Actor,
+        *,
+        reason: str = "",
+        hold: bool = False,
+        digest: str = "",
+    ) -> Run:
         raise NotImplementedError
 
     async def decide(self, run: RunId, vote: Vote, actor: Actor) -> Run:
         raise NotImplementedError
 
-    async def start(self, run: RunId, actor: Actor) -> Run:
+    async def drift(self, run: RunId) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    async def start(self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True) -> Run:
+        raise NotImplementedError
+
+    async def carry(self, run: RunId) -> None:
+        raise NotImplementedError
+
+    async def leave_behind(self) -> str:
+        raise NotImplementedError
+
+    async def resume(self, run: RunId, how: Settlement, actor: Actor) -> Run:
+        raise NotImplementedError
+
+    async def undo(self, run: RunId, actor: Actor, *, reason: str = "") -> Run:
+        raise NotImplementedError
+
+    async def runs(self, wanted: RunFilter) -> tuple[RunSummary, ...]:
         raise NotImplementedError
 
     async def cancel(self, run: RunId, actor: Actor, why: str) -> Run:

@@ -1,0 +1,231 @@
+"""The half of `Ops` that changes things: plan, policy, votes, runs, on the engine and the store.
+
+A run that is started here is carried here, under a lease, until it has ended or another carrier takes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+
+from k8sops.cluster.client import KubeCluster
+from k8sops.cluster.readonly import ReadOnlyCluster
+from k8sops.core.actor import Actor
+from k8sops.core.clock import Clock, IdSource
+from k8sops.core.drift import drift_between
+from k8sops.core.errors import AlreadyDecidedError, DriftedError, UsageError
+from k8sops.core.plan import Plan
+from k8sops.core.run import Run, RunId, RunState, Settlement, Vote
+from k8sops.engine.desk import SHORTEST_DIGEST, Desk
+from k8sops.engine.reading import find_run
+from k8sops.engine.settling import settle
+from k8sops.service.access import Access
+from k8sops.service.action_book import RegistryBook
+from k8sops.service.background import leave_worker
+from k8sops.service.config import Config
+from k8sops.service.door_carrier import DoorCarrier
+from k8sops.service.emergency import note_emergency
+from k8sops.service.grant_book import GrantBook
+from k8sops.service.housekeeping import note_policy_of
+from k8sops.service.planning import Planner
+from k8sops.service.policies import load_rules
+from k8sops.service.reach import say_if_nobody_may
+from k8sops.service.records import Records
+from k8sops.service.schedules import ScheduleDesk
+from k8sops.service.signing import Signing
+from k8sops.service.storing import Storage
+from k8sops.service.undoing import undo_of
+
+CANCEL_WAIT_S: Final = 20.0
+
+
+class Changing:
+    """Proposals and what becomes of them, for one process on one cluster."""
+
+    def __init__(
+        self, cluster: KubeCluster, *, config: Config, default_namespace: str, clock: Clock, ids: IdSource
+    ) -> None:
+        self._cluster = cluster
+        self._config = config
+        self._clock = clock
+        self._ids = ids
+        self._storage = Storage(config, clock, ids)
+        self._rules = load_rules(config, clock)
+        self._actions = RegistryBook()
+        self._planner = Planner(
+            ReadOnlyCluster(cluster),
+            self._rules,
+            self._actions,
+            clock=clock,
+            default_namespace=default_namespace,
+            emergency=config.emergency,
+        )
+        self._signing = Signing(self._rules.policy, cluster.info, clock, key=config.identity_key)
+        self._access = Access(cluster, self._rules)
+        self._grants = GrantBook(self._storage, self._rules.policy, clock)
+        self._noted = False
+        self._shown: dict[RunId, str] = {}
+        """Digests of the plans that were made and shown here: what is signed is what was seen."""
+        self._carrier = DoorCarrier(
+            cluster,
+            self._storage,
+            self._rules,
+            self._actions,
+            clock=clock,
+            ids=ids,
+            signing=self._signing,
+        )
+        self.records: Final = Records(self._storage, clock)
+        self.schedules: Final = ScheduleDesk(
+            self._storage, self._rules, self._planner, clock=clock, ids=ids, signing=self._signing
+        )
+
+    async def preview(self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "") -> Run:
+        """Validate, plan, ask policy; nothing is stored."""
+        plan, grant = await self._planned(action, params, actor)
+        return Run(
+            id=self._ids.new(), plan=plan, state=RunState.PROPOSED, actor=actor, reason=reason, grant=grant
+        )
+
+    async def propose(
+        self,
+        action: str,
+        params: Mapping[str, Any],
+        actor: Actor,
+        *,
+        reason: str = "",
+        hold: bool = False,
+        digest: str = "",
+    ) -> Run:
+        """Validate, plan, ask policy, put on record."""
+        plan, grant = await self._planned(action, params, actor)
+        _check_digest(plan, digest)
+        desk = await self._desk()
+        await self._note_policy(actor, reason)
+        run = await desk.propose(
+            plan, actor, reason=reason, hold=hold, emergency=self._config.emergency, grant=grant
+        )
+        self._shown[run.id] = plan.digest
+        return run
+
+    async def drift(self, run: RunId) -> tuple[str, ...]:
+        """What would void the run's plan by now."""
+        stored = (await self.records.get_run(run)).plan
+        if stored.cluster.uid != self._cluster.info.uid:
+            raise UsageError(
+                f"run {run} is for cluster {stored.cluster.name}, and this is {self._cluster.info.name}",
+                hint="use --context",
+            )
+        present = await self._planner.again(stored)
+        return drift_between(stored, present)
+
+    async def decide(self, run: RunId, vote: Vote, actor: Actor) -> Run:
+        """Record a vote on the digest."""
+        if vote.verdict == "approve" and self._access.asks_approvers:
+            await self._access.check_approver(await self.records.get_run(run), actor)
+        decided = await (await self._desk()).decide(run, vote, actor)
+        return await self._attended(decided) if decided.state is RunState.QUEUED else decided
+
+    async def start(self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True) -> Run:
+        """Queue the run; this process carries it, unless another is quicker. One that is queued is only carried."""
+        present = await self.records.get_run(run)
+        if present.state is not RunState.QUEUED or present.actor.name != actor.name:
+            seen = self._shown.get(present.id, "")
+            present = await (await self._desk()).start(present.id, actor, break_glass=break_glass, seen=seen)
+        if carry:
+            await self._carrier.carry(present.id)
+        elif await self._carrier.may_carry(present.plan.execute_as):
+            return present  # a worker of the same person's can be left behind
+        return await self._attended(present)
+
+    async def carry(self, run: RunId) -> None:
+        """Carry the run here once it is queued."""
+        await self._carrier.carry(await find_run(await self._storage.database(), run))
+
+    async def leave_behind(self) -> str:
+        """Start a worker in the background and let go of what is carried here."""
+        pid = await leave_worker(self._config)
+        await self._carrier.leave()
+        return f"a worker goes on in the background as process {pid}; `kill {pid}` stops it safely"
+
+    async def cancel(self, run: RunId, actor: Actor, why: str) -> Run:
+        """Stop within a step, and wait until it has stopped or the carrier's silence is told."""
+        found = await (await self._desk()).cancel(run, actor, why)
+        if found.state.ended:
+            return found
+        self._carrier.cancel_at_once(found.id, f"{actor.name}: {why}" if why else actor.name)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CANCEL_WAIT_S):
+                async for _ in self.records.watch(found.id, after=len(found.events)):
+                    pass
+        return await self.records.get_run(found.id)
+
+    async def resume(self, run: RunId, how: Settlement, actor: Actor) -> Run:
+        """Settle a run that needs review; what goes on is carried here."""
+        database = await self._storage.database()
+        signer = await self._signing.signer()
+        settled = await settle(
+            database, await self._storage.books(), self._rules, run, how, actor, signer=signer
+        )
+        if not settled.state.ended:
+            await self._carrier.carry(settled.id)
+        return settled
+
+    async def undo(self, run: RunId, actor: Actor, *, reason: str = "") -> Run:
+        """Propose the inverse of the run's done steps."""
+        done = await self.records.get_run(run)
+        if not done.state.ended:
+            raise AlreadyDecidedError(f"run {done.id} is {done.state}; cancel it or wait, then undo it")
+        action, params = undo_of(done)
+        return await self.propose(action, params, actor, reason=reason or f"undo of run {done.id}")
+
+    async def aclose(self) -> None:
+        """Let go of what is carried here, safely, and close."""
+        await self._carrier.aclose()
+        await self._storage.aclose()
+
+    async def _attended(self, run: Run) -> Run:
+        """The run, and in it what it waits for where nobody who is alive may carry it."""
+        found = await say_if_nobody_may(await self._storage.database(), await self._storage.books(), run.id)
+        return msgspec.structs.replace(run, state=found.state, progress=found.progress)
+
+    async def _note_policy(self, actor: Actor, reason: str) -> None:
+        """The first proposal of a process says which policy it is under, where that is another than before."""
+        if self._noted:
+            return
+        database, books = await self._storage.database(), await self._storage.books()
+        if self._config.emergency:
+            version = self._rules.version
+            await note_emergency(database, books, self._config, actor, reason=reason, policy=version)
+        await note_policy_of(database, books, self._rules.policy, self._config, actor)
+        self._noted = True
+
+    async def _desk(self) -> Desk:
+        signer = await self._signing.signer()
+        return Desk(
+            await self._storage.database(), await self._storage.books(), self._rules, self._ids, signer
+        )
+
+    async def _planned(self, action: str, params: Mapping[str, Any], actor: Actor) -> tuple[Plan, str]:
+        """The plan, decided, and the digest of the grant it rests on."""
+        self._access.check_cluster()
+        plan = await self._access.reviewed(await self._planner.planned(action, params, actor), actor)
+        plan = self._planner.decided(plan, actor)
+        return (plan, "") if self._config.emergency else await self._grants.covering(plan, actor)
+
+
+def _check_digest(plan: Plan, digest: str) -> None:
+    if not digest:
+        return
+    if len(digest) < SHORTEST_DIGEST:
+        raise UsageError(f"--digest needs at least {SHORTEST_DIGEST} digits", hint="copy it from the plan")
+    if not plan.digest.startswith(digest.lower()):
+        raise DriftedError(
+            f"the plan is not the reviewed one: its digest is {plan.digest[:SHORTEST_DIGEST]}, "
+            f"not {digest[:SHORTEST_DIGEST]}",
+            hint="review the new plan with --plan and pass its digest",
+        )

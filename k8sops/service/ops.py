@@ -1,0 +1,160 @@
+"""`core.ports.Ops` on one cluster and one store: what every door holds.
+
+Reads go to the cluster alone. What plans, decides and carries is imported and opened when it is first needed: no
+screen waits for a database, and no read for the imports of an engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from k8sops.cluster.client import KubeCluster
+from k8sops.cluster.readonly import ReadOnlyCluster
+from k8sops.core.actor import Actor, Identity
+from k8sops.core.clock import Clock, IdSource
+from k8sops.core.events import Event
+from k8sops.core.plan import ClusterInfo, JsonObject
+from k8sops.core.run import Run, RunFilter, RunId, RunSummary, Settlement, Vote
+from k8sops.core.tables import LiveRows, Table, TableQuery
+from k8sops.service.config import Config
+
+if TYPE_CHECKING:
+    from k8sops.service.changing import Changing
+    from k8sops.service.schedules import ScheduleDesk
+
+
+class EngineOps:
+    """The service of one process on one cluster."""
+
+    def __init__(self, cluster: KubeCluster, *, config: Config, clock: Clock, ids: IdSource) -> None:
+        self._cluster = cluster
+        self._reader = ReadOnlyCluster(cluster)
+        self._config = config
+        self._clock = clock
+        self._ids = ids
+        self._default_namespace = config.namespace or cluster.default_namespace
+        self._changing: Changing | None = None
+
+    @property
+    def cluster_info(self) -> ClusterInfo:
+        """The cluster every call goes to."""
+        return self._cluster.info
+
+    @property
+    def default_namespace(self) -> str:
+        """Where commands act when no namespace is given."""
+        return self._default_namespace
+
+    async def preview(self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "") -> Run:
+        """Validate, plan, ask policy; nothing is stored."""
+        return await self._change.preview(action, params, actor, reason=reason)
+
+    async def propose(
+        self,
+        action: str,
+        params: Mapping[str, Any],
+        actor: Actor,
+        *,
+        reason: str = "",
+        hold: bool = False,
+        digest: str = "",
+    ) -> Run:
+        """Validate, plan, ask policy, put on record."""
+        return await self._change.propose(action, params, actor, reason=reason, hold=hold, digest=digest)
+
+    async def drift(self, run: RunId) -> tuple[str, ...]:
+        """What would void the run's plan by now."""
+        return await self._change.drift(run)
+
+    async def decide(self, run: RunId, vote: Vote, actor: Actor) -> Run:
+        """Record a vote on the digest."""
+        return await self._change.decide(run, vote, actor)
+
+    async def start(self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True) -> Run:
+        """Queue the run; this process carries it, unless another is quicker, or `carry` is False."""
+        return await self._change.start(run, actor, break_glass=break_glass, carry=carry)
+
+    async def carry(self, run: RunId) -> None:
+        """Carry the run here once it is queued."""
+        await self._change.carry(run)
+
+    async def leave_behind(self) -> str:
+        """Start a worker in the background and let go of what is carried here."""
+        return await self._change.leave_behind()
+
+    async def cancel(self, run: RunId, actor: Actor, why: str) -> Run:
+        """Stop within a step, and wait until it has stopped or the carrier's silence is told."""
+        return await self._change.cancel(run, actor, why)
+
+    async def resume(self, run: RunId, how: Settlement, actor: Actor) -> Run:
+        """Settle a run that needs review; what goes on is carried here."""
+        return await self._change.resume(run, how, actor)
+
+    async def undo(self, run: RunId, actor: Actor, *, reason: str = "") -> Run:
+        """Propose the inverse of the run's done steps."""
+        return await self._change.undo(run, actor, reason=reason)
+
+    async def get_run(self, run: RunId) -> Run:
+        """A run as it stands."""
+        return await self._change.records.get_run(run)
+
+    async def runs(self, wanted: RunFilter) -> tuple[RunSummary, ...]:
+        """A page of runs."""
+        return await self._change.records.runs(wanted)
+
+    def watch(self, run: RunId, *, after: int = 0) -> AsyncGenerator[Event, None]:
+        """Its events, from any number on, until it ends."""
+        return self._change.records.watch(run, after=after)
+
+    async def whoami(self) -> Identity:
+        """Who the cluster says we are."""
+        return await self._reader.whoami()
+
+    async def table(self, query: TableQuery) -> Table:
+        """A one-shot table."""
+        return await self._reader.table(query)
+
+    async def rows(self, query: TableQuery) -> LiveRows:
+        """A live table."""
+        return await self._reader.rows(query)
+
+    async def object(self, kind: str, name: str, namespace: str = "") -> JsonObject:
+        """One whole object; a namespaced kind without a namespace means the default one."""
+        resource = await self._reader.resource(kind)
+        where = (namespace or self._default_namespace) if resource.namespaced else ""
+        return await self._reader.get(resource, name, where)
+
+    async def objects(self, query: TableQuery) -> AsyncGenerator[JsonObject, None]:
+        """Whole objects, as they are listed."""
+        resource = await self._reader.resource(query.kind)
+        selector = query.field_selector or (f"metadata.name={query.name}" if query.name else "")
+        namespace = query.namespace if resource.namespaced else ""
+        async for found in self._reader.list(
+            resource, namespace, label_selector=query.label_selector, field_selector=selector
+        ):
+            yield found
+
+    @property
+    def schedule_desk(self) -> ScheduleDesk:
+        """What people do to schedules."""
+        return self._change.schedules
+
+    async def aclose(self) -> None:
+        """Let go of what is carried here, safely, and close."""
+        if self._changing is not None:
+            await self._changing.aclose()
+
+    @property
+    def _change(self) -> Changing:
+        if self._changing is None:
+            from k8sops.service.changing import Changing
+
+            self._changing = Changing(
+                self._cluster,
+                config=self._config,
+                default_namespace=self._default_namespace,
+                clock=self._clock,
+                ids=self._ids,
+            )
+        return self._changing

@@ -1,0 +1,71 @@
+"""The store as a door opens it: when it is first needed, not before, so that no screen waits for a database.
+
+Also what writing to it takes: the audit chain's seal, the redactor's key (kept outside the database), ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from k8sops.core.clock import Clock, IdSource
+from k8sops.core.errors import K8sOpsError, UnreachableError
+
+if TYPE_CHECKING:
+    from k8sops.engine.books import Books
+    from k8sops.service.config import Config
+    from k8sops.store.database import Database
+
+
+class Storage:
+    """A store that opens itself once, on first use."""
+
+    def __init__(self, config: Config, clock: Clock, ids: IdSource) -> None:
+        self._config = config
+        self._clock = clock
+        self._ids = ids
+        self._opening = asyncio.Lock()
+        self._database: Database | None = None
+        self._books: Books | None = None
+
+    async def database(self) -> Database:
+        """The open store. Raises what opening raises; where it is away, the message names --emergency."""
+        async with self._opening:
+            if self._database is None:
+                self._database = await self._open()
+            return self._database
+
+    async def books(self) -> Books:
+        """What records changes in it."""
+        if self._books is None:
+            from k8sops.audit.record import seal
+            from k8sops.engine.books import Books
+            from k8sops.redact import load_redactor
+            from k8sops.service.config import data_folder
+
+            redactor = await asyncio.to_thread(load_redactor, data_folder() / "redaction.key")
+            self._books = Books(seal, redactor, self._ids)
+        return self._books
+
+    async def _open(self) -> Database:
+        from k8sops.store.database import open_database
+
+        try:
+            return await open_database(self._config.store_url, clock=self._clock)
+        except UnreachableError as error:
+            if self._config.emergency or not self._config.database_url:
+                raise
+            raise _with_emergency(error) from error
+
+    async def aclose(self) -> None:
+        """Close what was opened."""
+        if self._database is not None:
+            await self._database.aclose()
+
+
+def _with_emergency(error: K8sOpsError) -> K8sOpsError:
+    return type(error)(
+        error.message,
+        hint="the cluster can be read without it; to change something now, "
+        "--emergency --reason TEXT records it in a local store",
+    )
