@@ -20,8 +20,9 @@ from k8sops.cli.leaving import on_interrupt
 from k8sops.cli.plan_text import identity_line, plan_lines
 from k8sops.cli.run_text import close_run
 from k8sops.core.actor import Actor
+from k8sops.core.digests import SHORTEST_DIGEST
 from k8sops.core.documents import plan_document, run_document
-from k8sops.core.errors import DriftedError, ExitCode, K8sOpsError, UsageError
+from k8sops.core.errors import ExitCode, K8sOpsError
 from k8sops.core.ops import Ops
 from k8sops.core.run import Run, RunState
 from k8sops.service import open_ops
@@ -29,7 +30,6 @@ from k8sops.service import open_ops
 if TYPE_CHECKING:
     from k8sops.service.config import Config
 
-SHORTEST_DIGEST: Final = 12
 MOST_PLANS: Final = 3
 
 
@@ -59,7 +59,9 @@ async def apply_flow(config: Config, flow: Flow) -> ExitCode:
             tell_emergency(config)
         if flow.only_plan:
             return _show_plan(
-                await ops.preview(flow.action, flow.params, actor, reason=flow.reason), flow, actor
+                await ops.preview(flow.action, flow.params, actor, reason=flow.reason, digest=flow.digest),
+                flow,
+                actor,
             )
         for _ in range(MOST_PLANS):
             run = await ops.propose(
@@ -175,7 +177,6 @@ async def _carried(ops: Ops, run: Run, actor: Actor, flow: Flow) -> tuple[ExitCo
 
 
 def _show_plan(run: Run, flow: Flow, actor: Actor) -> ExitCode:
-    check_digest(run, flow.digest)
     if flow.as_json:
         put_json(plan_document(run.plan))
     else:
@@ -183,17 +184,3 @@ def _show_plan(run: Run, flow: Flow, actor: Actor) -> ExitCode:
         for line in plan_lines(run.plan, sys.stdout):
             put(line)
     return ExitCode.BLOCKED if run.plan.blockers else ExitCode.DONE
-
-
-def check_digest(run: Run, digest: str) -> None:
-    """Refuse a plan that is not the one whose digest was given, if one was."""
-    if not digest:
-        return
-    if len(digest) < SHORTEST_DIGEST:
-        raise UsageError(f"--digest needs at least {SHORTEST_DIGEST} digits", hint="copy it from the plan")
-    if not run.plan.digest.startswith(digest.lower()):
-        raise DriftedError(
-            f"the plan is not the reviewed one: its digest is {run.plan.digest[:SHORTEST_DIGEST]}, "
-            f"not {digest[:SHORTEST_DIGEST]}",
-            hint="review the new plan with --plan and pass its digest",
-        )

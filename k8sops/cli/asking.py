@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Final
 
 from k8sops.cli.console import say
+from k8sops.core.digests import SHORTEST_DIGEST
 from k8sops.core.errors import ConfirmationError
 from k8sops.core.risk import Risk
 from k8sops.core.run import Run
 from k8sops.core.text import printable
-
-SHORTEST_DIGEST: Final = 12
 
 
 def at_terminal() -> bool:

@@ -29,8 +29,13 @@ class Ops(Protocol):
         """Where commands act when no namespace is given."""
         ...
 
-    async def preview(self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "") -> Run:
-        """Validate, plan, and ask policy; nothing is stored and the run cannot be started."""
+    async def preview(
+        self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "", digest: str = ""
+    ) -> Run:
+        """Validate, plan, and ask policy; nothing is stored and the run cannot be started.
+
+        With `digest`, only the plan that was reviewed: raises as `propose` does.
+        """
         ...
 
     async def propose(

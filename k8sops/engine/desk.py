@@ -14,6 +14,7 @@ from sqlalchemy import Row
 
 from k8sops.core.actor import Actor
 from k8sops.core.clock import IdSource
+from k8sops.core.digests import SHORTEST_DIGEST, is_named
 from k8sops.core.errors import (
     AlreadyDecidedError,
     ApprovalPendingError,
@@ -42,8 +43,6 @@ from k8sops.store.runs import find_id, insert_run, load_row, run_of, set_columns
 from k8sops.store.steps import load_steps
 from k8sops.store.times import from_ms
 from k8sops.store.votes import insert_vote, votes_of
-
-SHORTEST_DIGEST = 12
 
 
 class Desk:
@@ -158,7 +157,7 @@ class Desk:
         return await answered(self._database, work, name="run.voted")
 
     def _vote_refusal(self, run: Run, vote: Vote, actor: Actor) -> K8sOpsError | None:
-        if len(vote.digest) < SHORTEST_DIGEST or not run.plan.digest.startswith(vote.digest.lower()):
+        if not is_named(run.plan.digest, vote.digest):
             return UsageError(
                 f"the vote is on digest {vote.digest[:SHORTEST_DIGEST]}, the plan's is "
                 f"{run.plan.digest[:SHORTEST_DIGEST]}",

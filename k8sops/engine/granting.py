@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from k8sops.core.actor import Actor
 from k8sops.core.audit import AuditEntry, AuditVote
 from k8sops.core.clock import IdSource
+from k8sops.core.digests import SHORTEST_DIGEST, is_named
 from k8sops.core.errors import AlreadyDecidedError, DeniedError, K8sOpsError, UsageError
 from k8sops.core.plan import Decision, JsonObject
 from k8sops.core.run import Approval, Vote
@@ -32,8 +33,6 @@ from k8sops.store.grant_rows import (
     list_grants,
     load_grant,
 )
-
-SHORTEST_DIGEST: Final = 12
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -350,7 +349,7 @@ def _ends(spec: GrantSpec, decision: Decision, state: GrantState, now: datetime)
 
 
 def _check_digest(grant: Grant, digest: str) -> None:
-    if len(digest) < SHORTEST_DIGEST or not grant.digest.startswith(digest.lower()):
+    if not is_named(grant.digest, digest):
         raise UsageError(
             f"the vote is on digest {digest[:SHORTEST_DIGEST]}, the grant's is {grant.digest[:SHORTEST_DIGEST]}",
             hint=f"look at it again: `k8sops grants show {grant.id}`",

@@ -170,7 +170,7 @@ class RunJournal:
                 raise
             await self._broken_off(item, f"not answered within {self._timing.step_s:g} s", begun=begun)
             raise self._too_long(item) from error
-        except Exception as error:
+        except Exception as error:  # worker boundary: a defect in an action still leaves its step on record
             await self._broken_off(item, f"a defect, {type(error).__name__}", begun=begun)
             raise
         await self._end(item, "done", result)

@@ -6,6 +6,7 @@ Every function here works on a row its transaction holds. An ended run lets go o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -104,24 +105,7 @@ def change_state(
     if state not in ALLOWED.get(run.state, frozenset()):
         raise ImpossibleTransitionError(f"run {run.id} is {run.state}; it cannot become {state}")
     now = tx.now()
-    values: dict[str, Any] = {"state": str(state), **(columns or {})}
-    failure = RunError(code=error.code, message=error.message, hint=error.hint) if error else None
-    changed = msgspec.structs.replace(run, state=state)
-    if state is RunState.RUNNING and run.started_at is None:
-        values["started_at"] = to_ms(now)
-        changed = msgspec.structs.replace(changed, started_at=now)
-    if run.state.ended:
-        values = {"outcome": "", "error": None, "ended_at": None} | values
-        changed = msgspec.structs.replace(changed, outcome="", error=None, ended_at=None)
-    if state.ended:
-        values |= {
-            "outcome": text,
-            "ended_at": to_ms(now),
-            "wake_at": None,
-            "cancel_by": None,
-        }
-        values["error"] = msgspec.json.encode(failure).decode() if failure else None
-        changed = msgspec.structs.replace(changed, outcome=text, ended_at=now, error=failure)
+    changed, values = _moved(run, state, text, error, now)
     entry = run_entry(
         run,
         code or f"run.{state}",
@@ -132,7 +116,7 @@ def change_state(
         outcome=str(state),
         data={"text": text},
     )
-    set_columns(tx, run.id, **values)
+    set_columns(tx, run.id, **{**values, **(columns or {})})
     if state.ended:
         release_locks(tx, run.id)
         if run.schedule:
@@ -142,3 +126,25 @@ def change_state(
     if state.ended:
         set_columns(tx, run.id, lease_owner=None, lease_until=None)
     return changed
+
+
+def _moved(
+    run: Run, state: RunState, text: str, error: K8sOpsError | None, now: datetime
+) -> tuple[Run, dict[str, Any]]:
+    """The run in its new state, and the columns that say so."""
+    failure = RunError(code=error.code, message=error.message, hint=error.hint) if error else None
+    changed = msgspec.structs.replace(run, state=state)
+    values: dict[str, Any] = {"state": str(state)}
+    if state is RunState.RUNNING and run.started_at is None:
+        values["started_at"] = to_ms(now)
+        changed = msgspec.structs.replace(changed, started_at=now)
+    if run.state.ended:
+        values |= {"outcome": "", "error": None, "ended_at": None}
+        changed = msgspec.structs.replace(changed, outcome="", error=None, ended_at=None)
+    if state.ended:
+        stored = msgspec.json.encode(failure).decode() if failure else None
+        values |= {
+            "outcome": text, "error": stored, "ended_at": to_ms(now), "wake_at": None, "cancel_by": None
+        }  # fmt: skip
+        changed = msgspec.structs.replace(changed, outcome=text, ended_at=now, error=failure)
+    return changed, values

@@ -16,11 +16,12 @@ from k8sops.cluster.client import KubeCluster
 from k8sops.cluster.readonly import ReadOnlyCluster
 from k8sops.core.actor import Actor
 from k8sops.core.clock import Clock, IdSource
+from k8sops.core.digests import check_reviewed
 from k8sops.core.drift import drift_between
-from k8sops.core.errors import AlreadyDecidedError, DriftedError, UsageError
+from k8sops.core.errors import AlreadyDecidedError, UsageError
 from k8sops.core.plan import Plan
 from k8sops.core.run import Run, RunId, RunState, Settlement, Vote
-from k8sops.engine.desk import SHORTEST_DIGEST, Desk
+from k8sops.engine.desk import Desk
 from k8sops.engine.reading import find_run
 from k8sops.engine.settling import settle
 from k8sops.service.access import Access
@@ -84,9 +85,12 @@ class Changing:
             self._storage, self._rules, self._planner, clock=clock, ids=ids, signing=self._signing
         )
 
-    async def preview(self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "") -> Run:
+    async def preview(
+        self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "", digest: str = ""
+    ) -> Run:
         """Validate, plan, ask policy; nothing is stored."""
         plan, grant = await self._planned(action, params, actor)
+        check_reviewed(plan, digest)
         return Run(
             id=self._ids.new(), plan=plan, state=RunState.PROPOSED, actor=actor, reason=reason, grant=grant
         )
@@ -103,7 +107,7 @@ class Changing:
     ) -> Run:
         """Validate, plan, ask policy, put on record."""
         plan, grant = await self._planned(action, params, actor)
-        _check_digest(plan, digest)
+        check_reviewed(plan, digest)
         desk = await self._desk()
         await self._note_policy(actor, reason)
         run = await desk.propose(
@@ -216,16 +220,3 @@ class Changing:
         plan = await self._access.reviewed(await self._planner.planned(action, params, actor), actor)
         plan = self._planner.decided(plan, actor)
         return (plan, "") if self._config.emergency else await self._grants.covering(plan, actor)
-
-
-def _check_digest(plan: Plan, digest: str) -> None:
-    if not digest:
-        return
-    if len(digest) < SHORTEST_DIGEST:
-        raise UsageError(f"--digest needs at least {SHORTEST_DIGEST} digits", hint="copy it from the plan")
-    if not plan.digest.startswith(digest.lower()):
-        raise DriftedError(
-            f"the plan is not the reviewed one: its digest is {plan.digest[:SHORTEST_DIGEST]}, "
-            f"not {digest[:SHORTEST_DIGEST]}",
-            hint="review the new plan with --plan and pass its digest",
-        )

@@ -46,9 +46,11 @@ class EngineOps:
         """Where commands act when no namespace is given."""
         return self._default_namespace
 
-    async def preview(self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "") -> Run:
+    async def preview(
+        self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "", digest: str = ""
+    ) -> Run:
         """Validate, plan, ask policy; nothing is stored."""
-        return await self._change.preview(action, params, actor, reason=reason)
+        return await self._change.preview(action, params, actor, reason=reason, digest=digest)
 
     async def propose(
         self,

@@ -16,6 +16,7 @@ from k8sops.actions.registry import spec_of
 from k8sops.core.actor import Actor
 from k8sops.core.audit import AuditEntry
 from k8sops.core.clock import Clock, IdSource
+from k8sops.core.digests import is_named
 from k8sops.core.errors import (
     AlreadyDecidedError,
     BlockedError,
@@ -45,7 +46,6 @@ from k8sops.store.database import Tx
 from k8sops.store.outbox import put_out
 
 STANDS_FOR: Final = timedelta(days=90)
-SHORTEST_DIGEST: Final = 12
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,7 +162,7 @@ class ScheduleDesk:
             if record is None or record.granted:
                 standing = "granted" if record else "not asked for"
                 raise AlreadyDecidedError(f"the standing approval of {name} is {standing}; it takes no votes")
-            if len(vote.digest) < SHORTEST_DIGEST or not record.digest.startswith(vote.digest.lower()):
+            if not is_named(record.digest, vote.digest):
                 raise UsageError(
                     f"the vote is on digest {vote.digest[:12]}, the standing approval's is {record.digest[:12]}",
                     hint=f"`k8sops schedules show {name}` shows it",

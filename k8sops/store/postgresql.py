@@ -167,7 +167,7 @@ class PostgresStore:
         """Turn the server's errors, and the connection's, into ours."""
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # drivers and SQLAlchemy share no base; what is not theirs is raised on
             failure = self.failure(error, connecting=True)
             if failure is None:
                 raise

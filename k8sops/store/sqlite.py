@@ -179,7 +179,7 @@ class SqliteStore:
         """Turn SQLite's errors into ours."""
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # drivers and SQLAlchemy share no base; what is not theirs is raised on
             failure = self.failure(error, connecting=True)
             if failure is None:
                 raise

@@ -31,6 +31,7 @@ async def test_a_mutation_goes_out_at_once_while_the_lease_outlives_it(uptime: U
     """Nothing is asked of the store for it."""
     guard = LeaseGuard(1004.0, uptime)
     await asyncio.wait_for(guard.outlives(4.0), 1)
+    assert not guard.lost
 
 
 async def test_a_mutation_that_could_outlive_the_lease_waits_for_a_heartbeat(uptime: Uptime) -> None:

@@ -174,7 +174,9 @@ class DeskOps:
         for found in self.objects_by_name.values():
             yield found
 
-    async def preview(self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "") -> Run:
+    async def preview(
+        self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "", digest: str = ""
+    ) -> Run:
         raise NotImplementedError
 
     async def propose(
