@@ -1,7 +1,7 @@
 """Whether a plan made again still is the plan that was approved (DESIGN §8, Drift).
 
 A new step, warning, blocker or target, a higher risk, or a required fact with another value voids the plan. Something
-that went away, or a difference in status alone, does not.
+that went away, a difference in status alone, or one more object of a kind that moves along anyway, does not.
 """
 
 from __future__ import annotations
@@ -52,7 +52,15 @@ def _changed_steps(approved: Plan, present: Plan) -> list[str]:
             differences.append(f"a new step: {step.verb} {step.target.label}")
         elif _effect(known) != _effect(step):
             differences.append(f"{step.verb} {step.target.label} would now do something else")
+        elif new := _new_kinds(known, step):
+            differences.append(f"{step.verb} {step.target.label} would now also {new[0]} objects")
     return differences
+
+
+def _new_kinds(known: Step, step: Step) -> list[str]:
+    """Kinds of items that were not in the approved step; more or fewer of a known kind are no drift."""
+    before = known.bulk.counts if known.bulk else {}
+    return [kind for kind in (step.bulk.counts if step.bulk else {}) if kind not in before]
 
 
 def _effect(step: Step) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ it: times, decision, notes, forecasts and prose. Plans hold no live objects and 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ from k8sops.core.risk import Risk, riskiest
 PLAN_FORMAT = 1
 SUMMARY_LIMIT = 160
 INLINE_STEP_LIMIT = 500
+INLINE_ITEM_LIMIT = 500
+FIRST_ITEMS = 20
 
 JsonObject = dict[str, Any]
 Level = Literal["note", "warning", "blocker"]
@@ -48,6 +51,30 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, order=True):
         return f"{self.namespace}/{kind}/{self.name}" if self.namespace else f"{kind}/{self.name}"
 
 
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """An object that moves along with a step's target, such as a pod of a node that is drained."""
+
+    target: Target
+    verb: str
+    """What happens to it: `evict`, `delete`, `keep`."""
+    group: str
+    """Of which class it is, in one word: `replicated`, `daemonset`, `bare`."""
+    why: str = ""
+    data: JsonObject = {}
+    """What is expected of it, such as where it will land; not in the digest."""
+
+
+class Bulk(msgspec.Struct, frozen=True, kw_only=True):
+    """All that moves along with a step's target (DESIGN §8 Size): counted, the first listed, all of it hashed."""
+
+    counts: dict[str, int]
+    """How many by `verb group`; a kind of item that is not in here when the plan is made again is drift."""
+    items: tuple[Item, ...]
+    total: int
+    sha256: str
+    """Over targets, verbs and groups of all items, listed here or not."""
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One change, keyed by a path that stays the same whenever the same plan is made again."""
 
@@ -60,6 +87,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     risk: Risk
     undo: JsonObject | None = None
     """The action and params that would take it back, e.g. `{"action": "scale", "params": {…}}`."""
+    bulk: Bulk | None = None
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,6 +199,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         steps = msgspec.to_builtins(self.steps)
         for step in steps:
             del step["why"]
+            # Without items to move along, a digest is what it would be if there were no such thing.
+            if bulk := step.pop("bulk"):
+                step["bulk"] = [bulk["sha256"], bulk["total"]]
         return {
             "format": PLAN_FORMAT,
             "action": self.action,
@@ -188,3 +219,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             "execute_as": self.execute_as,
             "attachments": list(self.attachments),
         }
+
+
+def bulk_of(items: Sequence[Item], *, listed: int = INLINE_ITEM_LIMIT) -> Bulk:
+    """Count and hash items, and list the first of them; at most 20 where there are more than `listed`."""
+    ordered = sorted(items, key=lambda item: item.target)
+    counts: dict[str, int] = {}
+    for item in ordered:
+        key = f"{item.verb} {item.group}"
+        counts[key] = counts.get(key, 0) + 1
+    told = [[msgspec.to_builtins(item.target), item.verb, item.group] for item in ordered]
+    shown = ordered if len(ordered) <= listed else ordered[:FIRST_ITEMS]
+    return Bulk(
+        counts=dict(sorted(counts.items())),
+        items=tuple(shown),
+        total=len(ordered),
+        sha256=hashlib.sha256(rfc8785.dumps(told)).hexdigest(),
+    )

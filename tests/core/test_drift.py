@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from k8sops.core.drift import drift_between
-from k8sops.core.plan import Finding, Requirement
+from k8sops.core.plan import Finding, Item, Plan, Requirement, Step, Target, bulk_of
 from k8sops.core.risk import Risk
 from tests.support.plans import WEB, a_plan, scale_step
 
@@ -49,3 +49,31 @@ def test_a_new_step_or_a_higher_risk_voids_the_plan() -> None:
 def test_a_step_that_went_away_is_no_drift() -> None:
     """Less to do than was approved is fine: the target is gone or is as wanted already."""
     assert drift_between(a_plan(), a_plan(steps=(), requires=())) == ()
+
+
+def test_another_pod_of_a_known_kind_is_no_drift_and_a_pod_of_a_new_kind_is() -> None:
+    """Pods come and go on a node while its drain awaits approval; one that would be lost was approved by nobody."""
+
+    def drained(*items: Item) -> Plan:
+        step = Step(
+            id="drain/node:n1", verb="drain", target=NODE, why="", before={}, after={},
+            risk=Risk.DISRUPTIVE, bulk=bulk_of(items),
+        )  # fmt: skip
+        return a_plan(steps=(step,), requires=())
+
+    one, two = pod("web-1"), pod("web-2")
+    assert drift_between(drained(one), drained(one, two)) == ()
+    assert drift_between(drained(one, two), drained(two)) == ()
+    bare = pod("tmp", verb="delete", group="bare")
+    assert drift_between(drained(one), drained(one, bare)) == (
+        "drain nodes/n1 would now also delete bare objects",
+    )
+    assert drained(one).digest != drained(two).digest, "who approves the one has not seen the other"
+
+
+NODE = Target(kind="nodes", name="n1", uid="u-n1")
+
+
+def pod(name: str, *, verb: str = "evict", group: str = "replicated") -> Item:
+    """A pod on the node."""
+    return Item(target=Target(kind="pods", name=name, namespace="shop", uid=name), verb=verb, group=group)

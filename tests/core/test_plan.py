@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from k8sops.core.documents import plan_document
-from k8sops.core.plan import Decision, Finding, Forecast
+from k8sops.core.plan import Decision, Finding, Forecast, Item, Target, bulk_of
 from k8sops.core.risk import Risk, riskiest
 from tests.support.plans import CLUSTER, NOW, WEB, a_plan, scale_step
 
@@ -80,3 +80,16 @@ def test_the_document_has_the_contract_s_fields() -> None:
     assert document["steps"][0]["target"] == {
         "kind": "deployments.apps", "name": "web", "namespace": "shop", "uid": "u-web",
     }  # fmt: skip
+
+
+def test_more_items_than_are_listed_are_still_counted_and_hashed() -> None:
+    """Nobody reads ten thousand pods; but a digest that covered only the first could be given another rest."""
+    items = [
+        Item(target=Target(kind="pods", name=f"p{n:04}", namespace="shop"), verb="evict", group="replicated")
+        for n in range(600)
+    ]
+    bulk = bulk_of(items)
+    assert (bulk.total, len(bulk.items), bulk.counts) == (600, 20, {"evict replicated": 600})
+    other = bulk_of([*items[:-1], msgspec.structs.replace(items[-1], verb="delete")])
+    assert other.items == bulk.items
+    assert other.sha256 != bulk.sha256

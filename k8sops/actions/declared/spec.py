@@ -1,0 +1,43 @@
+"""What an action declares about itself: the form of a declaration.
+
+Kept apart from the actions, so that listing them, their help and their least roles imports none of them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from k8sops.core.risk import Risk
+
+
+class Verb(msgspec.Struct, frozen=True, kw_only=True):
+    """A permission the action needs; `group` and `resource` may be `*` where params decide the kind."""
+
+    verb: str
+    resource: str
+    group: str = ""
+
+
+class ActionSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """An action's public face."""
+
+    name: str
+    module: str
+    action_class: str
+    params_class: str
+    summary: str
+    details: str
+    examples: tuple[str, ...]
+    risks: tuple[Risk, ...]
+    """Every risk a plan of this action can have, depending on its params."""
+    idempotent: bool
+    """Whether a step that may or may not have been sent can be sent again."""
+    policy_key: str
+    verbs: tuple[Verb, ...]
+    version: int = 1
+    """The action's own: a carrier only takes runs of versions it knows."""
+
+    @property
+    def changes_cluster(self) -> bool:
+        """Whether any plan of this action can change something; read-only mode refuses these."""
+        return any(risk is not Risk.READ for risk in self.risks)

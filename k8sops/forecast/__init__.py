@@ -1,0 +1,1 @@
+"""What the cluster would do, computed: the scheduler's placement and the budgets' arithmetic. Pure, no I/O."""

@@ -1,0 +1,1 @@
+"""Tests of what the cluster would do, against what it does."""
