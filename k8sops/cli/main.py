@@ -22,6 +22,10 @@ from k8sops.service.catalog import all_actions
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "get": ("k8sops.cli.get:get_command", "Show objects of any kind, with kubectl's columns."),
+    "rollout": (
+        "k8sops.cli.rollout:rollout_group",
+        "Follow, pause, resume, restart and undo rollouts.",
+    ),
     "runs": ("k8sops.cli.runs:runs_group", "List, show, follow, cancel, settle and undo runs."),
     "approvals": ("k8sops.cli.votes:approvals_group", "What waits for a vote."),
     "approve": ("k8sops.cli.votes:approve_command", "Say yes to exactly one plan."),
@@ -48,7 +52,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 SECTIONS: Final = (
     ("Look", ("get", "tui", "doctor")),
-    ("Change (planned first, then applied)", tuple(spec.name for spec in all_actions())),
+    (
+        "Change (planned first, then applied)",
+        (*(spec.name for spec in all_actions() if not spec.command), "rollout"),
+    ),
     ("Follow and decide", ("runs", "approvals", "approve", "deny", "schedules", "grants")),
     ("Prove and rule", ("audit", "policy", "identity")),
     ("Practise", ("demo", "sandbox")),
@@ -70,7 +77,7 @@ class RootGroup(click.Group):
             command: click.Command = getattr(import_module(module), attribute)
             return _with_line_breaks(command)
         for spec in all_actions():
-            if spec.name == cmd_name:
+            if spec.typed == cmd_name:
                 from k8sops.cli.action_command import action_command
 
                 return action_command(spec)

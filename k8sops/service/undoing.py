@@ -31,10 +31,11 @@ def undo_of(run: Run) -> tuple[str, JsonObject]:
 
 
 def _join(run: Run, params: dict[str, Any], more: JsonObject) -> None:
-    for key, value in more.items():
-        if params.get(key) == value:
-            continue
-        if not (isinstance(value, list) and isinstance(params.get(key), list)):
+    differing = [key for key, value in more.items() if params.get(key) != value]
+    for key in differing:
+        value = more[key]
+        # Two lists joined at once would do to each object what was meant for the other.
+        if len(differing) > 1 or not (isinstance(value, list) and isinstance(params.get(key), list)):
             raise UsageError(
                 f"undoing run {run.id} takes a proposal for each of its steps",
                 hint="`k8sops runs show` gives the command for each step",

@@ -19,7 +19,7 @@ def test_an_action_declares_all_that_policy_and_help_read(spec: ActionSpec) -> N
     assert spec.summary.endswith(".")
     assert spec.details
     assert spec.examples
-    assert all(example.startswith(f"k8sops {spec.name} ") for example in spec.examples)
+    assert all(example.startswith(f"k8sops {spec.typed} ") for example in spec.examples)
     assert spec.risks
     assert "." in spec.policy_key
     assert spec.verbs

@@ -34,8 +34,15 @@ class ActionSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a step that may or may not have been sent can be sent again."""
     policy_key: str
     verbs: tuple[Verb, ...]
+    command: str = ""
+    """How it is typed, where not by its name: `rollout pause`."""
     version: int = 1
     """The action's own: a carrier only takes runs of versions it knows."""
+
+    @property
+    def typed(self) -> str:
+        """What follows `k8sops` at the command line."""
+        return self.command or self.name
 
     @property
     def changes_cluster(self) -> bool:

@@ -1,0 +1,1 @@
+"""The small operations on single objects, on a real control plane."""
