@@ -66,6 +66,11 @@ class NeededVerb(Protocol):
         """The plural resource, with its subresource."""
         ...
 
+    @property
+    def where_planned(self) -> bool:
+        """Whether it is needed only for objects that a step of the plan names."""
+        ...
+
 
 def access_needed(verbs: Iterable[NeededVerb], plan: Plan) -> tuple[AccessRequest, ...]:
     """The questions, each once, in the order of the verbs."""
@@ -85,7 +90,7 @@ def _requests(verb: NeededVerb, plan: Plan) -> Iterator[AccessRequest]:
             namespace=target.namespace,
             name=target.name if verb.verb in NAMED_VERBS else "",
         )
-    if found or resource == ANY:
+    if found or resource == ANY or verb.where_planned:
         return
     for namespace in [""] if resource in CLUSTER_SCOPED else _namespaces(plan):
         yield AccessRequest(

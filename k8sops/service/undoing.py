@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from k8sops.core.errors import UsageError
 from k8sops.core.plan import JsonObject
 from k8sops.core.run import Run
+
+if TYPE_CHECKING:
+    from k8sops.service.records import Records
 
 
 def undo_of(run: Run) -> tuple[str, JsonObject]:
@@ -28,6 +32,25 @@ def undo_of(run: Run) -> tuple[str, JsonObject]:
     for undo in undos[1:]:
         _join(run, params, undo["params"])
     return actions.pop(), params
+
+
+async def restored(records: Records, action: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The Params with `restore`, which names a run of the same action, replaced by what takes that run back.
+
+    Raises UsageError where the run is of another action or has not ended.
+    """
+    if not (wanted := str(params.get("restore") or "")):
+        return params
+    run = await records.get_run(wanted)
+    if run.plan.action != action:
+        raise UsageError(
+            f"run {run.id} is a {run.plan.action}, not a {action}",
+            hint="`k8sops runs undo RUN` takes any run back",
+        )
+    if not run.state.ended:
+        raise UsageError(f"run {run.id} is {run.state}; cancel it or wait, then restore it")
+    kept = {key: params[key] for key in params.keys() & {"timeout", "allow_pending", "autoscaler"}}
+    return undo_of(run)[1] | kept
 
 
 def _join(run: Run, params: dict[str, Any], more: JsonObject) -> None:

@@ -6,14 +6,14 @@ import pytest
 from pydantic import ValidationError
 
 from k8sops.actions.cordon import CordonParams
-from k8sops.actions.scale import ScaleParams
+from k8sops.actions.scaling.params import ScaleParams, wanted_replicas
 
 
 @pytest.mark.parametrize("hostile", ["web\x1b[2J", "web\u202e", "web\nweb", "we\u200bb", "web\x00"])
 def test_a_name_with_control_or_invisible_characters_is_refused(hostile: str) -> None:
     """Such a name could redraw the terminal of whoever approves it."""
     with pytest.raises(ValidationError, match="control character"):
-        ScaleParams(target=f"deployment/{hostile}", replicas=1)
+        ScaleParams.model_validate({"target": f"deployment/{hostile}", "replicas": 1})
 
 
 @pytest.mark.parametrize("wrong", ["-web", "a/b", "x" * 254, "web!", ""])
@@ -23,10 +23,31 @@ def test_what_is_no_object_name_is_refused(wrong: str) -> None:
         CordonParams(nodes=(wrong,))
 
 
-def test_replicas_cannot_be_negative() -> None:
+@pytest.mark.parametrize(
+    ("asked", "present", "wanted"),
+    [
+        ("5", 3, 5),
+        (5, 3, 5),
+        ("+2", 3, 5),
+        ("-1", 3, 2),
+        ("-5", 3, 0),
+        ("50%", 3, 2),
+        ("200%", 3, 6),
+        ("0", 3, 0),
+    ],
+)
+def test_replicas_are_a_number_a_difference_or_a_share(asked: int | str, present: int, wanted: int) -> None:
+    """A share is rounded up, since half of one pod is none; nothing goes below zero."""
+    params = ScaleParams.model_validate({"target": "deployment/web", "replicas": asked})
+    assert params.replicas is not None
+    assert wanted_replicas(params.replicas, present) == wanted
+
+
+@pytest.mark.parametrize("wrong", ["5.5", "x", "%", "+", "1e3", "99999999999"])
+def test_what_is_no_number_of_replicas_is_refused(wrong: str) -> None:
     """Refused here, before any request."""
-    with pytest.raises(ValidationError, match="greater than or equal to 0"):
-        ScaleParams(target="deployment/web", replicas=-1)
+    with pytest.raises(ValidationError):
+        ScaleParams.model_validate({"target": "deployment/web", "replicas": wrong})
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("5m", 300), ("1h30m", 5400)])

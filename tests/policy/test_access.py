@@ -19,6 +19,7 @@ class Verb(msgspec.Struct, frozen=True):
     verb: str
     resource: str
     group: str = ""
+    where_planned: bool = False
 
 
 SCALE = (Verb("get", "*", "*"), Verb("update", "*/scale", "*"), Verb("list", "pods"), Verb("patch", "nodes"))
@@ -101,3 +102,10 @@ def test_without_namespaces_it_is_one_role_for_the_kinds_that_are_named() -> Non
     assert only["kind"] == "ClusterRole"
     assert sorted(resources) == ["databases", "databases/scale", "nodes", "pods"]
     assert least_roles("nothing", ()) == ()
+
+
+def test_what_is_needed_only_where_planned_is_asked_only_there() -> None:
+    """Whoever scales a deployment must not need rights on autoscalers, unless one is to be changed."""
+    verb = Verb("patch", "nodes", where_planned=True)
+    assert access_needed([verb], plan(step())) == ()
+    assert access_needed([verb], NODE) == (asked("patch", "nodes", name="n1"),)

@@ -16,6 +16,8 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     verb: str
     resource: str
     group: str = ""
+    where_planned: bool = False
+    """Whether it is needed only for objects that a step of the plan names; else for every plan."""
 
 
 class ActionSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""Scaling on a real control plane, with what would undo it."""
