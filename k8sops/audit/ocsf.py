@@ -40,7 +40,8 @@ _SEVERITY_OF: Final = {
     "break_glass.used": 4, "break_glass.refused": 4, "statement.refused": 4, "identity.revoked": 3,
     "policy.changed": 3, "policy.refused": 3, "session.secret_view": 3, "session.exec": 3, "emergency.opened": 3,
     "audit.dropped": 3, "run.needs_review": 3, "run.vote_refused": 3, "backup.exported": 3, "run.failed": 2,
-    "run.denied": 2, "run.void": 2, "schedule.overdue": 2, "carrier.gone": 2, "run.taken_over": 2,
+    "run.denied": 2, "run.void": 2, "schedule.overdue": 2, "schedule.refused": 2, "carrier.gone": 2,
+    "run.taken_over": 2,
 }  # fmt: skip
 _SUCCESS: Final = frozenset({"succeeded", "success", "done", "ok", "allowed", "approved"})
 _FAILURE: Final = frozenset({"failed", "failure", "refused", "denied", "expired", "void", "cancelled"})

@@ -132,7 +132,7 @@ def merge_command(**values: Any) -> int:
 
 
 async def _merge(config: Config, *, as_json: bool) -> int:
-    from k8sops.cli.console import put, put_json
+    from k8sops.cli.console import put, put_json, say
     from k8sops.core.documents import struct_document
     from k8sops.service.merging import merge_emergency
 
@@ -141,6 +141,8 @@ async def _merge(config: Config, *, as_json: bool) -> int:
         put_json(struct_document(merged))
     else:
         put(f"merged {merged.runs} runs and {merged.records} audit records; each run has an open review")
+        for told in merged.unsigned:
+            say(f"not answered for: {told}")
         put(f"the local store is put aside: {merged.put_aside}")
     return 0
 

@@ -42,12 +42,14 @@ class ClusterBase:
         return self.transport.credentials.namespace
 
 
-def decoded(data: bytes, subject: str) -> JsonObject:
-    """A JSON object. Raises ServerError for anything else."""
+def decoded(data: bytes, subject: str, *, of_change: bool = False) -> JsonObject:
+    """A JSON object. Raises ServerError for anything else; `of_change` where that leaves open what was done."""
     try:
         return msgspec.json.decode(data, type=dict[str, Any])
     except msgspec.MsgspecError as error:
-        raise ServerError(f"{subject}: the API server's answer cannot be read: {error}") from error
+        raise ServerError(
+            f"{subject}: the API server's answer cannot be read: {error}", outcome_unknown=of_change
+        ) from error
 
 
 def identity_of(resource: Resource, manifest: Mapping[str, Any]) -> tuple[str, str]:
@@ -77,7 +79,7 @@ async def post(transport: Transport, resource: Resource, manifest: Mapping[str, 
         body=msgspec.json.encode(manifest),
         subject=subject,
     )
-    return decoded(data, subject)
+    return decoded(data, subject, of_change=True)
 
 
 async def apply_patch(
@@ -98,7 +100,7 @@ async def apply_patch(
         repeatable=True,
         subject=subject,
     )
-    return decoded(data, subject)
+    return decoded(data, subject, of_change=True)
 
 
 async def remove(
@@ -116,7 +118,7 @@ async def remove(
     data = await transport.request(
         "DELETE", path, body=msgspec.json.encode(body), repeatable=repeatable, subject=subject
     )
-    return decoded(data, subject)
+    return decoded(data, subject, of_change=True)
 
 
 async def post_eviction(

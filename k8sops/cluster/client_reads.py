@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from k8sops.cluster.client_base import PODS, ClusterBase, apply_patch, decoded, post, post_eviction, remove
 from k8sops.cluster.live import LiveTable
 from k8sops.cluster.logs import LogQuery, stream_logs
-from k8sops.cluster.pages import list_items
+from k8sops.cluster.pages import PAGE_SIZE, list_items
 from k8sops.cluster.paths import checked_name, collection_path, object_path, subject_of
 from k8sops.cluster.questions import ask_access, ask_access_of, ask_identity, ask_version
 from k8sops.cluster.reflector import watch_objects
@@ -85,13 +85,15 @@ class ClusterReads(ClusterBase):
         *,
         label_selector: str = "",
         field_selector: str = "",
+        page_size: int = PAGE_SIZE,
     ) -> AsyncGenerator[T, None]:
-        """The same, decoded to `item`, which should name `metadata.uid`."""
+        """The same, decoded to `item`, which should name `metadata.uid`; at most `page_size` with one request."""
         return list_items(
             self.transport,
             collection_path(resource, namespace),
             item_type=item,
             query=_selecting(label_selector, field_selector),
+            page_size=page_size,
             subject=subject_of(resource, "", namespace),
         )
 

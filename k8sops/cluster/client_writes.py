@@ -110,7 +110,7 @@ class ClusterWrites(ClusterBase):
         data = await self.transport.request(
             "PUT", path, query={"fieldManager": FIELD_MANAGER}, body=body, subject=subject
         )
-        return scale_view(data, subject)
+        return scale_view(data, subject, of_change=True)
 
     async def _put_or_patch(
         self,
@@ -131,4 +131,4 @@ class ClusterWrites(ClusterBase):
             content_type=content_type,
             subject=subject,
         )
-        return decoded(data, subject)
+        return decoded(data, subject, of_change=True)

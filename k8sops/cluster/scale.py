@@ -54,12 +54,14 @@ def scale_body(name: str, namespace: str, *, replicas: int, uid: str, resource_v
     )
 
 
-def scale_view(data: bytes, subject: str) -> ScaleView:
-    """A Scale as the API server sends it, which leaves out zeros. Raises ServerError."""
+def scale_view(data: bytes, subject: str, *, of_change: bool = False) -> ScaleView:
+    """A Scale as the API server sends it, which leaves out zeros. Raises ServerError, as `client_base.decoded` does."""
     try:
         scale = msgspec.json.decode(data, type=_Scale)
     except msgspec.MsgspecError as error:
-        raise ServerError(f"{subject}: the API server's Scale cannot be read: {error}") from error
+        raise ServerError(
+            f"{subject}: the API server's Scale cannot be read: {error}", outcome_unknown=of_change
+        ) from error
     return ScaleView(
         name=scale.metadata.name,
         namespace=scale.metadata.namespace,

@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 ACCEPT: Final = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 WITH_METADATA: Final = ("includeObject", "Metadata")
 WITHOUT_OBJECT: Final = ("includeObject", "None")
+CORDONED: Final = "SchedulingDisabled"
+LONGEST_WHY: Final = 40
+
+
+class _Marks(msgspec.Struct, frozen=True, gc=False):
+    """Who cordoned a node, and why; of all annotations only these are decoded."""
+
+    by: str = msgspec.field(default="", name="k8sops.dev/cordon-by")
+    reason: str = msgspec.field(default="", name="k8sops.dev/cordon-reason")
 
 
 class _Meta(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -38,6 +47,7 @@ class _Meta(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     deletion_timestamp: str = ""
     labels: dict[str, str] = {}
     owner_references: tuple[Owner, ...] = ()
+    annotations: _Marks = _Marks()
 
 
 class _Partial(msgspec.Struct, frozen=True, gc=False):
@@ -123,7 +133,7 @@ def _entry(wire: _Row) -> Entry:
             uid=meta.uid,
             name=meta.name,
             namespace=meta.namespace,
-            cells=_texts(wire.cells),
+            cells=_with_cordon(_texts(wire.cells), meta.annotations),
             created=meta.creation_timestamp,
             labels=meta.labels,
             owners=meta.owner_references,
@@ -134,6 +144,15 @@ def _entry(wire: _Row) -> Entry:
 
 
 _NO_META: Final = _Meta()
+
+
+def _with_cordon(cells: tuple[str, ...], marks: _Marks) -> tuple[str, ...]:
+    """The status of a cordoned node, with who cordoned it and why, as one more word of it."""
+    if not marks.by:
+        return cells
+    why = marks.reason.replace(",", ";")
+    said = f"by {marks.by}: {why}" if len(why) <= LONGEST_WHY else f"by {marks.by}: {why[: LONGEST_WHY - 1]}…"
+    return tuple(f"{cell},{said}" if cell.endswith(CORDONED) else cell for cell in cells)
 
 
 def _texts(cells: tuple[Any, ...]) -> tuple[str, ...]:
@@ -169,7 +188,8 @@ def selectors(query: TableQuery) -> Pairs:
 
 async def read_table(transport: Transport, path: str, resource: Resource, query: TableQuery) -> Table:
     """A whole table of one collection; `path` is the collection's, with its namespace if the query has one."""
-    if not query.with_identity:
+    # Of what has no namespace there is little, and nodes say in their metadata who cordoned them.
+    if not query.with_identity and resource.namespaced:
         return await _read_bare(transport, path, resource, query)
     columns: tuple[Column, ...] = ()
     rows: list[Row] = []

@@ -21,14 +21,15 @@ from yarl import URL
 
 from k8sops import __version__
 from k8sops.cluster.credentials import Credentials, Grant
+from k8sops.cluster.delivery import Delivery, delivery_trace
 from k8sops.cluster.identity import Impersonation
-from k8sops.cluster.retry import REPEATABLE_METHODS, send_repeatedly
+from k8sops.cluster.retry import REPEATABLE_METHODS, NeverSentError, send_repeatedly
 from k8sops.cluster.status import Asked, error_of_answer
 from k8sops.cluster.transport_errors import connection_errors_told
-from k8sops.cluster.transport_guard import SAFE_METHODS, Mode, guarded
+from k8sops.cluster.transport_guard import SAFE_METHODS, Mode, guarded, may_change
 from k8sops.cluster.transport_url import Query, accept_encoding, pairs_of, url_of
 from k8sops.core.clock import Clock, SystemClock
-from k8sops.core.errors import CredentialsError, DeadlineError, ReadOnlyError
+from k8sops.core.errors import CredentialsError, DeadlineError, K8sOpsError, ReadOnlyError
 
 DEFAULT_IN_FLIGHT: Final = 16
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -72,6 +73,7 @@ class Transport:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
             read_bufsize=READ_BUFFER_BYTES,
             trust_env=False,
+            trace_configs=[delivery_trace()],
         )
 
     @property
@@ -133,11 +135,13 @@ class Transport:
 
         `repeatable` None goes by verb: GET and HEAD are sent again after a failure on the way, other verbs only
         if the caller says that a repeat is harmless. `subject` names the object in messages ("deployment shop/web").
-        Raises what `status` and `transport_errors` map to; DeadlineError says what was waited for.
+        Raises what `status` and `transport_errors` map to; DeadlineError says what was waited for. Where a change was
+        sent and may have been made, whatever is raised says so (`outcome_unknown`).
         """
         asked = Asked(method, path, subject, self.credentials.username)
         pairs, body = guarded(self._mode, method, path, pairs_of(query), body)
         may_repeat = method in REPEATABLE_METHODS if repeatable is None else repeatable
+        delivery = Delivery(changes=may_change(self._mode, method, path))
         last: list[Exception] = []
         # A plugin has a deadline of its own, and its failure must not be told as the server's slowness.
         await self.credentials.grant()
@@ -145,9 +149,10 @@ class Transport:
         async def send() -> bytes:
             try:
                 async with self._slots:
-                    return await self._exchange(asked, pairs, body, content_type, accept)
+                    return await self._exchange(asked, delivery, pairs, body, content_type, accept)
             except Exception as error:
                 last[:] = [error]
+                delivery.failed(error)
                 raise
 
         try:
@@ -166,11 +171,16 @@ class Transport:
                 f"{asked.sentence}: {self.server} (context {self.credentials.context!r}) did not answer"
                 f" within {deadline_s:g} s{tried}",
                 hint="try again later, or check the API server's load and the network between",
+                outcome_unknown=delivery.outcome_unknown,
             ) from error
+        except K8sOpsError as error:
+            error.outcome_unknown = delivery.outcome_unknown
+            raise
 
     async def _exchange(
         self,
         asked: Asked,
+        delivery: Delivery,
         pairs: Sequence[tuple[str, str]],
         body: bytes | None,
         content_type: str,
@@ -178,12 +188,18 @@ class Transport:
     ) -> bytes:
         """One request and its answer; a refused credential is renewed once."""
         if self._gate is None or self._mode != "write" or asked.method in SAFE_METHODS:
-            return await self._answer(asked, pairs, body, content_type, accept)
+            return await self._answer(asked, delivery, pairs, body, content_type, accept)
         await self._gate()
         try:
             async with asyncio.timeout(GATED_ATTEMPT_S):
-                return await self._answer(asked, pairs, body, content_type, accept)
+                return await self._answer(asked, delivery, pairs, body, content_type, accept)
         except TimeoutError as error:
+            if not delivery.sent:
+                raise NeverSentError(
+                    f"{asked.sentence}: the change could not be sent to {self.server} (context "
+                    f"{self.credentials.context!r}) within {GATED_ATTEMPT_S:g} s",
+                    hint="check that the API server is up, and the network between",
+                ) from error
             raise DeadlineError(
                 f"{asked.sentence}: {self.server} did not answer a change within {GATED_ATTEMPT_S:g} s; "
                 "it may or may not have been made",
@@ -193,13 +209,15 @@ class Transport:
     async def _answer(
         self,
         asked: Asked,
+        delivery: Delivery,
         pairs: Sequence[tuple[str, str]],
         body: bytes | None,
         content_type: str,
         accept: str,
     ) -> bytes:
         extra = {"Content-Type": content_type} if body is not None else {}
-        async with self._opened(asked, pairs, {"Accept": accept, **extra}, data=body) as response:
+        headers = {"Accept": accept, **extra}
+        async with self._opened(asked, pairs, headers, data=body, delivery=delivery) as response:
             payload = await response.read()
         if response.status >= 300:
             raise error_of_answer(asked, response.status, response.headers, payload, self.server)
@@ -214,6 +232,7 @@ class Transport:
         *,
         data: bytes | None = None,
         timeout: aiohttp.ClientTimeout | None = None,
+        delivery: Delivery | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         url = url_of(self.server, asked.path, pairs)
         more: dict[str, Any] = {"timeout": timeout} if timeout else {}
@@ -229,11 +248,14 @@ class Transport:
                     server_hostname=self.credentials.tls_server_name or None,
                     proxy=self.credentials.proxy or None,
                     allow_redirects=False,
+                    trace_request_ctx=delivery,
                     **more,
                 ) as response:
                     if response.status != 401:
                         yield response
                         return
+                    if delivery is not None:
+                        delivery.answered()
                     payload = await response.read()
             if last_try or not await self.credentials.renew(grant):
                 raise await self._refused(asked, response, payload)

@@ -51,7 +51,7 @@ def guarded(
         return Guarded(query, body)
     if CONNECTIONS.intersection(path.split("/")[5:]):
         raise _refused(method, path)
-    if method in SAFE_METHODS or (path.startswith("/apis/auth") and path.endswith(QUESTIONS)):
+    if _harmless(method, path):
         return Guarded(query, body)
     if mode == "dry_run":
         query = [*(pair for pair in query if pair[0] != DRY_RUN[0]), DRY_RUN]
@@ -60,6 +60,15 @@ def guarded(
     if not said or (method == "DELETE" and body and _with_dry_run(body) != body):
         raise _refused(method, path)
     return Guarded(query, body)
+
+
+def may_change(mode: Mode, method: str, path: str) -> bool:
+    """Whether the request, as `guarded` let it pass, could change something on the cluster."""
+    return mode == "write" and not _harmless(method, path)
+
+
+def _harmless(method: str, path: str) -> bool:
+    return method in SAFE_METHODS or (path.startswith("/apis/auth") and path.endswith(QUESTIONS))
 
 
 def _with_dry_run(body: bytes) -> bytes:

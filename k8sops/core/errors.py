@@ -40,17 +40,20 @@ class K8sOpsError(Exception):
     """A failure with a stable code, one sentence, and what to do about it.
 
     `transient` says whether the same request may succeed later; `retry_after` is the server's own word on when,
-    in seconds, where it gave one.
+    in seconds, where it gave one. `outcome_unknown` says that a change was sent and may have been made all the same.
     """
 
     code: ClassVar[str] = "failed"
     transient: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", retry_after: float | None = None, outcome_unknown: bool = False
+    ) -> None:
         super().__init__(message)
         self.message: Final = message
         self.hint: Final = hint
         self.retry_after: Final = retry_after
+        self.outcome_unknown = outcome_unknown
 
     @property
     def exit_code(self) -> ExitCode:

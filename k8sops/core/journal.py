@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 
+import msgspec
+
 from k8sops.core.clock import Clock
 from k8sops.core.events import Emission
 from k8sops.core.plan import JsonObject, Step, Target
@@ -39,8 +41,23 @@ class ReviewNeeded(Interruption):
         self.known = known
 
 
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
+    """Which run is carried out, for whom, and whether its carrier is about to let go of it."""
+
+    run: str
+    actor: str
+    reason: str = ""
+    leaving: bool = False
+    """A cancelled task is then no cancelled run: another carrier goes on, so nothing may be taken back."""
+
+
 class Journal(Protocol):
     """The record of one run, as its action sees it."""
+
+    @property
+    def errand(self) -> Errand:
+        """On whose behalf this is, as of now."""
+        ...
 
     @property
     def clock(self) -> Clock:
@@ -57,7 +74,9 @@ class Journal(Protocol):
         """Do a step of the plan once; `do` returns the sentence that says it is done, and so does this.
 
         Where an earlier carrier died inside the step, an idempotent action's step is done again; another asks
-        `settle`, which looks at the cluster, and becomes `needs_review` where that cannot tell.
+        `settle`, which looks at the cluster, and becomes `needs_review` where that cannot tell. So does one whose
+        change was sent and not answered (`K8sOpsError.outcome_unknown`); not done, it raises that error. `settle`
+        says `not_done` only where the cluster shows it: a request may still be under way elsewhere.
         """
         ...
 

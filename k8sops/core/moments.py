@@ -38,6 +38,18 @@ def parse_moment(text: str, now: datetime, flag: str) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def in_words(seconds: float) -> str:
+    """A length of time as people say it, in at most two units: `1 min 50 s`, `2 h 5 min`, `less than a second`."""
+    whole = round(seconds)
+    if whole < 1:
+        return "less than a second"
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    parts = [(hours, "h"), (minutes, "min"), (left, "s")]
+    first = next(place for place, (number, _) in enumerate(parts) if number)
+    return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number)
+
+
 def _span(text: str) -> timedelta | None:
     match = _SPAN.fullmatch(text.strip())
     if match is None or not text.strip():

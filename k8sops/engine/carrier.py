@@ -19,12 +19,13 @@ from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.run import RunId
 from k8sops.engine.books import Books
+from k8sops.engine.carrier_records import announce, retire
 from k8sops.engine.carrying import Carriage, Tools
 from k8sops.engine.claiming import Claim, Claimer
 from k8sops.engine.hearing import Hearing
 from k8sops.engine.lease_guard import LeaseGuard, uptime
 from k8sops.engine.timing import Timing
-from k8sops.store.carriers import CarrierCard, forget_carrier, keep_carrier
+from k8sops.store.carriers import CarrierCard
 from k8sops.store.database import Database, Tx
 from k8sops.store.leases import Ability, asked_to_cancel, extend_leases
 
@@ -65,6 +66,9 @@ class EmbeddedCarrier:
         """Held from a claim until its carriage is known here, so that who lets go lets go of all of it."""
         self._idle = asyncio.Event()
         """Set once closing and empty-handed: nothing is left to wait for."""
+        self._listing = asyncio.Lock()
+        """Held while the carrier's row in the store is written, so that none is written once it has retired."""
+        self._retired = False
         self._carried: dict[RunId, tuple[Carriage, asyncio.Task[None]]] = {}
         self.last_round: float = float("-inf")
         """When it last looked for work and could, on the loop's clock; readiness looks at it."""
@@ -91,9 +95,7 @@ class EmbeddedCarrier:
 
     async def announce(self) -> None:
         """Say now, and not at the next heartbeat, who is here and what could be carried."""
-        await self._database.write(
-            lambda tx: keep_carrier(tx, self._card, self._timing.lease_ttl_s), name="heartbeat"
-        )
+        await self._said(lambda tx: None)
 
     def cancel(self, run: RunId, who: str) -> None:
         """Stop a run that is carried here without waiting for the next look at the store."""
@@ -124,8 +126,12 @@ class EmbeddedCarrier:
         for _, task in list(self._carried.values()):
             task.cancel()
         await self._settle(HAND_OVER_S)
-        with suppress(K8sOpsError):
-            await self._database.write(lambda tx: forget_carrier(tx, self.id), name="carrier.gone")
+        async with self._listing:
+            self._retired = True
+            with suppress(K8sOpsError):
+                await self._database.write(
+                    lambda tx: retire(tx, self._books, self._card), name="carrier.gone"
+                )
 
     async def _close(self) -> None:
         self._closing = True
@@ -221,17 +227,29 @@ class EmbeddedCarrier:
             return
         before = self._now()
         fences = {run: carriage.fence for run, (carriage, _) in carried.items()}
+        held: frozenset[RunId] = frozenset()
 
-        def work(tx: Tx) -> frozenset[RunId]:
-            keep_carrier(tx, self._card, self._timing.lease_ttl_s)
-            return extend_leases(tx, self.id, fences, self._timing.lease_ttl_s) if fences else frozenset()
+        def extend(tx: Tx) -> None:
+            nonlocal held
+            held = extend_leases(tx, self.id, fences, self._timing.lease_ttl_s) if fences else frozenset()
 
-        held = await self._database.write(work, name="heartbeat")
+        await self._said(extend)
         for run, (carriage, _) in carried.items():
             if run in held:
                 carriage.guard.extended(before + self._timing.lease_ttl_s)
             elif not carriage.leaving:
                 carriage.fenced_out()
+
+    async def _said(self, also: Callable[[Tx], None]) -> None:
+        """Say that the carrier lives, `also` in the same transaction."""
+
+        def work(tx: Tx) -> None:
+            entries = announce(tx, self._card, self._timing.lease_ttl_s) if not self._retired else []
+            also(tx)
+            self._books.chain(tx, entries)
+
+        async with self._listing:
+            await self._database.write(work, name="heartbeat")
 
     async def _look_for_cancels(self) -> None:
         if not self._carried:

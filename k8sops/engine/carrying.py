@@ -96,6 +96,7 @@ class Carriage:
             idempotent=tools.actions.named(claim.run.plan.action).idempotent,
             clock=clock,
             timing=timing,
+            signals=tools.witness is None,
         )
 
     @property

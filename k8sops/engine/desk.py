@@ -31,7 +31,7 @@ from k8sops.engine.books import Books, run_entry, state_emission
 from k8sops.engine.endings import account
 from k8sops.engine.port import Rules
 from k8sops.engine.refusals import Answer, answered, refused
-from k8sops.engine.signing import Signer, Started, about, say, say_start, with_statement
+from k8sops.engine.signing import Signer, Started, about, proposal_of, say, say_start, with_statement
 from k8sops.engine.sweeping import expire
 from k8sops.engine.targets import label_of_key, lock_keys
 from k8sops.engine.transitions import change_state
@@ -100,13 +100,16 @@ class Desk:
         return self._signer.person_for(actor, plan.cluster.uid)
 
     def _said_proposal(self, tx: Tx, run: Run) -> str:
-        """Sign what others are to approve; what only its requester confirms is signed with that, at the start."""
+        """Sign what others are to approve; what only its requester confirms is signed with that, at the start.
+
+        A held run's proposal says that it is held: its start takes the requester's word once more.
+        """
         decision, signer = run.plan.decision, self._signer
         if signer is None or decision is None or run.state is not RunState.AWAITING_APPROVAL:
             return ""
         lasts = timedelta(seconds=decision.ttl_s) if decision.ttl_s else run.plan.expires_at - signer.now()
         until = signer.now() + lasts
-        return say(tx, signer, about(run, "propose", until=until, reason=run.reason), run.actor)
+        return say(tx, signer, proposal_of(run, until=until, held=run.hold), run.actor)
 
     def propose_in(self, tx: Tx, run: Run, *, statement: str = "") -> Run:
         """The same within a transaction of the caller's; `statement` is the hash of what was signed for it."""
@@ -229,9 +232,12 @@ class Desk:
             actor=actor, person=person, before=[note], entries=[voted],
         )  # fmt: skip
 
-    async def start(self, wanted: str, actor: Actor, *, break_glass: str = "", seen: str = "") -> Run:
+    async def start(
+        self, wanted: str, actor: Actor, *, break_glass: str = "", seen: str = "", emergency: bool = False
+    ) -> Run:
         """Queue a confirmed, allowed or approved run, its targets locked; `seen` is the digest that was confirmed.
 
+        `emergency`: this door is on the local store of an emergency, where each start breaks the glass.
         Raises BlockedError, ApprovalPendingError, DeniedError, AlreadyDecidedError, TargetLockedError.
         """
 
@@ -258,7 +264,8 @@ class Desk:
             holder = take_locks(tx, run.id, lock_keys(run.plan))
             if holder is not None:
                 return refused(tx, self._books, run, _locked_by(holder), actor)
-            said = say_start(tx, self._signer, run, actor, seen=seen, break_glass=break_glass)
+            broken = break_glass or (run.reason if emergency else "")
+            said = say_start(tx, self._signer, run, actor, seen=seen, break_glass=broken)
             return self._queued(tx, run, actor, break_glass, said)
 
         return await answered(self._database, work, name="run.queued")

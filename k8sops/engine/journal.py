@@ -1,56 +1,51 @@
 """`core.journal.Journal` on the store: each step on record before and after, under the lease.
 
 What the record says is done is answered from it. A started step that never ended is what an earlier carrier died in:
-done again where the action is idempotent, else settled by a look at the cluster, else left to a person. Whatever
-breaks a step off (a cancel, a deadline, a defect) is on record too, as one that may or may not be done.
+done again where the action is idempotent, else settled by a look at the cluster, else left to a person; so is one whose
+change was sent and not answered. Whatever breaks a step off (a cancel, a deadline, a defect) is on record too, as one
+that may or may not be done.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, NoReturn
+from typing import Final, NoReturn
 
 import msgspec
 from msgspec.structs import replace
 
-from k8sops.core.audit import AuditEntry, AuditObject
+from k8sops.core.audit import AuditObject
 from k8sops.core.clock import Clock
-from k8sops.core.errors import K8sOpsError, WaitError
+from k8sops.core.errors import DeniedError, K8sOpsError, WaitError
 from k8sops.core.events import Emission, Progress
-from k8sops.core.journal import Parked, ReviewNeeded, Settled
+from k8sops.core.journal import Errand, Parked, ReviewNeeded
 from k8sops.core.plan import JsonObject, Step, Target
 from k8sops.core.run import Run, StepRecord
-from k8sops.engine.books import Books, run_entry
+from k8sops.engine.books import Books
+from k8sops.engine.doubt import InDoubt, Settle, look, unanswered
 from k8sops.engine.leased_store import LeasedStore, unbroken
-from k8sops.engine.progress import HeldProgress
+from k8sops.engine.recording import Item, Recording
+from k8sops.engine.refusals import UNSIGNED
 from k8sops.engine.timing import Timing
 from k8sops.engine.under_way import UnderWay
 from k8sops.store.database import Tx
-from k8sops.store.events import Lease, set_progress
+from k8sops.store.events import Lease
 from k8sops.store.runs import set_columns
 from k8sops.store.signals import take_signal
-from k8sops.store.steps import CHECKED, end_step, start_step, step_stands
+from k8sops.store.steps import end_step, start_step, step_stands
 from k8sops.store.times import to_ms
 
 SIGNAL_LOOK_S: Final = 1.0
 HANDED_OVER: Final = "handed over to another carrier"
 
+
 Do = Callable[[], Awaitable[str]]
-Settle = Callable[[], Awaitable[Settled]]
 
 
-class _Item(msgspec.Struct, frozen=True):
-    """A step or a part of one, as it is put on record."""
-
-    path: str
-    text: str
-    about: AuditObject
-
-
-class RunJournal:
+class RunJournal(Recording):
     """The journal of one run in the hands of one carrier."""
 
     def __init__(
@@ -64,18 +59,13 @@ class RunJournal:
         idempotent: bool,
         clock: Clock,
         timing: Timing,
+        signals: bool = True,
     ) -> None:
-        self._store = store
-        self._books = books
-        # The digest covers the whole plan: made once, not for each record.
-        self._entry = run_entry(run, "step", clock.now())
-        self._run = run
-        self._lease = lease
-        self._steps = steps
+        """`signals` is False where a signal would be hearsay: statements are signed, signals are not."""
+        super().__init__(store, books, run, lease, steps, clock=clock)
         self._idempotent = idempotent
-        self._clock = clock
         self._timing = timing
-        self._held = HeldProgress()
+        self._signals = signals
         self._waiting_for = run.progress.waiting_for
         self._under_way = UnderWay()
         self.hand_over = False
@@ -87,24 +77,10 @@ class RunJournal:
         return self._clock
 
     @property
-    def done_paths(self) -> tuple[str, ...]:
-        """What is on record as done, timers and signals included."""
-        return tuple(path for path, record in self._steps.items() if record.state == "done")
-
-    @property
-    def open_paths(self) -> tuple[str, ...]:
-        """What was started and may or may not be done."""
-        return tuple(path for path, record in self._steps.items() if record.state == "started")
-
-    @property
-    def begun(self) -> bool:
-        """Whether any step is on record."""
-        return any(record.state != "waiting" and path != CHECKED for path, record in self._steps.items())
-
-    @property
-    def held_progress(self) -> Progress | None:
-        """Progress told by the action and not stored yet."""
-        return self._held.newest
+    def errand(self) -> Errand:
+        """On whose behalf this is, as of now."""
+        run = self._run
+        return Errand(run=run.id, actor=run.actor.name, reason=run.reason, leaving=self.hand_over)
 
     @property
     def may_leave(self) -> bool:
@@ -119,14 +95,14 @@ class RunJournal:
     async def step(self, step: Step, do: Do, *, settle: Settle | None = None) -> str:
         """Do a step of the plan once."""
         about = self._books.object_of(step.target, step.before, step.after)
-        return await self._once(_Item(step.id, f"{step.verb} {step.target.label}", about), do, settle)
+        return await self._once(Item(step.id, f"{step.verb} {step.target.label}", about), do, settle)
 
     async def part(self, path: str, target: Target, do: Do, *, settle: Settle | None = None) -> str:
         """Do a part of a bulk step once."""
         about = AuditObject(kind=target.kind, name=target.name, namespace=target.namespace, uid=target.uid)
-        return await self._once(_Item(path, target.label, about), do, settle)
+        return await self._once(Item(path, target.label, about), do, settle)
 
-    async def _once(self, item: _Item, do: Do, settle: Settle | None) -> str:
+    async def _once(self, item: Item, do: Do, settle: Settle | None) -> str:
         record = self._steps.get(item.path)
         if record is not None and record.state == "done":
             return record.result
@@ -136,21 +112,45 @@ class RunJournal:
         if self.hand_over:
             await self._park(await self._now(), HANDED_OVER)
         with self._under_way.step():
-            return await self._do(item, do, known=record is not None)
+            try:
+                return await self._do(item, do, known=record is not None)
+            except InDoubt as doubt:
+                return await self._decided(item, doubt, settle)
 
-    async def _settled(self, item: _Item, settle: Settle | None) -> bool:
-        answer = await settle() if settle else "unknown"
+    async def _settled(self, item: Item, settle: Settle | None) -> bool:
+        """Whether a step that an earlier carrier was in the middle of is done."""
+        answer, trouble = await look(settle)
         if answer == "unknown":
             record = self._steps[item.path]
             end = record.result or "has no recorded end"
-            known = f"{item.text} was started at {record.started_at:%H:%M:%S} UTC and {end}"
+            known = f"{item.text} was started at {record.started_at:%H:%M:%S} UTC and {end}{trouble}"
             raise ReviewNeeded(item.path, known)
         if answer == "not_done":
             return False
-        await self._end(item, "done", f"{item.text}: the cluster shows that it was done", code="step.settled")
+        await self._shown_done(item)
         return True
 
-    async def _do(self, item: _Item, do: Do, *, known: bool) -> str:
+    async def _decided(self, item: Item, doubt: InDoubt, settle: Settle | None) -> str:
+        """What a step comes to whose change was sent and not answered for certain."""
+        if settle is not None:
+            await self._clock.sleep(self._timing.settle_after_s)
+        answer, trouble = await look(settle)
+        if answer == "done":
+            return await self._shown_done(item)
+        if answer == "unknown":
+            raise ReviewNeeded(item.path, f"{item.text} may or may not be done: {doubt.known}{trouble}")
+        doubt.dispelled()
+        text = f"{item.text}: {doubt.known}; the cluster shows that it was not done"
+        await self._end(item, "failed", text, code="step.settled", outcome="not_done")
+        raise doubt.error
+
+    async def _shown_done(self, item: Item) -> str:
+        text = f"{item.text}: the cluster shows that it was done"
+        await self._end(item, "done", text, code="step.settled")
+        return text
+
+    async def _do(self, item: Item, do: Do, *, known: bool) -> str:
+        """Do it, its start and its end on record. Raises InDoubt where a person or the cluster has to say."""
         begun = False
         try:
             await self._start(item, known=known)
@@ -159,127 +159,40 @@ class RunJournal:
                 result = await do()
         except K8sOpsError as error:
             if begun:
-                await self._end(item, "failed", error.message)
+                await self._failed(item, error)
             raise
         except asyncio.CancelledError:
             await unbroken(self._broken_off(item, "interrupted", begun=begun))
             raise
         except TimeoutError as error:
-            if not deadline.expired():
+            if not begun or not deadline.expired():
                 await self._broken_off(item, "TimeoutError", begun=begun)
                 raise
-            await self._broken_off(item, f"not answered within {self._timing.step_s:g} s", begun=begun)
-            raise self._too_long(item) from error
+            raise await self._too_long(item) from error
         except Exception as error:  # worker boundary: a defect in an action still leaves its step on record
-            await self._broken_off(item, f"a defect, {type(error).__name__}", begun=begun)
+            lost = () if self._idempotent else unanswered(error)
+            why = lost[0].message if lost else f"a defect, {type(error).__name__}"
+            await self._broken_off(item, why, begun=begun)
+            if lost:
+                raise InDoubt(why, error, lost) from error
             raise
         await self._end(item, "done", result)
         return result
 
-    def _too_long(self, item: _Item) -> BaseException:
-        late = f"{item.text} did not end within {self._timing.step_s:g} s and may or may not be done"
-        return WaitError(late) if self._idempotent else ReviewNeeded(item.path, late)
+    async def _failed(self, item: Item, error: K8sOpsError) -> None:
+        lost = () if self._idempotent else unanswered(error)
+        if not lost:
+            await self._end(item, "failed", error.message)
+            return
+        await self._broken_off(item, lost[0].message, begun=True)
+        raise InDoubt(lost[0].message, error, lost) from error
 
-    async def _start(self, item: _Item, *, known: bool) -> None:
-        def stands(tx: Tx) -> bool:
-            return step_stands(tx, self._lease, item.path, "started")
-
-        await self._record(
-            "step.started",
-            [Emission(kind="step_started", step=item.path, text=item.text)],
-            rows=lambda tx: start_step(tx, self._lease, item.path, known=known),
-            entry=replace(self._entry, code="step.intent", step=item.path, objects=(item.about,)),
-            landed=stands,
-        )
-        self._steps[item.path] = StepRecord(path=item.path, state="started", started_at=self._clock.now())
-
-    async def _end(
-        self, item: _Item, state: Literal["done", "failed"], text: str, *, code: str = "step.outcome"
-    ) -> None:
-        def landed(tx: Tx) -> bool:
-            return step_stands(tx, self._lease, item.path, state)
-
-        def end(only_if: Callable[[Tx], bool] | None = None) -> Coroutine[Any, Any, None]:
-            return self._ended(item, state, text, code=code, outcome=state, landed=landed, only_if=only_if)
-
-        try:
-            await end()
-        except asyncio.CancelledError:
-            # What was done stays done on record, whoever cancels at this moment.
-            await unbroken(end(lambda tx: not landed(tx)))
-            raise
-
-    async def _broken_off(self, item: _Item, why: str, *, begun: bool) -> None:
-        """Put on record that a step was not seen to its end, where it is on record as started.
-
-        In doubt it stays so: whoever carries the run on must not take it for not done.
-        """
-        state: Literal["started", "failed"] = "started" if begun else "failed"
-        text = f"{item.text}: {why}, " + ("may or may not be done" if begun else "not begun")
-        await self._ended(
-            item,
-            state,
-            text,
-            code="step.outcome",
-            outcome="unknown" if begun else "failed",
-            only_if=lambda tx: step_stands(tx, self._lease, item.path, "started"),
-        )
-
-    async def _ended(
-        self,
-        item: _Item,
-        state: Literal["started", "done", "failed"],
-        text: str,
-        *,
-        code: str,
-        outcome: str,
-        landed: Callable[[Tx], bool] | None = None,
-        only_if: Callable[[Tx], bool] | None = None,
-    ) -> None:
-        about = replace(item.about, difference={})
-        data = {"text": text}
-        await self._record(
-            "step.broken_off" if outcome == "unknown" else f"step.{state}",
-            [Emission(kind="step_done" if state == "done" else "step_failed", step=item.path, text=text)],
-            rows=lambda tx: end_step(tx, self._run.id, item.path, state=state, result=text),
-            entry=replace(
-                self._entry, code=code, step=item.path, objects=(about,), outcome=outcome, data=data
-            ),
-            landed=landed,
-            only_if=only_if,
-        )
-        if item.path in self._steps:
-            self._steps[item.path] = replace(self._steps[item.path], state=state, result=text)
-
-    async def _record(
-        self,
-        name: str,
-        emissions: Sequence[Emission] = (),
-        *,
-        rows: Callable[[Tx], object] | None = None,
-        entry: AuditEntry | None = None,
-        landed: Callable[[Tx], bool] | None = None,
-        only_if: Callable[[Tx], bool] | None = None,
-        last: bool = False,
-    ) -> None:
-        """One transaction: events first, since numbering them proves the lease; the audit chain last."""
-        held = self._held.take(self._clock.monotonic(), last=last)
-        told = [held.emission, *emissions] if held else emissions
-
-        def work(tx: Tx) -> None:
-            if only_if is not None and not only_if(tx):
-                return
-            self._books.tell(tx, self._run.id, told, lease=self._lease)
-            if held is not None:
-                set_progress(tx, self._run.id, held.progress)
-            if rows is not None:
-                rows(tx)
-            if entry is not None:
-                self._books.chain(tx, [replace(entry, at=tx.now())])
-
-        await self._store.write(work, name, landed)
-        if held is not None:
-            self._held.stored(held)
+    async def _too_long(self, item: Item) -> Exception:
+        limit = f"within {self._timing.step_s:g} s"
+        await self._broken_off(item, f"not answered {limit}", begun=True)
+        if not self._idempotent:
+            return InDoubt(f"it did not end {limit}", WaitError(f"{item.text} did not end {limit}"))
+        return WaitError(f"{item.text} did not end {limit} and may or may not be done")
 
     async def pause(self, path: str, seconds: float) -> None:
         """A durable timer."""
@@ -310,7 +223,9 @@ class RunJournal:
         await self._pass(path, "the condition holds")
 
     async def wait_signal(self, path: str, *, waiting_for: str, deadline_s: float) -> JsonObject:
-        """Park until the signal has come."""
+        """Park until the signal has come. Raises DeniedError where a signal would be hearsay."""
+        if not self._signals:
+            raise DeniedError(f"{path}: {waiting_for} is not waited for, since {UNSIGNED}")
         due = await self._due(path, deadline_s, f"waits for {waiting_for}")
         if due is None:
             return _decoded(self._steps[path].result)
@@ -335,9 +250,6 @@ class RunJournal:
         """Store the progress that was held back, where it is due; the `last` is."""
         if self._held.due(self._clock.monotonic(), last=last):
             await self._record("progress", last=last)
-
-    async def _now(self) -> datetime:
-        return await self._store.read(lambda tx: tx.now())
 
     async def _all_quiet(self, seconds: float) -> bool:
         """Whether parking would break no step off. The steps around this wait are done again where they may be."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from k8sops.core.actor import Actor
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.run import Run
 from k8sops.engine.books import Books, run_entry
 from k8sops.store.database import Database, Tx
+
+UNSIGNED: Final = "statements are signed here, and nothing proves who sends a signal"
 
 Answer = Run | K8sOpsError
 

@@ -13,6 +13,7 @@ from k8sops.engine.refusals import Answer, answered, refused
 from k8sops.engine.signing import Signer, about, say, with_statement
 from k8sops.store.database import Database, Tx
 from k8sops.store.reviews import close_review
+from k8sops.store.statement_rows import SignedBytes, statements_about
 
 NOTE_LIMIT: Final = 1000
 
@@ -28,6 +29,10 @@ class ReviewRules(Protocol):
         """Why this actor may not close the run's review; empty where they may."""
         ...
 
+    def unanswered(self, run: Run, statements: tuple[SignedBytes, ...]) -> str:
+        """Why nobody answers for the run by what is signed, as a sentence; empty where somebody does."""
+        ...
+
 
 async def review(
     database: Database,
@@ -39,7 +44,7 @@ async def review(
     *,
     signer: Signer | None = None,
 ) -> Run:
-    """Close the run's open review with a note.
+    """Close the run's open review with a note; that nobody answers for the run is on record with it.
 
     Raises AlreadyDecidedError where none is open, DeniedError where the actor may not, UsageError without a note.
     """
@@ -59,8 +64,16 @@ async def review(
         if not close_review(tx, run.id, person, note):
             raise AlreadyDecidedError(f"run {run.id} has no open review")
         signed = say(tx, signer, about(run, "review", verdict="closed", reason=note), actor)
+        why = rules.unanswered(run, statements_about(tx, run.id))
         entry = run_entry(
-            run, "review.closed", tx.now(), actor=actor, person=person, reason=note, outcome="closed"
+            run,
+            "review.closed",
+            tx.now(),
+            actor=actor,
+            person=person,
+            reason=note,
+            outcome="closed",
+            data={"unsigned": why} if why else None,
         )
         books.chain(tx, [with_statement(entry, signed)])
         return run

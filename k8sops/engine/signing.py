@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 START_LASTS: Final = timedelta(hours=1)
 """How long a run that was confirmed may wait for a carrier."""
 RESUME_LASTS: Final = timedelta(days=1)
+HELD: Final = "hold"
+"""The verdict of a held run's proposal, as `policy.statements` has it; with trust `local` that is not imported."""
 
 
 class Saying(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,36 +147,43 @@ def about(run: Run, kind: Kind, *, until: datetime | None = None, **fields: str)
     )
 
 
+def proposal_of(run: Run, *, until: datetime, held: bool = False) -> Saying:
+    """The requester's own word for a run; a `held` one is for others to vote on, and starts nothing."""
+    return about(run, "propose", until=until, verdict=HELD if held else "", reason=run.reason)
+
+
 def say_start(
     tx: Tx, signer: Signer | None, run: Run, actor: Actor, *, seen: str, break_glass: str
 ) -> Started:
-    """Sign the proposal that is confirmed now, and that the glass is broken.
+    """Sign the proposal that is confirmed now, and, with a reason in `break_glass`, that the glass is broken.
 
     `seen` is the digest of the plan the person was shown here, which the store's must be: signing is what makes
-    carriers act. Without it, the person must have signed for this plan before. Raises DeniedError, StatementError.
+    carriers act. Without it, the person must have signed for this plan before, if only to have it voted on. Nothing
+    is signed because the store says that it was meant. Raises DeniedError, StatementError.
     """
     if signer is None:
         return Started()
     until = signer.now() + START_LASTS
-    proposal = about(run, "propose", until=until, reason=run.reason)
+    proposal = proposal_of(run, until=until)
     if seen and seen != run.plan.digest:
         raise DeniedError(
             f"the plan of run {run.id} in the store is not the one you were shown: its digest is "
             f"{run.plan.digest[:12]}, not {seen[:12]}",
             hint="somebody changed the store: tell who looks after it, and propose again",
         )
-    before = signer.has_said(proposal, statements_about(tx, run.id))
-    if not before and not seen:
+    rows = statements_about(tx, run.id)
+    before = signer.has_said(proposal, rows)
+    shown = before or bool(seen) or signer.has_said(proposal_of(run, until=until, held=True), rows)
+    if not shown:
         raise DeniedError(
             f"run {run.id} was not confirmed where its plan was shown, so there is nothing to sign",
             hint="propose it again, and confirm what you see",
         )
     proposed = "" if before else say(tx, signer, proposal, actor)
-    decision = run.plan.decision
-    reason = break_glass or (run.reason if decision is not None and decision.break_glass else "")
-    if not reason:
+    if not break_glass:
         return Started(proposed)
-    return Started(proposed, say(tx, signer, about(run, "break_glass", until=until, reason=reason), actor))
+    broken = about(run, "break_glass", until=until, reason=break_glass)
+    return Started(proposed, say(tx, signer, broken, actor))
 
 
 def with_statement(entry: AuditEntry, statement: str) -> AuditEntry:

@@ -12,6 +12,7 @@ MUTATION_TIMEOUT_S: Final = 4.0
 """A mutation's request ends within this; heartbeats leave at least as much of the lease."""
 ROUND_S: Final = 0.5
 SHORT_PAUSE_S: Final = 5.0
+SETTLE_AFTER_S: Final = 1.0
 STEP_S: Final = 6 * 3600.0
 RUN_S: Final = 24 * 3600.0
 
@@ -27,6 +28,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """How often it looks for work and for cancels."""
     step_s: float = STEP_S
     """After this a step is broken off; actions have shorter deadlines of their own."""
+    settle_after_s: float = SETTLE_AFTER_S
+    """How long after an unanswered change the cluster is looked at: what was cut off may still be worked on."""
     short_pause_s: float = SHORT_PAUSE_S
     """A pause up to this is slept through; parking costs more than it spares."""
     run_s: float = RUN_S

@@ -22,6 +22,7 @@ from k8sops.core.run import Approval, Vote
 from k8sops.policy.quorum import count
 from k8sops.policy.reasons import reason_refused
 from k8sops.policy.statements import (
+    HELD,
     SKEW,
     About,
     Kind,
@@ -103,10 +104,11 @@ def quorum_of_statements(
     proposal = said.proposal(asked)
     if isinstance(proposal, str):
         return NotAllowed(why=proposal, final=True, ignored=said.ignored)
-    answer = _answer(proposal, None, said, decide, authors)
+    opened = said.opened(asked)
+    answer = _answer(proposal, opened, None, said, decide, authors)
     glass = next((each for each in said.of("break_glass") if each.person == proposal.person), None)
     if isinstance(answer, NotAllowed) and glass is not None:
-        return _answer(proposal, glass, said, decide, authors)
+        return _answer(proposal, opened, glass, said, decide, authors)
     return answer
 
 
@@ -200,18 +202,26 @@ class _Said:
         return sorted(found, key=lambda each: (each.statement.made_at, each.statement.nonce))
 
     def proposal(self, asked: Asked) -> Verified | str:
-        """The first proposal, or why there is none."""
+        """The first proposal that may be carried out, or why there is none."""
         proposals = self.of(asked)
         if not proposals:
             return f"nobody the policy pins has signed for {self.about.run} as it is stored"
         people = sorted({each.person for each in proposals})
         if len(people) > 1:
             return f"{self.about.run} is claimed by {' and by '.join(people)}"
-        return proposals[0]
+        free = [each for each in proposals if each.statement.verdict != HELD]
+        if not free:
+            return f"{self.about.run} is held: {people[0]} has asked for it and has not signed its start"
+        return free[0]
+
+    def opened(self, asked: Asked) -> datetime:
+        """When votes could begin: at the first proposal, a held one too. There has to be one."""
+        return self.of(asked)[0].statement.made_at
 
 
 def _answer(
     proposal: Verified,
+    opened: datetime,
     glass: Verified | None,
     said: _Said,
     decide: Callable[[Ask], Decision],
@@ -235,7 +245,7 @@ def _answer(
     if decision.effect in {"allow", "confirm"}:
         # Signing the digest is the confirmation, and more than a typed yes.
         return Allowed(proposal=proposal, decision=decision, break_glass=glass, ignored=said.ignored)
-    timely, late = _in_time(said.of("vote"), proposal.statement.made_at, decision)
+    timely, late = _in_time(said.of("vote"), opened, decision)
     quorum = count(
         decision,
         [_approval(vote) for vote in timely],

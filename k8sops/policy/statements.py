@@ -29,8 +29,10 @@ SIZE_LIMIT: Final = 8192
 REASON_LIMIT: Final = 1000
 SKEW: Final = timedelta(minutes=5)
 
+HELD: Final = "hold"
+"""The verdict of a proposal that is put to the vote and must not be carried out until its person signs the start."""
 VERDICTS: Final[Mapping[Kind, frozenset[str]]] = {
-    "propose": frozenset({""}),
+    "propose": frozenset({"", HELD}),
     "vote": frozenset({"approve", "deny"}),
     "cancel": frozenset({""}),
     "break_glass": frozenset({""}),

@@ -62,6 +62,13 @@ async def open_records(config: Config) -> AsyncIterator[Records]:
 
 @asynccontextmanager
 async def open_schedules(config: Config) -> AsyncIterator[tuple[EngineOps, ScheduleDesk]]:
-    """Connect, and offer what people do to schedules on this cluster. Raises what `open_ops` raises."""
+    """Connect, and offer what people do to schedules on this cluster. Raises UsageError, and what `open_ops` raises."""
+    if config.emergency:
+        from k8sops.core.errors import UsageError
+
+        raise UsageError(
+            "schedules are kept in the shared store; an emergency's local one is merged without any",
+            hint="do now what has to be done now, and change schedules when the shared store is back",
+        )
     async with open_ops(config) as ops:
         yield ops, ops.schedule_desk

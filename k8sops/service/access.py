@@ -41,6 +41,11 @@ class Access:
         self._wanted = rules.policy.file.access_review
 
     @property
+    def cluster_uid(self) -> str:
+        """Of the cluster that is asked."""
+        return self._cluster.info.uid
+
+    @property
     def asks_approvers(self) -> bool:
         """Whether policy wants approvers asked about."""
         return self._wanted.approvers
@@ -66,6 +71,17 @@ class Access:
             subjects=(actor.name,),
         )
         return msgspec.structs.replace(plan, findings=(*plan.findings, finding))
+
+    async def check_owner(self, plan: Plan, owner: Actor) -> None:
+        """Raise DeniedError where policy asks it of requesters and a schedule's owner could not do this themselves.
+
+        Their groups are those they had when they last changed the schedule: no API server tells another's.
+        """
+        blockers = (await self.reviewed(plan, owner)).blockers
+        if lacking := next((one for one in blockers if one.code == CODE), None):
+            raise DeniedError(
+                lacking.text, hint="an administrator grants the right, or somebody who has it takes it over"
+            )
 
     async def check_approver(self, run: Run, actor: Actor) -> None:
         """Raise DeniedError where this approver could not do it by themselves."""

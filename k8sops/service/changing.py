@@ -39,7 +39,7 @@ from k8sops.service.records import Records
 from k8sops.service.schedules import ScheduleDesk
 from k8sops.service.signing import Signing
 from k8sops.service.storing import Storage
-from k8sops.service.undoing import undo_of
+from k8sops.service.undoing import restored, undo_of
 
 CANCEL_WAIT_S: Final = 20.0
 
@@ -64,6 +64,7 @@ class Changing:
             clock=clock,
             default_namespace=default_namespace,
             emergency=config.emergency,
+            pool_labels=config.pool_labels,
         )
         self._signing = Signing(self._rules.policy, cluster.info, clock, key=config.identity_key)
         self._access = Access(cluster, self._rules)
@@ -82,7 +83,13 @@ class Changing:
         )
         self.records: Final = Records(self._storage, clock)
         self.schedules: Final = ScheduleDesk(
-            self._storage, self._rules, self._planner, clock=clock, ids=ids, signing=self._signing
+            self._storage,
+            self._rules,
+            self._planner,
+            self._access,
+            clock=clock,
+            ids=ids,
+            signing=self._signing,
         )
 
     async def preview(
@@ -139,7 +146,9 @@ class Changing:
         present = await self.records.get_run(run)
         if present.state is not RunState.QUEUED or present.actor.name != actor.name:
             seen = self._shown.get(present.id, "")
-            present = await (await self._desk()).start(present.id, actor, break_glass=break_glass, seen=seen)
+            present = await (await self._desk()).start(
+                present.id, actor, break_glass=break_glass, seen=seen, emergency=self._config.emergency
+            )
         if carry:
             await self._carrier.carry(present.id)
         elif await self._carrier.may_carry(present.plan.execute_as):
@@ -217,6 +226,7 @@ class Changing:
     async def _planned(self, action: str, params: Mapping[str, Any], actor: Actor) -> tuple[Plan, str]:
         """The plan, decided, and the digest of the grant it rests on."""
         self._access.check_cluster()
+        params = await restored(self.records, action, params)
         plan = await self._access.reviewed(await self._planner.planned(action, params, actor), actor)
         plan = self._planner.decided(plan, actor)
         return (plan, "") if self._config.emergency else await self._grants.covering(plan, actor)

@@ -42,6 +42,8 @@ class Config(BaseModel):
     impersonate_user: str = Field(default="", alias="as")
     impersonate_groups: tuple[str, ...] = Field(default=(), alias="as-group")
     clusters: tuple[ClusterName, ...] = ()
+    pool_labels: tuple[str, ...] = ()
+    """Labels whose values name node pools, besides those of the providers that are known."""
     database_url: str = ""
     """Where runs, votes and the audit trail are kept; empty: a SQLite file in the user's data folder (XDG)."""
     policy: Path | None = None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import socket
 from typing import Final
 
+from k8sops import __version__
 from k8sops.cluster.client import KubeCluster
 from k8sops.core.clock import Clock, IdSource
 from k8sops.core.plan import PLAN_FORMAT
@@ -143,6 +145,8 @@ async def make_carrier(
         surface=surface,
         ability=ability,
         resident=resident,
+        version=__version__,
+        os_user=getpass.getuser(),
     )
     database, books = await storage.database(), await storage.books()
     return EmbeddedCarrier(database, books, tools, ability, card, clock=clock)

@@ -52,6 +52,7 @@ class Grants:
         self._clock = clock
         self._ids = ids
         self._rules = PolicyGrantRules(policy_of(config))
+        self._identity_key = config.identity_key
 
     async def list(self, *, everything: bool = False) -> tuple[Grant, ...]:
         """Grants that wait or are in force, newest first; with `everything`, those that are over as well."""
@@ -108,7 +109,8 @@ class Grants:
         )
 
     async def _desk(self, cluster: ClusterInfo) -> GrantDesk:
-        signer = await Signing(self._rules.policy, cluster, self._clock).signer()
+        signing = Signing(self._rules.policy, cluster, self._clock, key=self._identity_key)
+        signer = await signing.signer()
         return GrantDesk(
             await self._storage.database(), await self._storage.books(), self._rules, self._ids, signer
         )

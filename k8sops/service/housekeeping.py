@@ -1,5 +1,5 @@
-"""What a worker does on the side: grants whose time is over, checkpoints of the audit chain, a policy that changed,
-and once a day forgetting firings of long ago and carriers that have gone without a word.
+"""What a worker does on the side: grants whose time is over, carriers that have gone without a word, checkpoints of
+the audit chain, a policy that changed, and once a day forgetting firings of long ago.
 
 Each part looks before it writes, so that an idle round costs a few reads.
 """
@@ -12,13 +12,13 @@ from typing import Final
 from k8sops.core.actor import Actor
 from k8sops.core.clock import Clock
 from k8sops.engine.books import Books
+from k8sops.engine.carrier_records import sweep_carriers
 from k8sops.engine.granting import sweep_grants
 from k8sops.engine.policy_watch import note_policy
 from k8sops.engine.schedules.ledger import prune
 from k8sops.policy.policy import Policy
 from k8sops.service.checkpointing import sink_of, write_checkpoint
 from k8sops.service.config import Config
-from k8sops.store.carriers import forget_silent
 from k8sops.store.database import Database, Tx
 
 CHECKPOINT_EVERY_S: Final = 300.0
@@ -56,6 +56,7 @@ class Housekeeping:
             await note_policy_of(self._database, self._books, self._policy, self._config, actor)
             self._noted = True
         await sweep_grants(self._database, self._books)
+        await sweep_carriers(self._database, self._books, actor)
         if self._clock.monotonic() - self._signed_at >= self._every_s:
             # Noted first: a key or a folder that cannot be used is told every few minutes, not every round.
             self._signed_at = self._clock.monotonic()
@@ -71,7 +72,6 @@ class Housekeeping:
 
 def _forget(tx: Tx) -> None:
     prune(tx, tx.now() - FIRINGS_KEPT)
-    forget_silent(tx)
 
 
 async def note_policy_of(

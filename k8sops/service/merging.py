@@ -1,8 +1,9 @@
 """Bringing an emergency's records into the shared store, once that is back (DESIGN §8).
 
 The local chain is verified, kept whole as an attachment of the shared store, and named there by its last hash; the
-local store's own last record names the shared chain's. So each chain vouches for where the other stood. Every run of
-the emergency comes with an open review.
+local store's own last record names the shared chain's; and this installation signs both as they then are. So each
+chain vouches for where the other stood. Every run of the emergency comes with an open review, and its end is on record
+in the shared chain, so that what was signed for it is not carried out a second time.
 """
 
 from __future__ import annotations
@@ -21,14 +22,22 @@ from k8sops.core.actor import Actor
 from k8sops.core.audit import AuditEntry
 from k8sops.core.clock import SystemClock, UlidSource
 from k8sops.core.errors import AuditBrokenError, UsageError
+from k8sops.core.run import Run
+from k8sops.engine.books import run_entry
+from k8sops.engine.signing import with_statement
+from k8sops.policy.policy import Policy
 from k8sops.service.audit_trail import os_actor
-from k8sops.service.checkpointing import checkpoint_key
+from k8sops.service.checkpointing import checkpoint_key, sink_of, write_checkpoint
 from k8sops.service.config import Config, emergency_file
+from k8sops.service.emergency_words import Word, word_on
+from k8sops.service.policies import policy_of
 from k8sops.service.storing import Storage
 from k8sops.store.audit_rows import audit_head_of, audit_records
 from k8sops.store.checkpoint_rows import store_id_of
 from k8sops.store.database import Tx
 from k8sops.store.merging import bring_in, going, keep_attachment, rows_of_runs
+from k8sops.store.runs import load_row, run_of
+from k8sops.store.statement_rows import statements_about
 
 
 class Merged(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +49,8 @@ class Merged(msgspec.Struct, frozen=True, kw_only=True):
     """sha256 under which the shared store keeps the local chain."""
     put_aside: str
     """Where the local store's file is now."""
+    unsigned: tuple[str, ...] = ()
+    """With trust `signed`: a sentence for each run that nobody the policy pins has answered for."""
 
 
 class _Local(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,13 +58,14 @@ class _Local(msgspec.Struct, frozen=True, kw_only=True):
     head: tuple[int, str]
     export: bytes
     rows: dict[str, list[dict[str, object]]]
+    runs: tuple[tuple[Run, Word], ...]
 
 
 async def merge_emergency(config: Config) -> Merged:
     """Merge the emergency store of this machine into the shared one.
 
-    Raises UsageError where there is none, or a run in it has not ended; AuditBrokenError where its chain does not
-    hold; and what opening the shared store raises. A merge that was interrupted can be repeated.
+    Raises UsageError where there is none, or a run in it has not ended or needs review; AuditBrokenError where its
+    chain does not hold; and what opening the shared store raises. A merge that was interrupted can be repeated.
     """
     local_config = config.model_copy(update={"emergency": True})
     file = emergency_file()
@@ -63,25 +75,34 @@ async def merge_emergency(config: Config) -> Merged:
     local = Storage(local_config, clock, ids)
     shared = Storage(config.model_copy(update={"emergency": False}), clock, ids)
     try:
-        found = await (await local.database()).read(_read_local)
+        policy = policy_of(config)
+        found = await (await local.database()).read(lambda tx: _read_local(tx, policy))
         if open_runs := going(found.rows):
             raise UsageError(
-                f"run {open_runs[0]} of the emergency has not ended",
-                hint=f"`k8sops runs cancel {open_runs[0]} --emergency`, then merge",
+                f"run {open_runs[0]} of the emergency has not ended, or needs review",
+                hint=f"`k8sops runs cancel {open_runs[0]} --emergency`, or `k8sops runs resume {open_runs[0]} --as"
+                " done|retry|abandon --emergency` where it needs review, then merge",
             )
         body = gzip.compress(found.export, mtime=0)
         digest = hashlib.sha256(found.export).hexdigest()
         runs = await _into_shared(shared, found, body, digest, actor)
         await _close_local(local, shared, actor)
+        await write_checkpoint(
+            await shared.database(), await shared.books(), actor=actor, sink=sink_of(config)
+        )
     finally:
         await local.aclose()
         await shared.aclose()
     return Merged(
-        runs=runs, records=found.head[0], attachment=digest, put_aside=str(_put_aside(file, digest))
+        runs=runs,
+        records=found.head[0],
+        attachment=digest,
+        put_aside=str(_put_aside(file, digest)),
+        unsigned=tuple(f"run {run.id}: {word.missing}" for run, word in found.runs if word.missing),
     )
 
 
-def _read_local(tx: Tx) -> _Local:
+def _read_local(tx: Tx, policy: Policy) -> _Local:
     store_id, head = store_id_of(tx), audit_head_of(tx)
     finding = verify(audit_records(tx), store_id)
     if not finding.ok:
@@ -95,14 +116,20 @@ def _read_local(tx: Tx) -> _Local:
         previous=genesis(store_id),
         sign=lambda seq, hash_: sign_checkpoint(key, origin=store_id, seq=seq, hash_=hash_, at=now),
     )
-    return _Local(store_id=store_id, head=head, export=b"".join(lines), rows=rows_of_runs(tx))
+    rows = rows_of_runs(tx)
+    runs = [run_of(load_row(tx, str(row["id"]))) for row in rows["runs"]]
+    words = tuple((run, word_on(policy, run, statements_about(tx, run.id))) for run in runs)
+    return _Local(store_id=store_id, head=head, export=b"".join(lines), rows=rows, runs=words)
 
 
 async def _into_shared(shared: Storage, found: _Local, body: bytes, digest: str, actor: Actor) -> int:
     books = await shared.books()
 
     def work(tx: Tx) -> int:
-        runs = bring_in(tx, found.rows, review="emergency")
+        fresh = bring_in(tx, found.rows, review="emergency")
+        entries = [
+            _end_of(tx, run, word, found.store_id, actor) for run, word in found.runs if run.id in fresh
+        ]
         if keep_attachment(tx, digest, body):
             entry = AuditEntry(
                 code="store.merged",
@@ -113,14 +140,33 @@ async def _into_shared(shared: Storage, found: _Local, body: bytes, digest: str,
                     "store": found.store_id,
                     "records": found.head[0],
                     "last": found.head[1],
-                    "runs": runs,
+                    "runs": len(fresh),
                     "attachment": digest,
                 },
             )
-            books.chain(tx, [entry])
-        return runs
+            entries.append(entry)
+        books.chain(tx, entries)
+        return len(fresh)
 
     return await (await shared.database()).write(work, name="store.merged")
+
+
+def _end_of(tx: Tx, run: Run, word: Word, origin: str, actor: Actor) -> AuditEntry:
+    """How the run ended, for the shared chain: what has ended there is not carried out again."""
+    data = {"text": run.outcome, "emergency": origin}
+    if word.missing:
+        data["unsigned"] = word.missing
+    entry = run_entry(
+        run,
+        f"run.{run.state}",
+        tx.now(),
+        actor=actor if word.missing else None,  # nobody is said to have done what they did not sign
+        person=word.person,
+        reason=run.reason,
+        outcome=str(run.state),
+        data=data,
+    )
+    return with_statement(entry, word.statement)
 
 
 async def _close_local(local: Storage, shared: Storage, actor: Actor) -> None:
@@ -132,7 +178,9 @@ async def _close_local(local: Storage, shared: Storage, actor: Actor) -> None:
         entry = AuditEntry(code="emergency.closed", at=tx.now(), actor=actor, outcome="closed", data=data)
         books.chain(tx, [entry])
 
-    await (await local.database()).write(work, name="emergency.closed")
+    database = await local.database()
+    await database.write(work, name="emergency.closed")
+    await write_checkpoint(database, books, actor=actor)
 
 
 def _put_aside(file: Path, digest: str) -> Path:

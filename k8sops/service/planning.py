@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -29,6 +29,7 @@ class Planner:
         clock: Clock,
         default_namespace: str,
         emergency: bool = False,
+        pool_labels: Sequence[str] = (),
     ) -> None:
         self._reader = reader
         self._rules = rules
@@ -36,6 +37,7 @@ class Planner:
         self._clock = clock
         self._default_namespace = default_namespace
         self._emergency = emergency
+        self._pool_labels = tuple(pool_labels)
 
     async def planned(
         self, action: str, values: Mapping[str, Any], actor: Actor, *, schedule: str = ""
@@ -43,7 +45,9 @@ class Planner:
         """Validate, plan, ask policy. Raises UsageError and what planning raises; changes nothing."""
         params = self.validated(action, values)
         plan = await self._actions.load(action).plan(params, self._reader, self._clock)
-        execute_as = self._rules.execute_as(plan, actor, schedule=schedule) or f"{OWN}{actor.name}"
+        # In an emergency no worker is in reach, who alone could act as somebody else.
+        named = "" if self._emergency else self._rules.execute_as(plan, actor, schedule=schedule)
+        execute_as = named or f"{OWN}{actor.name}"
         plan = msgspec.structs.replace(plan, execute_as=execute_as)
         return self.decided(plan, actor, schedule=schedule)
 
@@ -58,8 +62,14 @@ class Planner:
         return msgspec.structs.replace(plan, decision=decision)
 
     def validated(self, action: str, values: Mapping[str, Any]) -> Params:
-        """Params, in the default namespace where none is given. Raises UsageError naming the flag."""
+        """Params, with the configuration's namespace and pool labels where none are given. Raises UsageError.
+
+        What the configuration adds becomes part of the Params: approvers see it, carriers plan by it.
+        """
         given = dict(values)
-        if "namespace" in self._actions.fields(action) and not given.get("namespace"):
+        fields = self._actions.fields(action)
+        if "namespace" in fields and not given.get("namespace"):
             given["namespace"] = self._default_namespace
+        if "pool_label" in fields and given.get("pool") and not given.get("pool_label"):
+            given["pool_label"] = self._pool_labels
         return self._actions.params(action, given)

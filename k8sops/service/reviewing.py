@@ -9,9 +9,11 @@ from k8sops.core.run import Run, RunId
 from k8sops.engine.reviewing import review
 from k8sops.policy.policy import Policy
 from k8sops.service.config import Config
+from k8sops.service.emergency_words import word_on
 from k8sops.service.policies import policy_of
 from k8sops.service.signing import Signing
 from k8sops.service.storing import Storage
+from k8sops.store.statement_rows import SignedBytes
 
 
 class PolicyReviewRules:
@@ -41,6 +43,10 @@ class PolicyReviewRules:
             return "nobody reviews what they did themselves"
         return ""
 
+    def unanswered(self, run: Run, statements: tuple[SignedBytes, ...]) -> str:
+        """Judged by the reviewer's own policy file: whoever merged an emergency's records judged by theirs."""
+        return word_on(self._policy, run, statements).missing
+
 
 async def close_review(config: Config, run: RunId, note: str, actor: Actor, cluster: ClusterInfo) -> Run:
     """Close a run's review. Raises AlreadyDecidedError, DeniedError, UsageError, NoSuchRunError."""
@@ -48,7 +54,7 @@ async def close_review(config: Config, run: RunId, note: str, actor: Actor, clus
     policy = policy_of(config)
     storage = Storage(config, clock, ids)
     try:
-        signer = await Signing(policy, cluster, clock).signer()
+        signer = await Signing(policy, cluster, clock, key=config.identity_key).signer()
         return await review(
             await storage.database(),
             await storage.books(),

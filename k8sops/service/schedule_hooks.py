@@ -20,10 +20,11 @@ from k8sops.core.run import Run, RunFilter, RunId, RunState
 from k8sops.engine.books import Books
 from k8sops.engine.desk import Desk
 from k8sops.engine.schedules.claiming import Firing
-from k8sops.engine.schedules.firing import Complete
+from k8sops.engine.schedules.firing import Complete, Going
 from k8sops.engine.schedules.table import Schedule, locked
 from k8sops.engine.transitions import change_state
 from k8sops.policy.standing import within
+from k8sops.service.access import Access
 from k8sops.service.planning import Planner
 from k8sops.service.reach import say_if_nobody_may
 from k8sops.service.rules import PolicyRules
@@ -32,7 +33,9 @@ from k8sops.store.database import Database, Tx
 from k8sops.store.outbox import put_out
 from k8sops.store.runs import list_runs
 
-GOING = tuple(state for state in RunState if not state.ended)
+GOING = (*(state for state in RunState if not state.ended), RunState.NEEDS_REVIEW)
+"""States in which a run of a schedule is in the way of the next: a step in doubt may yet be done, or done again."""
+_EXPLAINED = frozenset({"schedule.skipped", "schedule.refused", "schedule.paused"})
 
 
 class EngineHooks:
@@ -44,6 +47,7 @@ class EngineHooks:
         books: Books,
         rules: PolicyRules,
         planner: Planner,
+        access: Access,
         ids: IdSource,
         clusters: Sequence[str],
     ) -> None:
@@ -52,6 +56,7 @@ class EngineHooks:
         self._books = books
         self._rules = rules
         self._planner = planner
+        self._access = access
         self._ids = ids
         self._desk = Desk(database, books, rules, ids)
 
@@ -64,11 +69,11 @@ class EngineHooks:
             return ""
         return f"the policy no longer knows its owner, {schedule.owner or schedule.actor.name}"
 
-    async def running(self, schedule: Schedule) -> Sequence[RunId]:
-        """Its runs that have not ended, oldest first."""
+    async def running(self, schedule: Schedule) -> Sequence[Going]:
+        """Its runs that have not ended, or need review, oldest first."""
         wanted = RunFilter(states=GOING, schedule=schedule.name, limit=1000)
         found = await self._database.read(lambda tx: list_runs(tx, wanted))
-        return [run.id for run in reversed(found)]
+        return [Going(run=run.id, in_doubt=run.state is RunState.NEEDS_REVIEW) for run in reversed(found)]
 
     async def cancel(self, run: RunId, why: str) -> None:
         """Ask it to stop; too late is no error."""
@@ -76,14 +81,20 @@ class EngineHooks:
             await self._desk.cancel(run, Actor(name="the scheduler", surface="schedule"), why)
 
     async def propose(self, firing: Firing, complete: Complete) -> RunId:
-        """Plan, compare with the standing approval, and write run and firing in one transaction."""
+        """Plan, compare with the standing approval, and write run and firing in one transaction.
+
+        Raises DeniedError where its owner may not do this themselves and policy asks that, or where this is not the
+        cluster policy means; BlockedError for a plan with another blocker.
+        """
         schedule = firing.schedule
+        self._access.check_cluster()
         plan = await self._planner.planned(
             schedule.spec.action, schedule.spec.params, asking(schedule), schedule=schedule.name
         )
         if plan.blockers:
             # Nobody could ever start it; as a run it would only stand in the way of the next firing.
             raise BlockedError(plan.blockers[0].text)
+        await self._access.check_owner(plan, schedule.actor)
         now = await self._database.read(lambda tx: tx.now())
         record = standing_of(schedule.standing)
         outside: tuple[str, ...] = ("it has no standing approval",)
@@ -152,6 +163,8 @@ class EngineHooks:
             action=schedule.spec.action,
             effective=schedule.execute_as,
             cluster_uid=schedule.cluster_uid,
+            reason=text if code in _EXPLAINED else "",
+            policy_version=self._rules.version,
             outcome=code.partition(".")[2],
             data={"schedule": schedule.name, "text": text},
         )

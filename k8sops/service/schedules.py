@@ -21,6 +21,7 @@ from k8sops.core.errors import (
     AlreadyDecidedError,
     BlockedError,
     DeniedError,
+    K8sOpsError,
     ScheduleExistsError,
     UsageError,
 )
@@ -34,6 +35,7 @@ from k8sops.engine.signing import Saying, say
 from k8sops.policy.facts import targets_of
 from k8sops.policy.quorum import vote_refused
 from k8sops.policy.standing import StandingApproval
+from k8sops.service.access import Access
 from k8sops.service.planning import Planner
 from k8sops.service.rules import PolicyRules
 from k8sops.service.schedule_views import ScheduleView, view_of
@@ -66,6 +68,7 @@ class ScheduleDesk:
         storage: Storage,
         rules: PolicyRules,
         planner: Planner,
+        access: Access,
         *,
         clock: Clock,
         ids: IdSource,
@@ -74,6 +77,7 @@ class ScheduleDesk:
         self._storage = storage
         self._rules = rules
         self._planner = planner
+        self._access = access
         self._clock = clock
         self._ids = ids
         self._signing = signing
@@ -87,16 +91,31 @@ class ScheduleDesk:
         risk: Risk | None = None,
         most_targets: int | None = None,
     ) -> Draft:
-        """Check the schedule and plan it once. Raises UsageError, DeniedError, BlockedError; keeps nothing.
+        """Check the schedule and plan it once. Raises UsageError, DeniedError, BlockedError; a no is on record.
 
         `risk` and `most_targets` are the most it may do by itself; as much as it would do now where not given.
         """
+        try:
+            return await self._drafted(given, actor, stands_for, risk, most_targets)
+        except (DeniedError, BlockedError) as error:
+            await self._refused(error, actor, "add", str(given["name"]), action=str(given["action"]))
+            raise
+
+    async def _drafted(
+        self,
+        given: Mapping[str, Any],
+        actor: Actor,
+        stands_for: timedelta,
+        risk: Risk | None,
+        most_targets: int | None,
+    ) -> Draft:
         params = self._planner.validated(str(given["action"]), given["params"]).model_dump(mode="json")
         spec = schedule_spec({**given, "params": params}, now=self._clock.now())
         asking = msgspec.structs.replace(actor, surface="schedule", auth="schedule")
         plan = await self._planner.planned(spec.action, spec.params, asking, schedule=spec.name)
         if plan.blockers:
             raise BlockedError(plan.blockers[0].text, hint="a schedule is added for what could be done now")
+        await self._access.check_owner(plan, actor)
         # A plan that finds nothing to do today says nothing about tomorrow.
         present = plan.risk if plan.steps else riskiest(spec_of(plan.action).risks)
         risk = risk or present
@@ -150,7 +169,9 @@ class ScheduleDesk:
             return table.get(tx, kept.name), "schedule.added" if change is None else "schedule.changed", text
 
         said = about_standing("standing", draft.spec.name, draft.standing, reason=draft.spec.reason)
-        return await self._recorded(work, actor, "schedule.kept", digest=record.digest, said=[said])
+        return await self._recorded(
+            work, actor, "schedule.kept", name=draft.spec.name, asked="add", digest=record.digest, said=[said]
+        )
 
     async def decide(self, name: str, vote: Vote, actor: Actor) -> ScheduleView:
         """Vote on a standing approval's digest. Raises AlreadyDecidedError, DeniedError, UsageError."""
@@ -182,8 +203,9 @@ class ScheduleDesk:
             return table.get(tx, name), "schedule.approved", f"{name}: approved by {actor.name}; it {state}"
 
         return await self._recorded(
-            work, actor, "schedule.voted", digest=vote.digest, reason=vote.reason, said=said
-        )
+            work, actor, "schedule.voted", name=name, asked="vote",
+            digest=vote.digest, reason=vote.reason, said=said,
+        )  # fmt: skip
 
     def _with_vote(
         self, tx: Tx, schedule: Schedule, record: StandingRecord, vote: Vote, actor: Actor
@@ -214,7 +236,7 @@ class ScheduleDesk:
             table.pause(tx, name, f"{actor.name}: {why}" if why else f"by {actor.name}")
             return table.get(tx, name), "schedule.paused", f"{name} was paused by {actor.name}"
 
-        return await self._recorded(work, actor, "schedule.paused", reason=why)
+        return await self._recorded(work, actor, "schedule.paused", name=name, asked="pause", reason=why)
 
     async def resume(self, name: str, actor: Actor) -> ScheduleView:
         """Fire again."""
@@ -223,7 +245,7 @@ class ScheduleDesk:
             self._check_theirs(table.locked(tx, name), actor)
             return table.resume(tx, name), "schedule.resumed", f"{name} was resumed by {actor.name}"
 
-        return await self._recorded(work, actor, "schedule.resumed")
+        return await self._recorded(work, actor, "schedule.resumed", name=name, asked="resume")
 
     async def remove(self, name: str, actor: Actor) -> ScheduleView:
         """Take it away; its firings stay on record."""
@@ -234,7 +256,7 @@ class ScheduleDesk:
             table.remove(tx, name)
             return gone, "schedule.removed", f"{name} was removed by {actor.name}"
 
-        return await self._recorded(work, actor, "schedule.removed")
+        return await self._recorded(work, actor, "schedule.removed", name=name, asked="remove")
 
     async def run_now(self, name: str, actor: Actor) -> ScheduleView:
         """Fire at once beside the timetable; a worker carries it out."""
@@ -248,7 +270,7 @@ class ScheduleDesk:
                 f"{name} is to run now ({due:%H:%M:%S} UTC), asked by {actor.name}",
             )
 
-        return await self._recorded(work, actor, "schedule.run_now")
+        return await self._recorded(work, actor, "schedule.run_now", name=name, asked="run-now")
 
     def _check_theirs(self, schedule: Schedule, actor: Actor) -> None:
         """Raise DeniedError where it is neither the actor's own nor they an administrator; anybody may pause."""
@@ -281,11 +303,13 @@ class ScheduleDesk:
         actor: Actor,
         boundary: str,
         *,
+        name: str,
+        asked: str,
         digest: str = "",
         reason: str = "",
         said: Sequence[Saying] | None = None,
     ) -> ScheduleView:
-        """`said` is what the actor signs with it; None: nothing."""
+        """Do `work` and put it on record, or that it was refused; `said` is what the actor signs with it."""
         database, books = await self._storage.database(), await self._storage.books()
         signer = await self._signing.signer() if self._signing and said is not None else None
 
@@ -311,5 +335,35 @@ class ScheduleDesk:
             books.chain(tx, [entry])
             return schedule
 
-        kept = await database.write(whole, name=boundary)
+        try:
+            kept = await database.write(whole, name=boundary)
+        except (DeniedError, AlreadyDecidedError) as error:
+            await self._refused(error, actor, asked, name, digest=digest)
+            raise
         return view_of(kept, self._clock.now(), await database.read(live_carriers))
+
+    async def _refused(
+        self, error: K8sOpsError, actor: Actor, asked: str, name: str, *, action: str = "", digest: str = ""
+    ) -> None:
+        """Put on record what was asked of a schedule and not done."""
+        database, books = await self._storage.database(), await self._storage.books()
+
+        def work(tx: Tx) -> None:
+            found = next((one for one in table.every(tx) if one.name == name), None)
+            cluster = found.cluster_uid if found else self._access.cluster_uid
+            entry = AuditEntry(
+                code="schedule.refused",
+                at=tx.now(),
+                actor=actor,
+                person=self._rules.person_of(actor, cluster),
+                action=action or (found.spec.action if found else ""),
+                digest=digest,
+                cluster_uid=cluster,
+                reason=error.message,
+                policy_version=self._rules.version,
+                outcome="refused",
+                data={"schedule": name, "asked": asked},
+            )
+            books.chain(tx, [entry])
+
+        await database.write(work, name="schedule.refused")

@@ -117,8 +117,14 @@ class KeySigner:
                 ).statement
             except StatementError:
                 continue
-            same = (found.kind, found.run, found.digest, found.cluster_uid, found.execute_as)
-            wanted = (saying.kind, saying.subject, saying.digest, saying.cluster_uid, saying.execute_as)
+            same = (
+                *(found.kind, found.verdict, found.run, found.digest),
+                *(found.cluster_uid, found.execute_as),
+            )
+            wanted = (
+                *(saying.kind, saying.verdict, saying.subject, saying.digest),
+                *(saying.cluster_uid, saying.execute_as),
+            )
             if same == wanted and found.expires_at > self.now():
                 return True
         return False

@@ -26,7 +26,7 @@ from k8sops.policy.pins import pinned_keys
 from k8sops.policy.policy import Policy
 from k8sops.policy.statement_quorum import Allowed, NotAllowed, statements_that_hold
 from k8sops.policy.statement_runs import signed_for
-from k8sops.policy.statements import About, Verified
+from k8sops.policy.statements import HELD, About, Verified
 from k8sops.service.signed_grants import under_grants
 from k8sops.service.signed_schedules import standing_refused
 from k8sops.service.signing import signed_rows
@@ -57,7 +57,8 @@ class PolicyWitness:
         """Why nobody the policy pins has asked for this plan; empty where somebody has."""
         if run.plan.cluster.uid != self._cluster.uid:
             return f"its plan is for cluster {run.plan.cluster.uid}, which is not this one"
-        if run.schedule or self._statements(run, evidence, "propose", self._clock.now()):
+        asked = self._statements(run, evidence, "propose", self._clock.now())
+        if run.schedule or any(one.statement.verdict != HELD for one in asked):
             return ""
         answer = self._answer(run, evidence, None, self._clock.now())
         return _why(answer) if isinstance(answer, NotAllowed) else ""

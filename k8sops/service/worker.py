@@ -25,6 +25,7 @@ from k8sops.engine.carrier import EmbeddedCarrier
 from k8sops.engine.health import Figures, HealthServer
 from k8sops.engine.schedules.firing import Scheduler
 from k8sops.engine.sweeping import sweep
+from k8sops.service.access import Access
 from k8sops.service.action_book import RegistryBook
 from k8sops.service.audit_trail import os_actor
 from k8sops.service.config import Config
@@ -142,9 +143,11 @@ async def _scheduler(
         actions,
         clock=clock,
         default_namespace=config.namespace or cluster.default_namespace,
+        pool_labels=config.pool_labels,
     )
     database, books = await storage.database(), await storage.books()
-    hooks = EngineHooks(database, books, rules, planner, ids, (cluster.info.uid,))
+    access = Access(cluster, rules)
+    hooks = EngineHooks(database, books, rules, planner, access, ids, (cluster.info.uid,))
     return Scheduler(database, hooks, owner=carrier.id)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 
 from k8sops.store.database import Tx
 from k8sops.store.leases import Ability
@@ -20,10 +20,14 @@ class CarrierCard(msgspec.Struct, frozen=True, kw_only=True):
     ability: Ability
     resident: bool
     """Whether it stays (a worker), or carries only while its door is open."""
+    version: str = ""
+    """Of the program it runs."""
+    os_user: str = ""
+    """Whom the operating system runs it as."""
 
 
-def keep_carrier(tx: Tx, card: CarrierCard, ttl_s: float) -> None:
-    """Announce, or say again, that the carrier lives."""
+def keep_carrier(tx: Tx, card: CarrierCard, ttl_s: float) -> bool:
+    """Announce, or say again, that the carrier lives; true where it was not on the list."""
     now = tx.lease_time()
     said = {
         "lease_until": now.seconds + ttl_s,
@@ -31,17 +35,18 @@ def keep_carrier(tx: Tx, card: CarrierCard, ttl_s: float) -> None:
         "capabilities": msgspec.json.encode(card).decode(),
     }
     if tx.execute(update(carriers).where(carriers.c.id == card.id).values(**said)).rowcount:
-        return
+        return False
     tx.execute(
         insert(carriers).values(
             id=card.id, host=card.host, pid=card.pid, surface=card.surface, started_at=tx.now_ms(), **said
         )
     )
+    return True
 
 
-def forget_carrier(tx: Tx, id_: str) -> None:
-    """The carrier has gone in good order."""
-    tx.execute(delete(carriers).where(carriers.c.id == id_))
+def forget_carrier(tx: Tx, id_: str) -> bool:
+    """The carrier has gone in good order; false where it was off the list already."""
+    return bool(tx.execute(delete(carriers).where(carriers.c.id == id_)).rowcount)
 
 
 def live_carriers(tx: Tx) -> list[CarrierCard]:
@@ -52,8 +57,24 @@ def live_carriers(tx: Tx) -> list[CarrierCard]:
     return [msgspec.json.decode(row, type=CarrierCard) for row in rows]
 
 
-def forget_silent(tx: Tx) -> int:
-    """Take those off the list that went without a word; returns how many. A live one announces itself again."""
+def silent_carriers(tx: Tx, *, for_s: float) -> list[CarrierCard]:
+    """Those on the list whose announcement ended so many seconds ago, or on a machine that has since been restarted."""
+    rows = tx.execute(
+        select(carriers.c.capabilities).where(_silent(tx, for_s)).order_by(carriers.c.id)
+    ).scalars()
+    return [msgspec.json.decode(row, type=CarrierCard) for row in rows]
+
+
+def forget_silent(tx: Tx, *, for_s: float) -> list[CarrierCard]:
+    """Take those off the list, and return them. One that lives after all announces itself again."""
+    return [
+        card
+        for card in silent_carriers(tx, for_s=for_s)
+        # Asked again row by row: another process may sweep at the same moment, or the carrier come back.
+        if tx.execute(delete(carriers).where(and_(carriers.c.id == card.id, _silent(tx, for_s)))).rowcount
+    ]
+
+
+def _silent(tx: Tx, for_s: float) -> ColumnElement[bool]:
     now = tx.lease_time()
-    silent = or_(carriers.c.lease_boot != now.boot, carriers.c.lease_until <= now.seconds)
-    return tx.execute(delete(carriers).where(silent)).rowcount
+    return or_(carriers.c.lease_boot != now.boot, carriers.c.lease_until <= now.seconds - for_s)

@@ -10,11 +10,12 @@ from typing import Any, Final
 from sqlalchemy import Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from k8sops.core.run import ENDED
+from k8sops.core.run import ENDED, RunState
 from k8sops.store.database import Tx
-from k8sops.store.schema import attachments, reviews, run_events, run_steps, runs, statements, votes
+from k8sops.store.roles import may_carry
+from k8sops.store.schema import attachments, reviews, run_events, run_steps, runs, signals, statements, votes
 
-_PARTS: Final = (run_events, run_steps, votes, statements)
+_PARTS: Final = (run_events, run_steps, signals, votes, statements)
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -27,13 +28,16 @@ def rows_of_runs(tx: Tx) -> Rows:
 
 
 def going(rows: Rows) -> list[str]:
-    """Runs that have not ended."""
-    ended = {str(state) for state in ENDED}
+    """Runs that have not ended; one whose step is in doubt goes on once a person has said what became of it."""
+    ended = {str(state) for state in ENDED - {RunState.NEEDS_REVIEW}}
     return [str(row["id"]) for row in rows["runs"] if row["state"] not in ended]
 
 
-def bring_in(tx: Tx, rows: Rows, *, review: str) -> int:
-    """Insert what is not there yet, each new run with an open review of this kind; returns how many runs are new."""
+def bring_in(tx: Tx, rows: Rows, *, review: str) -> set[str]:
+    """Insert what is not there yet, each new run with an open review of this kind; returns which runs are new.
+
+    The journal of steps comes along where this login may write one: on PostgreSQL a door's may not.
+    """
     known = set(tx.execute(select(runs.c.id)).scalars())
     fresh = [row for row in rows["runs"] if row["id"] not in known]
     cleared = {
@@ -45,10 +49,10 @@ def bring_in(tx: Tx, rows: Rows, *, review: str) -> int:
     }
     _insert(tx, runs, [{**row, **cleared} for row in fresh])
     ids = {row["id"] for row in fresh}
-    for table in _PARTS:
+    for table in _PARTS if may_carry(tx) else (part for part in _PARTS if part is not run_steps):
         _insert(tx, table, [row for row in rows[table.name] if row["run"] in ids])
     _insert(tx, reviews, [{"run": id_, "kind": review, "opened_at": tx.now_ms()} for id_ in ids])
-    return len(ids)
+    return ids
 
 
 def keep_attachment(tx: Tx, sha256: str, body: bytes) -> bool:

@@ -1,6 +1,6 @@
 """The two PostgreSQL roles and what each may do.
 
-A *door* reads, proposes, votes and cancels; a *carrier* also carries. Neither may change or take away what was
+A *door* reads, proposes, votes, signals and cancels; a *carrier* also carries. Neither may change or take away what was
 recorded. A door's rights are not trusted: a carrier checks the signed statements before the first mutation (DESIGN §8
 Persons). On SQLite there are no roles, only the file's owner.
 """
@@ -31,6 +31,7 @@ DOOR: Final[dict[str, str]] = {
     "run_events": "INSERT",
     # What a person says became of a step in doubt (`runs resume --as`); steps are begun by carriers alone.
     "run_steps": "UPDATE (state, ended_at, result)",
+    "signals": "INSERT",
     "votes": "INSERT",
     "statements": "INSERT",
     "target_locks": "INSERT, DELETE",

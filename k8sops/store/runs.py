@@ -21,6 +21,13 @@ from k8sops.store.database import Tx
 from k8sops.store.schema import runs
 from k8sops.store.times import from_ms, to_ms
 
+# Made here, before any thread: two lanes that decode a struct type for the first time at once crash the interpreter
+# (msgspec 0.22 shows one of them what the other has half prepared).
+_PLAN: Final = msgspec.json.Decoder(Plan)
+_ACTOR: Final = msgspec.json.Decoder(Actor)
+_PROGRESS: Final = msgspec.json.Decoder(Progress)
+_ERROR: Final = msgspec.json.Decoder(RunError)
+
 PREFIX_LENGTH: Final = 6
 _BY_ID: Final = select(runs).where(runs.c.id == bindparam("id"))
 _STATE: Final = select(runs.c.state, runs.c.last_seq).where(runs.c.id == bindparam("id"))
@@ -28,6 +35,9 @@ _STATE: Final = select(runs.c.state, runs.c.last_seq).where(runs.c.id == bindpar
 
 class _Summary(msgspec.Struct):
     summary: str
+
+
+_SUMMARY: Final = msgspec.json.Decoder(_Summary)
 
 
 def insert_run(tx: Tx, run: Run) -> None:
@@ -123,7 +133,7 @@ def _run_of(row: Row[Any], approvals: tuple[Approval, ...], events: tuple[Event,
         id=row.id,
         plan=plan_of(row),
         state=RunState(row.state),
-        actor=msgspec.json.decode(row.actor, type=Actor),
+        actor=_ACTOR.decode(row.actor),
         reason=row.reason,
         person=row.person,
         hold=row.hold,
@@ -133,17 +143,17 @@ def _run_of(row: Row[Any], approvals: tuple[Approval, ...], events: tuple[Event,
         proposed_at=from_ms(row.proposed_at),
         approvals=approvals,
         events=events,
-        progress=msgspec.json.decode(row.progress, type=Progress),
+        progress=_PROGRESS.decode(row.progress),
         started_at=from_ms(row.started_at) if row.started_at is not None else None,
         ended_at=from_ms(row.ended_at) if row.ended_at is not None else None,
         outcome=row.outcome,
-        error=msgspec.json.decode(row.error, type=RunError) if row.error else None,
+        error=_ERROR.decode(row.error) if row.error else None,
     )
 
 
 def plan_of(row: Row[Any]) -> Plan:
     """The stored plan."""
-    return msgspec.json.decode(row.plan, type=Plan)
+    return _PLAN.decode(row.plan)
 
 
 def set_columns(tx: Tx, run: RunId, **values: Any) -> None:
@@ -176,9 +186,9 @@ def list_runs(tx: Tx, wanted: RunFilter) -> list[RunSummary]:
 
 def _summary_of(row: Row[Any]) -> RunSummary:
     try:
-        summary = msgspec.json.decode(row.plan, type=_Summary).summary
-        progress = msgspec.json.decode(row.progress, type=Progress)
-        actor = msgspec.json.decode(row.actor, type=Actor)
+        summary = _SUMMARY.decode(row.plan).summary
+        progress = _PROGRESS.decode(row.progress)
+        actor = _ACTOR.decode(row.actor)
     except (msgspec.MsgspecError, RecursionError):
         # One row that cannot be read must not hide the others.
         summary, progress, actor = "what the store has of it cannot be read", Progress(), Actor(name="")

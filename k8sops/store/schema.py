@@ -103,6 +103,16 @@ run_steps = Table(
     Column("result", Text, nullable=False, server_default=""),
 )
 
+signals = Table(
+    "signals",
+    metadata,
+    Column("run", String(26), ForeignKey("runs.id"), primary_key=True),
+    # Of the wait it is for; the first one of a path counts.
+    Column("path", String(1024), primary_key=True),
+    Column("payload", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
 votes = Table(
     "votes",
     metadata,

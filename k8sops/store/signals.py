@@ -1,4 +1,7 @@
-"""Signals to a waiting run: kept as rows of its journal, under a path of their own, until the run takes them."""
+"""Signals to a waiting run: rows of their own, which a door may add and nobody may change, until the run takes them.
+
+They are not signed: where statements are, a carrier does not look here.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,10 @@ from sqlalchemy import BigInteger, bindparam, case, insert, select, update
 from k8sops.core.plan import JsonObject
 from k8sops.core.run import RunId
 from k8sops.store.database import Tx
-from k8sops.store.schema import run_steps, runs
+from k8sops.store.schema import runs, signals
 
-PREFIX: Final = "signal:"
-
-
-_SENT: Final = select(run_steps.c.result).where(
-    run_steps.c.run == bindparam("run_id"), run_steps.c.path == bindparam("step_path")
+_SENT: Final = select(signals.c.payload).where(
+    signals.c.run == bindparam("run_id"), signals.c.path == bindparam("signal_path")
 )
 _WAKE: Final = (
     update(runs)
@@ -25,30 +25,22 @@ _WAKE: Final = (
 )
 
 
-def send_signal(tx: Tx, run: RunId, path: str, payload: JsonObject) -> None:
-    """Leave a signal for the wait at `path` and wake the run. Only the first of a path counts.
+def send_signal(tx: Tx, run: RunId, path: str, payload: JsonObject) -> bool:
+    """Leave a signal for the wait at `path` and wake the run; false where there is one already, which counts.
 
     Waking comes first, for its row lock: a run that parks at this moment does so before the signal or sees it.
     """
     tx.execute(_WAKE, {"run_id": run, "now_at": tx.now_ms()})
     if take_signal(tx, run, path) is not None:
-        return
-    row = {
-        "run": run,
-        "path": PREFIX + path,
-        "state": "done",
-        "fence": 0,
-        "attempt": 1,
-        "started_at": tx.now_ms(),
-        "due_at": None,
-        "result": msgspec.json.encode(payload).decode(),
-    }
-    tx.execute(insert(run_steps), row)
+        return False
+    encoded = msgspec.json.encode(payload).decode()
+    tx.execute(insert(signals), {"run": run, "path": path, "payload": encoded, "at": tx.now_ms()})
+    return True
 
 
 def take_signal(tx: Tx, run: RunId, path: str) -> JsonObject | None:
     """What was sent, or None."""
-    found: Any = tx.execute(_SENT, {"run_id": run, "step_path": PREFIX + path}).scalar_one_or_none()
+    found: Any = tx.execute(_SENT, {"run_id": run, "signal_path": path}).scalar_one_or_none()
     if found is None:
         return None
     payload: JsonObject = msgspec.json.decode(found)

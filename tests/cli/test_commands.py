@@ -1,108 +1,132 @@
-"""The commands on a real control plane, run as a script runs them: stdout, stderr and exit code."""
+"""The commands on a real control plane, run as a script runs them: stdout, stderr and exit code.
+
+Two are processes of their own; the others run in this one, where starting costs nothing.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from k8sops.cluster.client import KubeCluster
+from k8sops.sandbox.manager import SandboxHandle
+from tests.support.command import Command, Told
+from tests.support.persons_at_door import on_cluster
 from tests.support.workloads import NEVER_READY, create, deployment, replicas_of
 
 
-class Shell:
-    """Runs `k8sops` with one kubeconfig and namespace, without a terminal."""
+class Web:
+    """The deployment `web` in the test's namespace."""
 
-    def __init__(self, kubeconfig: Path, namespace: str) -> None:
-        self._env = {**os.environ, "KUBECONFIG": str(kubeconfig), "K8SOPS_NAMESPACE": namespace}
+    def __init__(self, sandbox: SandboxHandle, namespace: str) -> None:
+        self._sandbox = sandbox
+        self.namespace = namespace
 
-    async def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "k8sops", *arguments],
-            env=self._env, capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+    def exists(self, annotations: dict[str, str] | None = None) -> None:
+        """Create it, with one replica."""
+        body = deployment("web", self.namespace, replicas=1, annotations=annotations)
+        on_cluster(self._sandbox, lambda cluster: create(cluster, body))
+
+    @property
+    def replicas(self) -> tuple[int, int]:
+        """How many are wanted, and how many are ready."""
+        return on_cluster(self._sandbox, lambda c: replicas_of(c, "deployments", "web", self.namespace))
 
 
 @pytest.fixture
-def k8sops(kubeconfig: Path, cluster_namespace: str) -> Shell:
+def web(sandbox: SandboxHandle, cluster_namespace: str) -> Web:
+    """To be made by the test."""
+    return Web(sandbox, cluster_namespace)
+
+
+@pytest.fixture
+def k8sops(
+    command: Command, kubeconfig: Path, cluster_namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> Command:
     """The program in the test's namespace."""
-    return Shell(kubeconfig, cluster_namespace)
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    monkeypatch.setenv("K8SOPS_NAMESPACE", cluster_namespace)
+    return command
 
 
-async def test_plan_then_apply_exactly_that_plan(
-    k8sops: Shell, cluster: KubeCluster, cluster_namespace: str
-) -> None:
+@pytest.fixture
+def k8sops_process(k8sops: Command) -> Callable[..., Told]:
+    """The same as a process of its own, without a terminal."""
+
+    def run(*arguments: str) -> Told:
+        done = subprocess.run(
+            [sys.executable, "-m", "k8sops", *arguments],
+            capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+        return Told(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def test_plan_then_apply_exactly_that_plan(k8sops_process: Callable[..., Told], web: Web) -> None:
     """The way a careful script works: review, then apply by digest."""
-    await create(cluster, deployment("web", cluster_namespace, replicas=1))
-    looked = await k8sops("scale", "deployment/web", "--replicas", "2", "--plan", "-o", "json")
-    assert looked.returncode == 0, looked.stderr
-    plan = json.loads(looked.stdout)
+    web.exists()
+    looked = k8sops_process("scale", "deployment/web", "--replicas", "2", "--plan", "-o", "json")
+    assert looked.code == 0, looked.err
+    plan = json.loads(looked.out)
     assert (
         plan["summary"]
-        == f"Safe: deployment {cluster_namespace}/web goes from 1 to 2 replicas; no running pod is touched."
+        == f"Safe: deployment {web.namespace}/web goes from 1 to 2 replicas; no running pod is touched."
     )
-    assert (await replicas_of(cluster, "deployments", "web", cluster_namespace))[0] == 1
-    applied = await k8sops(
+    assert web.replicas[0] == 1
+    applied = k8sops_process(
         "scale", "deployment/web", "--replicas", "2", "--yes", "--digest", plan["digest"][:12], "-o", "json"
     )
-    assert applied.returncode == 0, applied.stderr
-    run = json.loads(applied.stdout)
+    assert applied.code == 0, applied.err
+    run = json.loads(applied.out)
     assert run["state"] == "succeeded"
     assert run["plan"]["digest"] == plan["digest"]
-    assert await replicas_of(cluster, "deployments", "web", cluster_namespace) == (2, 2)
+    assert web.replicas == (2, 2)
 
 
-async def test_another_plan_than_the_reviewed_one_is_not_applied(
-    k8sops: Shell, cluster: KubeCluster, cluster_namespace: str
-) -> None:
+def test_another_plan_than_the_reviewed_one_is_not_applied(k8sops: Command, web: Web) -> None:
     """Exit 7, and nothing written."""
-    await create(cluster, deployment("web", cluster_namespace, replicas=1))
-    done = await k8sops("scale", "deployment/web", "--replicas", "2", "--yes", "--digest", "0123456789ab")
-    assert done.returncode == 7
-    assert "not the reviewed one" in done.stderr
-    assert (await replicas_of(cluster, "deployments", "web", cluster_namespace))[0] == 1
+    web.exists()
+    done = k8sops("scale", "deployment/web", "--replicas", "2", "--yes", "--digest", "0123456789ab")
+    assert done.code == 7
+    assert "not the reviewed one" in done.err
+    assert web.replicas[0] == 1
 
 
-async def test_without_terminal_and_without_yes_nothing_is_done(
-    k8sops: Shell, cluster: KubeCluster, cluster_namespace: str
+def test_without_terminal_and_without_yes_nothing_is_done(
+    k8sops_process: Callable[..., Told], web: Web
 ) -> None:
     """A cron job that forgot --yes must not change a cluster."""
-    await create(cluster, deployment("web", cluster_namespace, replicas=1))
-    done = await k8sops("scale", "deployment/web", "--replicas", "2")
-    assert done.returncode == 2
-    assert "no terminal to ask at" in done.stderr
-    assert "--yes --digest" in done.stderr
-    assert (await replicas_of(cluster, "deployments", "web", cluster_namespace))[0] == 1
+    web.exists()
+    done = k8sops_process("scale", "deployment/web", "--replicas", "2")
+    assert done.code == 2
+    assert "no terminal to ask at" in done.err
+    assert "--yes --digest" in done.err
+    assert web.replicas[0] == 1
 
 
-async def test_a_scale_that_does_not_get_ready_fails_and_says_why(
-    k8sops: Shell, cluster: KubeCluster, cluster_namespace: str
-) -> None:
+def test_a_scale_that_does_not_get_ready_fails_and_says_why(k8sops: Command, web: Web) -> None:
     """Exit 1, the pods and their trouble, the way back."""
-    await create(cluster, deployment("web", cluster_namespace, replicas=1, annotations=NEVER_READY))
-    done = await k8sops("scale", "deployment/web", "--replicas", "2", "--yes", "--timeout", "3s")
-    assert done.returncode == 1
-    assert "are ready after 3 s (web-" in done.stderr
-    assert "to go back: k8sops scale deployments/web --replicas 1" in done.stderr
+    web.exists(NEVER_READY)
+    done = k8sops("scale", "deployment/web", "--replicas", "2", "--yes", "--timeout", "3s")
+    assert done.code == 1
+    assert "are ready after 3 s (web-" in done.err
+    assert "to go back: k8sops scale deployments/web --replicas 1" in done.err
 
 
-async def test_get_prints_what_kubectl_prints(
-    k8sops: Shell, cluster: KubeCluster, cluster_namespace: str
-) -> None:
+def test_get_prints_what_kubectl_prints(k8sops: Command, web: Web) -> None:
     """The columns people know."""
-    await create(cluster, deployment("web", cluster_namespace, replicas=1))
-    done = await k8sops("get", "deploy")
-    assert done.stdout.split("\n")[0].split() == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"]
-    everywhere = await k8sops("get", "deploy", "-A")
-    assert everywhere.stdout.split("\n")[0].split()[0] == "NAMESPACE"
-    one = await k8sops("get", "deployment/web", "-o", "json")
-    assert json.loads(one.stdout)["metadata"]["name"] == "web"
+    web.exists()
+    done = k8sops("get", "deploy")
+    assert done.out.split("\n")[0].split() == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"]
+    everywhere = k8sops("get", "deploy", "-A")
+    assert everywhere.out.split("\n")[0].split()[0] == "NAMESPACE"
+    one = k8sops("get", "deployment/web", "-o", "json")
+    assert json.loads(one.out)["metadata"]["name"] == "web"
 
 
 @pytest.mark.parametrize(
@@ -120,28 +144,28 @@ async def test_get_prints_what_kubectl_prints(
         (("cordon",), 2, "name nodes or give --selector"),
     ],
 )
-async def test_bad_input_gets_one_sentence_and_the_right_exit_code(
-    k8sops: Shell, arguments: tuple[str, ...], code: int, sentence: str
+def test_bad_input_gets_one_sentence_and_the_right_exit_code(
+    k8sops: Command, arguments: tuple[str, ...], code: int, sentence: str
 ) -> None:
     """Never a traceback, never a raw control character, never 0."""
-    done = await k8sops(*arguments)
-    assert done.returncode == code, done.stderr
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1, done.stderr
-    assert sentence in done.stderr
-    assert "\x1b" not in done.stderr
-    assert "Traceback" not in done.stderr
+    done = k8sops(*arguments)
+    assert done.code == code, done.err
+    errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, done.err
+    assert sentence in done.err
+    assert "\x1b" not in done.err
+    assert "Traceback" not in done.err
 
 
-async def test_doctor_says_who_and_where_one_is(k8sops: Shell) -> None:
+def test_doctor_says_who_and_where_one_is(k8sops: Command) -> None:
     """The first command on a machine that does not work."""
-    done = await k8sops("doctor")
-    assert done.returncode == 0, done.stdout
-    assert "the cluster knows you as kubernetes-admin" in done.stdout
-    assert "you may scale" in done.stdout
+    done = k8sops("doctor")
+    assert done.code == 0, done.out
+    assert "the cluster knows you as kubernetes-admin" in done.out
+    assert "you may scale" in done.out
 
 
-async def test_doctor_exits_6_when_the_cluster_is_away(k8sops: Shell, tmp_path: Path) -> None:
+def test_doctor_exits_6_when_the_cluster_is_away(k8sops: Command, tmp_path: Path) -> None:
     """And says which server did not answer."""
     config = tmp_path / "kubeconfig"
     config.write_text(
@@ -150,6 +174,6 @@ async def test_doctor_exits_6_when_the_cluster_is_away(k8sops: Shell, tmp_path: 
         "contexts: [{name: gone, context: {cluster: gone, user: nobody}}]\n"
         "users: [{name: nobody, user: {}}]\n"
     )
-    done = await k8sops("doctor", "--kubeconfig", str(config))
-    assert done.returncode == 6, done.stdout
-    assert "127.0.0.1:1" in done.stdout
+    done = k8sops("doctor", "--kubeconfig", str(config))
+    assert done.code == 6, done.out
+    assert "127.0.0.1:1" in done.out

@@ -119,7 +119,7 @@ async def test_scaling_is_locked_by_the_resource_version(
     await cluster.create(
         deployments, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             before = await cluster.scale_of(deployments, "web", cluster_namespace)
             lock = {"uid": before.uid, "resource_version": before.resource_version}

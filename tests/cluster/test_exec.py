@@ -163,7 +163,7 @@ async def test_the_sandbox_refuses_exec_in_one_sentence(kubeconfig: Path, cluste
     """Exec on simulated kubelets would run on the host, so it is off; what its refusal says reaches the person."""
     async with transport_of(kubeconfig) as transport:
         pod = await running_pod(transport, cluster_namespace)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with pytest.raises(K8sOpsError) as refused:
                 await run_command(
                     transport, f"{pod}/exec", ["ls"], container="app", subject="exec in pod web"

@@ -86,7 +86,7 @@ async def test_a_running_pod_can_be_read_and_followed(kubeconfig: Path, cluster_
             await anext(stream_logs(transport, f"{pod}-absent/log"))
 
 
-async def running_pod(transport: Transport, namespace: str, deadline_s: float = 40.0) -> str:
+async def running_pod(transport: Transport, namespace: str, deadline_s: float = 60.0) -> str:
     """Create pod `web` with container `app`, wait until it runs, and return its path."""
     pods = f"/api/v1/namespaces/{namespace}/pods"
     container = {"name": "app", "image": "registry.acme.example/web:1"}

@@ -45,7 +45,7 @@ async def make(view: KubeCluster, namespace: str, name: str) -> None:
 
 async def logged(sandbox: SandboxHandle, namespace: str, name: str) -> dict[str, Any]:
     """The API server's own record of a ConfigMap's creation; it writes its log a moment after it answers."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             for line in sandbox.audit_log.read_text().splitlines():
                 if f'"{namespace}"' not in line or '"create"' not in line:

@@ -67,6 +67,24 @@ def test_cells_become_the_text_kubectl_would_print() -> None:
     assert entry.row.cells == ("web", "3", "", "true", "1.5", '{"a":[1]}')
 
 
+def test_a_cordoned_node_says_who_cordoned_it_and_why() -> None:
+    """`SchedulingDisabled` alone starts a search for whoever did it; kubectl leaves no word."""
+    marks = {"k8sops.dev/cordon-by": "alice", "k8sops.dev/cordon-reason": "kernel update, rack 4"}
+    ours = {
+        "cells": ["n1", "Ready,SchedulingDisabled"],
+        "object": {"metadata": {"name": "n1", "annotations": marks}},
+    }
+    other = {
+        "cells": ["n2", "Ready,SchedulingDisabled"],
+        "object": {"metadata": {"name": "n2", "annotations": {}}},
+    }
+    open_again = {"cells": ["n3", "Ready"], "object": {"metadata": {"name": "n3", "annotations": marks}}}
+    cells = [entry.row.cells[1] for entry in TableCodec().page(page_of(ours, other, open_again))]
+    assert cells == [
+        "Ready,SchedulingDisabled,by alice: kernel update; rack 4", "Ready,SchedulingDisabled", "Ready"
+    ]  # fmt: skip
+
+
 def test_hostile_cells_arrive_as_they_are() -> None:
     """Displays escape what they show; escaping here too would show the escape of an escape."""
     (entry,) = TableCodec().page(page_of({"cells": ["\x1b[2J\u202e"]}))

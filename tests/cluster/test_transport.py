@@ -151,7 +151,7 @@ async def test_a_deadline_says_what_it_waited_for(tmp_path: Path) -> None:
         began = time.monotonic()
         with pytest.raises(errors.DeadlineError, match=r"deployment shop/web.*within 0\.2 s"):
             await transport.request("GET", "/x", deadline_s=0.2, subject="deployment shop/web")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 30
 
 
 async def test_at_most_so_many_requests_are_in_flight(tmp_path: Path) -> None:

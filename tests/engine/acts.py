@@ -15,9 +15,12 @@ from k8sops.core.run import Run, Vote
 from k8sops.engine.granting import Grant, GrantDesk, get_grant, sweep_grants
 from k8sops.engine.policy_watch import note_policy
 from k8sops.engine.reviewing import review
+from k8sops.engine.signalling import signal
 from k8sops.policy.grants import GrantSpec
 from k8sops.store.grant_rows import list_grants, load_grant
 from k8sops.store.reviews import open_reviews
+from k8sops.store.signals import take_signal
+from k8sops.store.statement_rows import SignedBytes
 from tests.support.engine_world import ALICE, BOB, PlainRules, World, needing
 from tests.support.ledger import CLUSTER
 
@@ -27,6 +30,10 @@ class ActRules(PlainRules):
 
     def review_refused(self, run: Run, actor: Actor) -> str:
         """Everybody may close a review."""
+        return ""
+
+    def unanswered(self, run: Run, statements: tuple[SignedBytes, ...]) -> str:
+        """Nothing is signed here."""
         return ""
 
     def decide_grant(self, spec: GrantSpec, actor: Actor, now: datetime) -> Decision:
@@ -134,12 +141,26 @@ async def _noted(world: World, version: str) -> bool:
     return not await _note(world, version)
 
 
+async def _waiting(world: World) -> str:
+    world.rules.decision = Decision(effect="confirm", why="test")
+    return (await world.queued("ledger", Path("/nowhere"), signal="nod", targets=world.ids.new())).id
+
+
+async def _signal(world: World, wanted: str) -> None:
+    await signal(world.database, world.books, ActRules(), wanted, "nod", {"word": "yes"}, BOB)
+
+
+async def _signalled(world: World, wanted: str) -> bool:
+    return await world.database.read(lambda tx: take_signal(tx, wanted, "nod")) is not None
+
+
 ACTS: Final[dict[str, Act]] = {
     "grant.requested": Act(_nothing, _request, _more_grants),
     "grant.voted": Act(_grant, _vote, _is("active")),
     "grant.revoked": Act(_grant, _revoke, _is("revoked")),
     "grant.expired": Act(_brief_grant, _sweep, _is("expired")),
     "review.closed": Act(_broken_glass, _review, _reviewed),
+    "signal.sent": Act(_waiting, _signal, _signalled),
     "policy.changed": Act(_version, _note, _noted),
 }
 """By the name of their commit, which is the code of their record as well."""

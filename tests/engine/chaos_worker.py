@@ -1,8 +1,7 @@
-"""Processes to be killed, stopped and misled: each an engine of its own on the store it is told.
+"""What processes to be killed, stopped and misled do: each an engine of its own on the store it is told.
 
-`python -m tests.engine.chaos_worker` imports everything once, then forks a process for each order it reads (a line of
-JSON), so that a test can have fifty of them. At the crash point it was given a process kills itself, in the very
-transaction, with SIGKILL.
+They are forked (`tests.engine.forking`), so that a test can have fifty of them. At the crash point it was given a
+process kills itself, in the very transaction, with SIGKILL.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import time
-import traceback
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,13 +23,19 @@ from k8sops.core.run import RunState, Vote
 from k8sops.engine.settling import settle
 from k8sops.engine.sweeping import sweep
 from k8sops.engine.timing import Timing
-from k8sops.store.database import Database
+from k8sops.store.database import BUSY_TIMEOUT_S, Database
 from k8sops.store.runs import load_row
 from tests.engine.acts import ACTS
+from tests.engine.signed_world import SignedWorld, open_signed_world
 from tests.support.engine_records import every_run
 from tests.support.engine_world import ALICE, BOB, PlainRules, World, eventually, needing, open_world, serving
 
 SHORT = Timing(lease_ttl_s=1.0, heartbeat_s=0.15, mutation_s=0.25, round_s=0.05, short_pause_s=0.0)
+DYING = msgspec.structs.replace(SHORT, heartbeat_s=0.25, round_s=0.1)
+"""Of dozens at once, whose looks at the store are most of what they cost."""
+BY_HAND = frozenset({"propose", "vote", "start", "cancel", "settle", "sweep", "act"})
+PATIENCE_S = 30.0
+"""How long a person's act waits for its turn among dozens of processes: unlike a carrier's, nobody repeats it."""
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -55,6 +58,10 @@ class Order(msgspec.Struct, kw_only=True):
     carrier: str = ""
     """The name it holds leases under."""
     identity: str = "user:alice"
+    signed: bool = False
+    """Whether statements are signed; by alice, whatever is done."""
+    how: Literal["done", "retry"] = "done"
+    """What is said of a step in doubt."""
     refuses: str = ""
     skew_s: float = 0.0
     timing: Timing = SHORT
@@ -95,19 +102,28 @@ def _take_down(names: str, name: str) -> None:
 
 
 async def work(order: Order) -> None:
-    """Do what was ordered."""
+    """Do what was ordered, and end."""
     rules = PlainRules(needing(1) if order.task == "vote" else None)
     rules.refuses_to_carry = order.refuses
     clock = SkewedClock(order.skew_s)
-    async with open_world(
-        order.url, rules=rules, clock=clock, timing=order.timing, boundary=boundary(order)
-    ) as world:
-        async with asyncio.timeout(order.seconds + 60):
-            await _TASKS[order.task](world, order)
+    busy_s = PATIENCE_S if order.task in BY_HAND else BUSY_TIMEOUT_S
+    at = boundary(order)
+    opened = (
+        open_signed_world(order.url, timing=order.timing, boundary=at, busy_timeout_s=busy_s)
+        if order.signed
+        else open_world(
+            order.url, rules=rules, clock=clock, timing=order.timing, boundary=at, busy_timeout_s=busy_s
+        )
+    )
+    async with opened as world, asyncio.timeout(order.seconds + 60):
+        await _TASKS[order.task](world, order)
 
 
 async def _carry(world: World, order: Order) -> None:
-    async with serving(world.carrier(execute_as=order.identity, id_=order.carrier)):
+    carrier = world.carrier(execute_as=order.identity, id_=order.carrier)
+    if order.signed:
+        carrier.only((order.run,))  # the policy knows one identity for all runs
+    async with serving(carrier):
         await world.ended(order.run, within_s=order.seconds)
 
 
@@ -171,15 +187,19 @@ async def _vote(world: World, order: Order) -> None:
 
 
 async def _start(world: World, order: Order) -> None:
-    await world.desk.start(order.run, ALICE)
+    seen = (await world.get(order.run)).plan.digest if order.signed else ""
+    await world.desk.start(order.run, ALICE, seen=seen)
 
 
 async def _cancel(world: World, order: Order) -> None:
-    await world.desk.cancel(order.run, BOB, "enough")
+    await world.desk.cancel(order.run, ALICE if order.signed else BOB, "enough")
 
 
 async def _settle(world: World, order: Order) -> None:
-    await settle(world.database, world.books, world.rules, order.run, "done", BOB)
+    if isinstance(world, SignedWorld):
+        await world.settled(order.run, order.how)
+    else:
+        await settle(world.database, world.books, world.rules, order.run, order.how, BOB)
 
 
 async def _sweep(world: World, order: Order) -> None:
@@ -198,33 +218,3 @@ _TASKS: dict[str, Callable[[World, Order], Any]] = {
     "busy": _busy,
     "act": _act,
 }
-
-
-def _child(order: Order) -> int:
-    try:
-        asyncio.run(work(order))
-    except BaseException:  # noqa: BLE001 - the end of a process: all there is to do is to say it
-        sys.stderr.write(f"{order.task} of {order.run} at {order.point}:\n")
-        traceback.print_exc()
-        sys.stderr.flush()
-        return 1
-    return 0
-
-
-def main() -> None:
-    """Fork for each order; answer its pid, or for a pid whether and how it has ended."""
-    for line in sys.stdin.buffer:
-        asked: Any = msgspec.json.decode(line)
-        if isinstance(asked, int):
-            pid, status = os.waitpid(asked, os.WNOHANG)
-            answer = os.waitstatus_to_exitcode(status) if pid else None
-        else:
-            answer = os.fork()
-            if answer == 0:
-                os._exit(_child(msgspec.convert(asked, Order)))
-        sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
-        sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,18 +1,12 @@
-"""Every commit of the engine by name, and a run that comes by there."""
+"""Every commit of a run by name, and a run that comes by there; those that only signed trust has, by themselves."""
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
 from k8sops.core.run import RunState
-
-ENGINE: Final = Path(__file__).parents[2] / "k8sops" / "engine"
-ELSEWHERE: Final = frozenset({"proving.py"})
-"""What is only committed where statements are signed has tests of its own."""
 
 Task = Literal["carry", "propose", "vote", "start", "cancel", "settle", "sweep"]
 
@@ -67,42 +61,31 @@ CASES: Final[dict[str, Case]] = {
 }
 
 
-def names_in_the_code() -> dict[str, list[str]]:
-    """What the engine's source calls its commits: names, or patterns where a part is computed; with their files."""
-    found: dict[str, list[str]] = {}
-    for path in sorted(ENGINE.glob("*.py")):
-        if path.name in ELSEWHERE:
-            continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call):
-                for name in _names_of(node):
-                    found.setdefault(name, []).append(path.name)
-    return found
+class SignedCase(msgspec.Struct, frozen=True, kw_only=True):
+    """Who comes by a crash point where statements are signed."""
+
+    task: Task = "carry"
+    code: str = ""
+    """Of the record made with the commit, where it has another name."""
+    found: Literal["nothing", "proposed", "queued", "running", "needs_review", "settled"] = "queued"
+    """The run as the process finds it: `running` without a carrier having said so, `settled` by a signed word."""
+    how: Literal["done", "retry"] = "retry"
+    """What is said of a step in doubt."""
+    ends: RunState = RunState.SUCCEEDED
 
 
-def _names_of(call: ast.Call) -> list[str]:
-    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    if called in {"write", "answered"}:
-        named = [keyword.value for keyword in call.keywords if keyword.arg == "name"]
-        given = named or [argument for argument in call.args[1:2] if _is_text(argument)]
-    elif called == "_record":
-        given = call.args[:1]
-    else:
-        return []
-    return [text for value in given for text in _texts(value)]
-
-
-def _is_text(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant | ast.JoinedStr | ast.IfExp)
-
-
-def _texts(value: ast.expr) -> list[str]:
-    """Literal names; `*` stands for what is computed."""
-    if isinstance(value, ast.Constant):
-        return [str(value.value)]
-    if isinstance(value, ast.IfExp):
-        return _texts(value.body) + _texts(value.orelse)
-    if isinstance(value, ast.JoinedStr):
-        parts = [str(part.value) if isinstance(part, ast.Constant) else "*" for part in value.values]
-        return ["".join(parts)]
-    return []
+SIGNED: Final[dict[str, tuple[SignedCase, ...]]] = {
+    "run.proposed": (SignedCase(task="propose", found="nothing"),),
+    "run.queued": (SignedCase(task="start", found="proposed"),),
+    "run.cancel_asked": (
+        SignedCase(task="cancel", found="proposed", code="run.cancelled", ends=RunState.CANCELLED),
+    ),
+    "run.running": (SignedCase(),),
+    "run.started": (SignedCase(found="running"),),
+    "run.resumed": (
+        SignedCase(task="settle", found="needs_review", how="done"),
+        SignedCase(task="settle", found="needs_review"),
+    ),
+    "step.settled": (SignedCase(found="settled", how="done"), SignedCase(found="settled")),
+}
+"""What is committed there alone, and where the journal, the audit trail and a signature have to come together."""

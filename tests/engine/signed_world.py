@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from k8sops.core.actor import Actor
@@ -18,17 +20,22 @@ from k8sops.core.run import Run
 from k8sops.engine.carrier import EmbeddedCarrier
 from k8sops.engine.desk import Desk
 from k8sops.engine.settling import settle
-from k8sops.policy.keys import SigningKey, new_key
+from k8sops.engine.timing import Timing
+from k8sops.policy.keys import SigningKey
 from k8sops.policy.load import parse_policy
 from k8sops.policy.policy import Policy
 from k8sops.service.signing import KeySigner
 from k8sops.service.witness import PolicyWitness
-from k8sops.store.database import open_database
+from k8sops.store.database import BUSY_TIMEOUT_S, open_database
 from tests.support.engine_world import QUICK, PlainRules, World
 from tests.support.ledger import CLUSTER
 
 C = TypeVar("C", bound=EmbeddedCarrier)
-KEYS: Final = {name: new_key() for name in ("alice", "bob", "carol", "mallory")}
+KEYS: Final = {
+    name: SigningKey(Ed25519PrivateKey.from_private_bytes(sha256(name.encode()).digest()))
+    for name in ("alice", "bob", "carol", "mallory")
+}
+"""The same in every process of a test."""
 EXECUTE_AS: Final = "service:ledger"
 
 
@@ -87,9 +94,13 @@ class SignedWorld(World):
         """A ledger run that a person has confirmed."""
         plan = await self.planned(action, ledger, execute_as=EXECUTE_AS, **params)
         actor = Actor(name=person)
-        desk = Desk(self.database, self.books, self.rules, self.ids, self.signer(person))
+        desk = self.desk_of(person)
         run = await desk.propose(plan, actor)
         return await desk.start(run.id, actor, seen=plan.digest)
+
+    def desk_of(self, person: str) -> Desk:
+        """A desk at which this person signs."""
+        return Desk(self.database, self.books, self.rules, self.ids, self.signer(person))
 
     async def settled(self, run: str, how: Any, person: str = "alice") -> Run:
         """What a person says of the step in doubt."""
@@ -103,11 +114,18 @@ class SignedWorld(World):
 
 
 @asynccontextmanager
-async def open_signed_world(url: str) -> AsyncIterator[SignedWorld]:
-    """An engine on the store at `url`, its leases short."""
-    database = await open_database(url, clock=SystemClock())
-    world = SignedWorld(url, database, PlainRules(), SystemClock(), QUICK)
+async def open_signed_world(
+    url: str,
+    *,
+    timing: Timing = QUICK,
+    boundary: Callable[[str], None] | None = None,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+) -> AsyncIterator[SignedWorld]:
+    """An engine on the store at `url`, its leases short; at its own desk alice signs."""
+    database = await open_database(url, clock=SystemClock(), boundary=boundary, busy_timeout_s=busy_timeout_s)
+    world = SignedWorld(url, database, PlainRules(), SystemClock(), timing)
     world.later = MovedClock()
+    world.desk = world.desk_of("alice")
     try:
         yield world
     finally:

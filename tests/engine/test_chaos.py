@@ -20,7 +20,7 @@ from sqlalchemy import select
 from k8sops.core.run import Run, RunState
 from k8sops.engine.timing import Timing
 from k8sops.store.schema import runs as runs_table
-from tests.engine.chaos import Workers, running_workers
+from tests.engine.chaos import Workers
 from tests.engine.chaos_worker import Order
 from tests.support.engine_records import all_in_order, every_run
 from tests.support.engine_world import EXECUTE_AS, World, eventually, open_world, serving
@@ -30,16 +30,10 @@ from tests.support.postgres import PostgresTestServer
 SKEWS = (-300.0, 0.0, 300.0)
 BRISK = Timing(lease_ttl_s=2.0, heartbeat_s=0.25, mutation_s=0.5, round_s=0.05, short_pause_s=0.05)
 OUTLASTING = Timing(lease_ttl_s=4.5, heartbeat_s=0.5, mutation_s=1.0, round_s=0.05)
-"""Leases that outlast what the server allows a transaction that does nothing."""
+"""Leases that outlast what a PostgreSQL server allows a transaction that does nothing."""
+STOPPED = {"sqlite": BRISK, "postgresql": OUTLASTING}
 KILLS = 5
 TAKEOVER_S = 10.0
-
-
-@pytest.fixture
-async def workers(tmp_path: Path) -> AsyncIterator[Workers]:
-    """Processes for this test."""
-    async with running_workers(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture
@@ -154,13 +148,14 @@ async def test_a_process_that_is_stopped_anywhere_and_goes_on(
     world: World, workers: Workers, tmp_path: Path
 ) -> None:
     """Within a transaction too, which holds the others up: they do not take each other for dead because of it."""
-    ledgers = await some_runs(world, tmp_path, items=60, step_s=0.03)
-    alive = [await begin(world, workers, skew, OUTLASTING) for skew in SKEWS]
+    timing = STOPPED[world.database.dialect]
+    ledgers = await some_runs(world, tmp_path, items=40, step_s=0.03)
+    alive = [await begin(world, workers, skew, timing) for skew in SKEWS]
     await asyncio.sleep(0.7)
     pid, carrier, _ = alive[0]
     os.kill(pid, signal.SIGSTOP)
     doubtful = await in_hands_of(world, carrier)
-    await asyncio.sleep(OUTLASTING.lease_ttl_s + 0.3)
+    await asyncio.sleep(timing.lease_ttl_s + 0.3)
     os.kill(pid, signal.SIGCONT)
     assert await workers.ends_of([one[0] for one in alive], within_s=40) == [0, 0, 0]
     await nothing_lost(world, ledgers, doubtful=doubtful)
@@ -189,7 +184,7 @@ async def test_four_processes_at_once_never_find_the_store_locked(
 ) -> None:
     """Everybody waits their turn, and it comes; the measurement does this for minutes."""
     orders = [
-        Order(task="busy", url=world.url, seconds=1.5, identity=f"user:p{n}", names=str(tmp_path / f"p{n}"))
+        Order(task="busy", url=world.url, seconds=1.0, identity=f"user:p{n}", names=str(tmp_path / f"p{n}"))
         for n in range(4)
     ]
     pids = [await workers.start(order) for order in orders]

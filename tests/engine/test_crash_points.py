@@ -21,26 +21,47 @@ from k8sops.store.database import Tx
 from k8sops.store.runs import set_columns
 from k8sops.store.signals import send_signal
 from tests.engine.acts import ACTS
-from tests.engine.chaos import Workers, running_workers
-from tests.engine.chaos_worker import SHORT, Order
-from tests.engine.crash_points import CASES, DONE, Case, names_in_the_code
+from tests.engine.chaos import Workers
+from tests.engine.chaos_worker import DYING, SHORT, Order
+from tests.engine.commits import ENGINE, commits_in
+from tests.engine.crash_points import CASES, DONE, SIGNED, Case
+from tests.engine.schedules.crash_points import OUTSIDE, POINTS
 from tests.support.engine_records import all_in_order, chain_of, every_run, in_order
 from tests.support.engine_world import ALICE, BOB, World, needing, open_world, serving
 from tests.support.ledger import free, lines_of
 
 WHENS = ("before", "after")
 AT_ONCE = 14
-IMPATIENT = msgspec.structs.replace(SHORT, step_s=0.4)
+IMPATIENT = msgspec.structs.replace(DYING, step_s=0.4)
 
 
 def test_every_commit_of_the_engine_has_a_case() -> None:
     """A new commit without a process that is killed there is found by this list, not by a user."""
-    written = names_in_the_code()
-    cases = CASES.keys() | ACTS.keys()
-    unknown = [name for name in written if "*" not in name and name not in cases]
-    empty = [name for name in written if "*" in name and not any(fnmatch(case, name) for case in cases)]
-    gone = [case for case in cases if not any(fnmatch(case, name) for name in written)]
-    assert (unknown, empty, gone) == ([], [], [])
+    commits = commits_in(ENGINE)
+    cases = CASES.keys() | ACTS.keys() | SIGNED.keys() | POINTS.keys() - OUTSIDE
+    unknown = [name for name in commits.names if "*" not in name and name not in cases]
+    empty = [name for name in commits.names if "*" in name and not any(fnmatch(case, name) for case in cases)]
+    gone = [case for case in cases if not any(fnmatch(case, name) for name in commits.names)]
+    assert (unknown, empty, gone, commits.unreadable) == ([], [], [], ())
+
+
+def test_no_helper_hides_a_commit(tmp_path: Path) -> None:
+    """The list above is as good as what it is read from."""
+    (tmp_path / "one.py").write_text(
+        "async def helped(database, work, *, name): await database.write(work, name=name)\n"
+        "class Store:\n"
+        "    async def keep(self, work, name): await helped(self.database, work, name=name)\n"
+        "    async def both(self, work, sure): await self.keep(work, 'a' if sure else 'b')\n"
+        "    async def any(self, work, what): await self.keep(work, f'c.{what}')\n"
+        "    def rows(self, tx): self.books.write(tx, 'd', [])\n"
+    )
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "two.py").write_text(
+        "async def hidden(store, work, label): await store.keep(work, label)\n"
+    )
+    found = commits_in(tmp_path)
+    assert found.names == {"a", "b", "c.*"}
+    assert found.unreadable == ("deep/two.py:1",)
 
 
 class Casualty(msgspec.Struct):
@@ -77,7 +98,7 @@ class Casualty(msgspec.Struct):
             nth=self.case.nth,
             identity=self.label,
             refuses=refuses,
-            timing=IMPATIENT if self.name == "run.needs_review" else SHORT,
+            timing=IMPATIENT if self.name == "run.needs_review" else DYING,
         )
 
 
@@ -101,37 +122,37 @@ async def chaos(store_url: str) -> AsyncIterator[World]:
         yield world
 
 
-async def test_a_kill_at_any_commit_loses_and_doubles_nothing(chaos: World, tmp_path: Path) -> None:
+async def test_a_kill_at_any_commit_loses_and_doubles_nothing(
+    chaos: World, workers: Workers, tmp_path: Path
+) -> None:
     """Every run ends as if nobody had died; in review only where the kill was inside a step not to be repeated."""
     everybody = casualties(tmp_path)
     carried = [one for one in everybody if one.name not in {"run.resumed", "run.expired"}]
-    async with running_workers(tmp_path) as workers:
-        for start in range(0, len(carried), AT_ONCE):
-            await kill_all(chaos, workers, carried[start : start + AT_ONCE])
-        async with serving(survivor(chaos, everybody)):
-            for one in carried:
-                await go_on(chaos, one)
-            settled = await settle_killed(chaos, workers, everybody)
-            for one in settled:
-                await go_on(chaos, one)
-        await expire_killed(chaos, workers, everybody)
+    for start in range(0, len(carried), AT_ONCE):
+        await kill_all(chaos, workers, carried[start : start + AT_ONCE])
+    async with serving(survivor(chaos, everybody)):
+        for one in carried:
+            await go_on(chaos, one)
+        settled = await settle_killed(chaos, workers, everybody)
+        for one in settled:
+            await go_on(chaos, one)
+    await expire_killed(chaos, workers, everybody)
     await nothing_lost(chaos, everybody)
 
 
-async def test_what_people_did_is_on_record_or_was_not_done(chaos: World, tmp_path: Path) -> None:
+async def test_what_people_did_is_on_record_or_was_not_done(chaos: World, workers: Workers) -> None:
     """Grants, reviews, a policy's version: the change and its record come together, or neither."""
-    async with running_workers(tmp_path) as workers:
-        for when in reversed(WHENS):
-            for name, act in ACTS.items():
-                wanted = await act.prepare(chaos)
-                before = await recorded(chaos, name)
-                order = Order(
-                    task="act", act=name, url=chaos.url, run=wanted, point=f"{when}:{name}", timing=SHORT
-                )
-                assert await workers.end_of(await workers.start(order)) == -signal.SIGKILL, order.point
-                made = await recorded(chaos, name) - before
-                assert made == (when == "after"), order.point
-                assert await act.done(chaos, wanted) == (when == "after"), order.point
+    for when in reversed(WHENS):
+        for name, act in ACTS.items():
+            wanted = await act.prepare(chaos)
+            before = await recorded(chaos, name)
+            order = Order(
+                task="act", act=name, url=chaos.url, run=wanted, point=f"{when}:{name}", timing=SHORT
+            )
+            assert await workers.end_of(await workers.start(order)) == -signal.SIGKILL, order.point
+            made = await recorded(chaos, name) - before
+            assert made == (when == "after"), order.point
+            assert await act.done(chaos, wanted) == (when == "after"), order.point
 
 
 async def recorded(world: World, code: str) -> int:

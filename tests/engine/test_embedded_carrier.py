@@ -87,6 +87,10 @@ class TestTakesOver(suite.TakesOver):
     """From a carrier that is gone."""
 
 
+class TestUnanswered(suite.Unanswered):
+    """Changes that may or may not have been made."""
+
+
 class TestWaits(suite.Waits):
     """Timers, conditions and signals."""
 

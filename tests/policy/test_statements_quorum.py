@@ -11,6 +11,7 @@ import pytest
 
 from k8sops.core.persons import Person
 from k8sops.core.plan import Decision, Demand
+from k8sops.engine import signing
 from k8sops.policy.keys import new_key
 from k8sops.policy.statement_quorum import (
     MOST_STATEMENTS,
@@ -19,7 +20,7 @@ from k8sops.policy.statement_quorum import (
     NotAllowed,
     statements_that_hold,
 )
-from k8sops.policy.statements import About, Signed, person_key
+from k8sops.policy.statements import HELD, About, Signed, person_key
 from tests.support.signed import ABOUT, BOT, KEYS, NOW, PINS, RUN, asks, carried, needs, person_named, says
 
 
@@ -74,6 +75,18 @@ NOT_ENOUGH = [
         "nobody the policy",
     ),
     ("proposed only", [asks()], "by nobody yet"),
+    ("held and approved, not started", [asks(verdict=HELD), says("bob")], "has not signed its start"),
+    (
+        "held, and started by another",
+        [asks(verdict=HELD), asks("mallory"), says("bob")],
+        "is claimed by alice and by mallory",
+    ),
+    (
+        "held, and the glass broken over it",
+        [asks(verdict=HELD), says("alice", "break_glass")],
+        "has not signed its start",
+    ),
+    ("held for a vote that nobody gave", [asks(verdict=HELD), asks()], "by nobody yet"),
     ("approved by its requester", [asks(), says("alice")], "by nobody yet"),
     (
         "approved by the requester through the chat",
@@ -335,6 +348,33 @@ def test_a_grant_and_a_standing_approval_are_signed_for_in_the_same_way() -> Non
         refused(own, asked=kind)
         refused(asks(), says("bob"), asked=kind)
         assert "cancelled by carol" in refused(own, says("bob"), says("carol", "cancel"), asked=kind).why
+
+
+def test_a_held_run_goes_with_its_requesters_second_word_and_the_votes_before_it() -> None:
+    """Votes are given while it is held; its start comes after them."""
+    hours = [NOW - timedelta(hours=3 - each) for each in range(3)]
+    rows = [asks(verdict=HELD, made_at=hours[0]), says("bob", made_at=hours[1]), asks(made_at=hours[2])]
+    answer = allowed(*rows)
+    assert answer.proposal.statement.made_at == hours[2]
+    assert [vote.person for vote in answer.approvals] == ["bob"]
+
+
+def test_doors_say_that_a_run_is_held_by_the_word_that_carriers_know() -> None:
+    """The engine does not import the room that checks it; another word would be refused as no statement."""
+    assert signing.HELD == HELD
+
+
+def test_that_a_held_run_is_asked_for_can_be_seen_by_whoever_votes() -> None:
+    """Its proposal is signed like any other; only starting it takes more."""
+    found = statements_that_hold(
+        [asks(verdict=HELD)],
+        kind="propose",
+        about=ABOUT,
+        trusted=PINS,
+        now=NOW,
+        person_named=person_named,
+    )
+    assert [each.person for each in found] == ["alice"]
 
 
 def test_a_flood_of_statements_is_not_even_read() -> None:

@@ -11,6 +11,7 @@ from k8sops.core.actor import Actor
 from k8sops.core.errors import NotFoundError, UsageError
 from k8sops.core.ops import Ops
 from k8sops.core.run import Run, RunState
+from k8sops.core.tables import TableQuery
 from k8sops.service import open_ops
 from k8sops.service.config import Config
 
@@ -27,15 +28,13 @@ async def ops(kubeconfig: Path) -> AsyncIterator[Ops]:
 @pytest.fixture
 async def nodes(ops: Ops) -> AsyncIterator[list[str]]:
     """Two nodes, schedulable again afterwards."""
-    from k8sops.core.tables import TableQuery
-
     names = [row.name for row in (await ops.table(TableQuery(kind="nodes"))).rows][:2]
     yield names
     await _run(ops, "uncordon", names)
 
 
 async def _run(ops: Ops, action: str, nodes: list[str]) -> Run:
-    run = await ops.propose(action, {"nodes": nodes}, ALICE)
+    run = await ops.propose(action, {"nodes": nodes}, ALICE, reason="new kernel")
     await ops.start(run.id, ALICE)
     async for _ in ops.watch(run.id):
         pass
@@ -53,11 +52,15 @@ async def test_a_cordoned_node_is_unschedulable_and_uncordon_takes_it_back(
     run = await _run(ops, "cordon", nodes)
     assert run.state is RunState.SUCCEEDED, run.error
     assert [await _cordoned(ops, node) for node in nodes] == [True, True]
+    shown = await ops.table(TableQuery(kind="nodes", name=nodes[0], namespace="default", with_identity=False))
+    assert "Ready,SchedulingDisabled,by kubernetes-admin: new kernel" in shown.rows[0].cells
     undo = run.plan.steps[0].undo
     assert undo is not None
     assert undo["action"] == "uncordon"
     await _run(ops, "uncordon", nodes)
     assert [await _cordoned(ops, node) for node in nodes] == [False, False]
+    annotations = (await ops.object("node", nodes[0]))["metadata"]["annotations"]
+    assert not [name for name in annotations if "cordon" in name], "who cordoned it no longer matters"
 
 
 async def test_a_node_cordoned_already_is_left_alone_and_said_so(ops: Ops, nodes: list[str]) -> None:

@@ -18,10 +18,12 @@ from sqlalchemy import delete, select
 
 from k8sops.audit.record import Record, open_record
 from k8sops.core.errors import DeniedError, StorePermissionError
+from k8sops.core.plan import Decision
 from k8sops.core.run import Approval, Run, RunState, Vote
 from k8sops.engine.schedules import table
 from k8sops.engine.schedules.spec import schedule_spec
 from k8sops.policy.standing import StandingApproval
+from k8sops.policy.statements import parse_statement
 from k8sops.sandbox.manager import SandboxHandle
 from k8sops.service.standing_votes import StandingRecord
 from k8sops.store.database import Tx
@@ -142,6 +144,66 @@ async def test_a_run_that_has_ended_is_not_carried_out_again(team: Team, web: st
     replayed = await team.ended(ended.id)
     assert "ended before (succeeded" in replayed.outcome
     assert await team.replicas(web) == 2
+
+
+async def held_run(team: Team, web: str, person: str) -> Run:
+    """What a person asks for and wants to start themselves, approved by bob."""
+    async with team.laptop(person) as ops:
+        wanted = {"target": f"deployment/{web}", "replicas": 1}
+        run = await ops.propose("scale", wanted, team.actor(person), reason="on Sunday", hold=True)
+    async with team.laptop("bob") as ops:
+        voted = await ops.decide(run.id, Vote(verdict="approve", digest=run.plan.digest), team.actor("bob"))
+    assert voted.state is RunState.PROPOSED
+    return run
+
+
+async def test_a_held_run_is_carried_out_once_its_requester_has_signed_the_start(
+    team: Team, web: str
+) -> None:
+    """From whichever program of hers: that she was shown this very plan is what she signed when she asked."""
+    run = await held_run(team, web, "alice")
+    async with team.laptop("alice") as ops:
+        await ops.start(run.id, team.actor("alice"))
+    ended = await team.ended(run.id)
+    assert (ended.state, await team.replicas(web)) == (RunState.SUCCEEDED, 1), ended.outcome
+    rows = await team.store.read(lambda tx: statements_about(tx, run.id))
+    assert sorted(parse_statement(row.body).verdict for row in rows) == ["", "approve", "hold"]
+
+
+async def test_a_held_run_that_an_intruder_queues_is_not_carried_out(team: Team, web: str) -> None:
+    """Approved is not started: when it goes is hers to say, and nobody's who can write the store."""
+    run = await held_run(team, web, "alice")
+    await team.sql(run.id, state="queued", hold=False)
+    ended = await team.ended(run.id)
+    assert (ended.state, await team.replicas(web)) == (RunState.DENIED, 2)
+    assert "is held: alice has asked for it and has not signed its start" in ended.outcome
+
+
+async def test_a_hold_taken_out_of_the_row_before_the_vote_queues_in_vain(team: Team, web: str) -> None:
+    """Bob's honest program queues what the row says is not held."""
+    async with team.laptop("alice") as ops:
+        wanted = {"target": f"deployment/{web}", "replicas": 1}
+        run = await ops.propose("scale", wanted, team.actor("alice"), hold=True)
+    await team.sql(run.id, hold=False)
+    async with team.laptop("bob") as ops:
+        await ops.decide(run.id, Vote(verdict="approve", digest=run.plan.digest), team.actor("bob"))
+    ended = await team.ended(run.id)
+    assert (ended.state, await team.replicas(web)) == (RunState.DENIED, 2)
+    assert "is held" in ended.outcome
+
+
+async def test_nobody_signs_a_broken_glass_because_the_store_says_so(team: Team, web: str) -> None:
+    """Carol may break it and does not; the row says that she wants to, and that policy is content with that."""
+    async with team.laptop("carol") as ops:
+        wanted = {"target": f"deployment/{web}", "replicas": 0}
+        run = await ops.propose("scale", wanted, team.actor("carol"), reason="on Sunday", hold=True)
+    lax = msgspec.structs.replace(run.plan, decision=Decision(effect="confirm", why="", break_glass=True))
+    await team.sql(run.id, state="proposed", emergency=True, plan=msgspec.json.encode(lax).decode())
+    async with team.laptop("carol") as ops:
+        await ops.start(run.id, team.actor("carol"))
+    ended = await team.ended(run.id)
+    assert (ended.state, await team.replicas(web)) == (RunState.DENIED, 2)
+    assert "needs 1 approval from ops" in ended.outcome
 
 
 async def test_a_denial_taken_out_of_the_store_is_still_in_the_audit_trail(team: Team, web: str) -> None:

@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from k8sops.cluster.client import KubeCluster
+from k8sops.core.actor import Identity
 from k8sops.core.errors import AlreadyDecidedError, DeniedError, ScheduleChangedError, UsageError
+from k8sops.core.ports import AccessRequest
 from k8sops.core.risk import Risk
 from k8sops.core.run import Run, RunState, Vote
+from k8sops.store.runs import set_columns
 from tests.support.engine_records import chain_of, in_order
-from tests.support.engine_world import serving
+from tests.support.engine_world import eventually, serving
+from tests.support.persons import granted, rule
 from tests.support.scheduling import ALICE, BOB, CAROL, Worker, a_policy, a_worker
 from tests.support.workloads import NEVER_READY, create, deployment, replicas_of
 
@@ -207,6 +211,78 @@ async def test_only_its_owner_or_an_administrator_brings_a_schedule_back_but_any
         with pytest.raises(DeniedError, match="is alice's"):
             await do("night", BOB)
     assert (await team.desk.resume("night", ALICE)).state == "active"
+    assert await refusals(team) == [
+        ("bob", asked, "the schedule 'night' is alice's") for asked in ("resume", "run-now", "remove")
+    ]
+
+
+async def refusals(worker: Worker) -> list[tuple[str, str, str]]:
+    """Who was refused what of the schedule, and why."""
+    return [
+        (record.person, str(record.data.get("asked", "")), record.reason)
+        for record in await chain_of(worker.database)
+        if record.code == "schedule.refused" and record.data["schedule"] == "night"
+    ]
+
+
+async def test_what_is_refused_of_a_schedule_is_on_record(team: Worker, tmp_path: Path) -> None:
+    """Who tries what they may not is what an auditor looks for: a schedule policy denies, a vote that cannot count."""
+    uid = team.cluster.info.uid
+    freeze = [{"name": "no-schedules", "match": {"scheduled": True}, "effect": "deny"}]
+    team.under(a_policy(tmp_path, uid, rules=freeze))
+    with pytest.raises(DeniedError):
+        await team.add(replicas=2)
+    team.under(a_policy(tmp_path, uid))
+    view = await team.add(replicas=2, risk=Risk.DISRUPTIVE)
+    with pytest.raises(DeniedError):
+        await team.vote(view, ALICE)
+    await team.vote(view, BOB)
+    with pytest.raises(AlreadyDecidedError):
+        await team.vote(view, CAROL)
+    assert [(person, asked) for person, asked, _ in await refusals(team)] == [
+        ("alice", "add"),
+        ("alice", "vote"),
+        ("carol", "vote"),
+    ]
+    assert "would be denied: no-schedules" in (await refusals(team))[0][2]
+
+
+LACKS = "alice may not do this themselves: the cluster does not allow them to"
+
+
+async def test_a_schedule_lends_its_owner_no_power_they_do_not_have(
+    team: Worker, tmp_path: Path, cluster: KubeCluster
+) -> None:
+    """Asked when it is made and at each firing: who was degraded since does not go on by timetable."""
+    uid = team.cluster.info.uid
+    team.under(a_policy(tmp_path, uid, access_review={"requester": True}))
+    with pytest.raises(DeniedError, match=LACKS):
+        await team.add(replicas=2)
+    rights = (
+        rule("", "namespaces", "get"),
+        rule("", "pods", "list", "watch"),
+        rule("apps", "deployments", "get", "list", "watch"),
+        rule("apps", "deployments/scale", "get", "update"),
+    )
+    async with granted(cluster, "alice", *rights):
+        await team.add(replicas=2)
+        assert (await team.fire()).state is RunState.QUEUED
+    scaling = AccessRequest(
+        verb="update", group="apps", resource="deployments", subresource="scale", namespace=team.namespace
+    )
+
+    async def taken_back() -> bool:
+        return not (await cluster.can_they(Identity(username="alice", groups=("ops",)), scaling)).allowed
+
+    await eventually(taken_back)
+    await (await team.runs_desk()).cancel((await team.runs())[0].id, ALICE, "")
+    await team.turn()
+    outcome, why = (await team.outcomes())[-1]
+    assert (outcome, LACKS in why, len(await team.runs())) == ("failed", True, 1)
+    (told,) = [text for kind, text in await team.told() if kind == "schedule.refused"]
+    assert told.startswith(f"night did not fire: {LACKS}")
+    assert [(person, asked) for person, asked, _ in await refusals(team)] == [("alice", "add"), ("alice", "")]
+    assert (await refusals(team))[1][2] == told
 
 
 async def waiting_run(worker: Worker) -> Run:
@@ -229,6 +305,18 @@ async def test_while_a_run_goes_a_firing_is_skipped_and_says_so(worker: Worker) 
             ("skipped", f"run {run.id} of it has not ended"),
         ]
         assert f"night did not fire: run {run.id} of it has not ended" in dict(await worker.told()).values()
+
+
+async def test_a_run_that_needs_review_has_not_ended_for_the_next_firing(worker: Worker) -> None:
+    """Whether its step was done is in doubt: the next one must not do it a second time."""
+    await worker.add(replicas=2)
+    run = await worker.fire()
+    await worker.write(lambda tx: set_columns(tx, run.id, state="needs_review", ended_at=tx.now_ms()))
+    await worker.turn()
+    outcome, why = (await worker.outcomes())[-1]
+    assert outcome == "skipped"
+    assert why.startswith(f"run {run.id} of it needs review")
+    assert f"night did not fire: {why}" in dict(await worker.told()).values()
 
 
 async def test_a_firing_waits_for_the_run_before_it(worker: Worker) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -12,8 +13,10 @@ import aiohttp
 import pytest
 from sqlalchemy import select
 
+from k8sops import __version__
 from k8sops.core.clock import SystemClock, UlidSource
 from k8sops.core.errors import K8sOpsError
+from k8sops.engine.carrier_records import SILENT_S
 from k8sops.engine.schedules import ledger
 from k8sops.service.audit_trail import os_actor
 from k8sops.service.config import Config
@@ -23,9 +26,10 @@ from k8sops.service.storing import Storage
 from k8sops.service.worker import WorkerOptions, work
 from k8sops.service.worker_health import STALLED_S, StalledError, came_round
 from k8sops.store.carriers import CarrierCard, keep_carrier
-from k8sops.store.database import Tx
+from k8sops.store.database import Tx, open_database
 from k8sops.store.leases import Ability
 from k8sops.store.schema import carriers, firings
+from tests.support.engine_records import chain_of
 from tests.support.engine_world import eventually
 from tests.support.fault_proxy import FaultProxy
 
@@ -97,7 +101,7 @@ class Ahead(SystemClock):
         return super().monotonic() + self.ahead_s
 
 
-async def test_old_firings_and_carriers_that_fell_silent_are_forgotten_once_a_day(store_url: str) -> None:
+async def test_old_firings_are_forgotten_once_a_day_and_silent_carriers_at_once(store_url: str) -> None:
     """Else both tables grow for ever; what is young, open or alive stays."""
     clock = Ahead()
     config = Config(database_url=store_url)
@@ -113,15 +117,15 @@ async def test_old_firings_and_carriers_that_fell_silent_are_forgotten_once_a_da
             ledger.record(tx, "old", long_ago, "skipped")
             ledger.record(tx, "open", long_ago, "queued")
             ledger.record(tx, "young", tx.now(), "skipped")
-            for name, ttl_s in (("silent", -1.0), ("alive", 60.0)):
+            for name, ttl_s in (("silent", -SILENT_S), ("paused", -1.0), ("alive", 60.0)):
                 keep_carrier(tx, card(name), ttl_s)
 
         await database.write(fill, name="test")
         await keeping.round(os_actor("worker"))
-        assert len(await database.read(names)) == 5, "not before a day has passed"
+        assert await database.read(names) == ["alive", "old", "open", "paused", "young"]
         clock.ahead_s = FORGET_EVERY_S
         await keeping.round(os_actor("worker"))
-        assert await database.read(names) == ["alive", "open", "young"]
+        assert await database.read(names) == ["alive", "open", "paused", "young"]
     finally:
         await storage.aclose()
 
@@ -147,3 +151,20 @@ async def test_a_worker_without_its_policy_file_does_not_start(kubeconfig: Path,
     )
     with pytest.raises(K8sOpsError, match="there is no such file"):
         await work(config, WorkerOptions(), lambda _: None)
+
+
+async def test_a_worker_s_process_is_on_record_with_its_version_and_whom_it_acts_as(
+    kubeconfig: Path, tmp_path: Path
+) -> None:
+    """Also of one that a command leaves behind: what went on in the night has a process to it."""
+    config = Config(kubeconfig=(kubeconfig,), database_url=f"sqlite:///{tmp_path}/k8sops.db")
+    await work(config, WorkerOptions(until_idle=True), lambda _: None)
+    database = await open_database(config.database_url, clock=SystemClock())
+    told = [record for record in await chain_of(database) if record.code.startswith("carrier.st")]
+    await database.aclose()
+    assert [record.code for record in told] == ["carrier.started", "carrier.stopped"]
+    assert told[0].data["version"] == __version__
+    assert told[0].data["pid"] == os.getpid()
+    assert told[0].effective == "user:kubernetes-admin"
+    assert told[0].actor is not None
+    assert told[0].actor.name == os_actor().name

@@ -111,6 +111,8 @@ async def test_a_door_and_a_carrier_can_open_and_write_the_store(logins: dict[st
         ("door", "INSERT INTO run_steps SELECT * FROM run_steps"),
         ("door", "UPDATE run_steps SET fence = 0"),
         ("door", "DELETE FROM run_steps"),
+        ("door", "UPDATE signals SET payload = '{}'"),
+        ("door", "DELETE FROM signals"),
         ("door", "UPDATE audit_head SET store_id = ''"),
         ("door", "DELETE FROM audit_head"),
         ("door", "UPDATE attachments SET body = ''"),
@@ -124,6 +126,7 @@ async def test_a_door_and_a_carrier_can_open_and_write_the_store(logins: dict[st
         ("carrier", "TRUNCATE checkpoints"),
         ("carrier", "DELETE FROM runs"),
         ("carrier", "UPDATE votes SET verdict = 'approve'"),
+        ("carrier", "UPDATE signals SET payload = '{}'"),
         ("carrier", "UPDATE k8sops_revision SET version_num = 'x'"),
     ],
 )

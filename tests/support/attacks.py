@@ -23,7 +23,7 @@ from k8sops.core.risk import Risk
 from k8sops.core.run import RunState
 from k8sops.engine.signing import facts_hash
 from k8sops.policy.keys import new_key
-from k8sops.policy.statements import Signed
+from k8sops.policy.statements import HELD, Signed
 from k8sops.store.audit_rows import append_audit
 from k8sops.store.events import Lease
 from k8sops.store.runs import load_row
@@ -56,6 +56,30 @@ async def approval_skipped(team: Team, web: str) -> str:
     """Alice has asked, nobody has approved, and the state says queued."""
     plan, run, (proposal, _) = await approved(team, web)
     return await team.forge(plan, proposal, run=run, person="alice")
+
+
+async def held(team: Team, web: str, *more: str, state: RunState = RunState.QUEUED) -> str:
+    """Alice wants to start it herself, on Sunday, and bob has approved it; only her own word says that it is held."""
+    plan, run = await team.plan(web, 0), team.ids.new()
+    rows = [team.signed("alice", "propose", run, plan, verdict=HELD), team.signed("bob", "vote", run, plan)]
+    rows += [team.signed(person, "propose", run, plan) for person in more]
+    columns = {"started_at": 1_700_000_000_000} if state is RunState.RUNNING else None
+    return await team.forge(plan, *rows, run=run, person="alice", state=state, columns=columns)
+
+
+async def held_and_queued(team: Team, web: str) -> str:
+    """The state says that it may go."""
+    return await held(team, web)
+
+
+async def held_and_running(team: Team, web: str) -> str:
+    """The state says that it has begun."""
+    return await held(team, web, state=RunState.RUNNING)
+
+
+async def held_and_claimed(team: Team, web: str) -> str:
+    """Mallory signs the start that alice has not."""
+    return await held(team, web, "mallory")
 
 
 async def own_approval(team: Team, web: str) -> str:
@@ -280,6 +304,9 @@ ATTACKS: Final[dict[Attack, tuple[RunState, str]]] = {
     unsigned_queued: (RunState.DENIED, "nobody the policy pins has signed"),
     unsigned_running: (RunState.DENIED, "nobody the policy pins has signed"),
     approval_skipped: (RunState.DENIED, "needs 1 approval from ops"),
+    held_and_queued: (RunState.DENIED, "has asked for it and has not signed its start"),
+    held_and_claimed: (RunState.DENIED, "is claimed by alice and by mallory"),
+    held_and_running: (RunState.DENIED, "has asked for it and has not signed its start"),
     own_approval: (RunState.DENIED, "nobody approves what they asked for themselves"),
     forged_signature: (RunState.DENIED, "is signed with the key of mallory"),
     borrowed_key_id: (RunState.DENIED, "is not signed with key"),

@@ -25,7 +25,7 @@ from k8sops.engine.following import follow
 from k8sops.engine.reading import get_run
 from k8sops.engine.timing import Timing
 from k8sops.store.carriers import CarrierCard
-from k8sops.store.database import Database, open_database
+from k8sops.store.database import BUSY_TIMEOUT_S, Database, open_database
 from k8sops.store.leases import Ability
 from k8sops.store.runs import load_row, run_of, state_of
 from tests.support.ledger import CLUSTER, LedgerBook, LedgerClusters
@@ -179,7 +179,7 @@ class World:
         """The run with events and votes."""
         return await get_run(self.database, run)
 
-    async def ended(self, run: str, *, within_s: float = 20.0) -> Run:
+    async def ended(self, run: str, *, within_s: float = 60.0) -> Run:
         """The run once nothing more happens to it by itself."""
 
         async def over() -> bool:
@@ -188,7 +188,7 @@ class World:
         await eventually(over, within_s=within_s)
         return await self.get(run)
 
-    async def until(self, run: str, true: Callable[[Run], bool], *, within_s: float = 20.0) -> Run:
+    async def until(self, run: str, true: Callable[[Run], bool], *, within_s: float = 60.0) -> Run:
         """The run once `true` holds of it."""
         found: list[Run] = []
 
@@ -225,10 +225,11 @@ async def open_world(
     clock: Clock | None = None,
     timing: Timing | None = None,
     boundary: Callable[[str], None] | None = None,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
 ) -> AsyncIterator[World]:
     """An engine on the store at `url`."""
     clock = clock or SystemClock()
-    database = await open_database(url, clock=clock, boundary=boundary)
+    database = await open_database(url, clock=clock, boundary=boundary, busy_timeout_s=busy_timeout_s)
     try:
         yield World(url, database, rules or PlainRules(), clock, timing or Timing(round_s=0.05))
     finally:
@@ -247,7 +248,7 @@ async def serving(*carriers: EmbeddedCarrier, grace_s: float = 5.0) -> AsyncIter
         await asyncio.gather(*tasks)
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]], *, within_s: float = 20.0) -> None:
+async def eventually(holds: Callable[[], Awaitable[bool]], *, within_s: float = 60.0) -> None:
     """Return once it holds; what is looked at belongs to another task or process, so it is asked again and again."""
     async with asyncio.timeout(within_s):
         while True:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, cast
 import msgspec
 
 from k8sops.core.clock import Clock
-from k8sops.core.errors import ConflictError, UsageError
+from k8sops.core.errors import ConflictError, UnreachableError, UsageError
 from k8sops.core.events import Emission
 from k8sops.core.journal import Journal, Settled
 from k8sops.core.params import Params, option
@@ -49,6 +49,8 @@ class LedgerParams(Params):
     )
     stop_at: int = option("The step in which the process stops itself (SIGSTOP).", default=-1)
     fail_at: int = option("The step the cluster refuses.", default=-1)
+    lose_at: int = option("The step whose answer is lost.", default=-1)
+    arrives: bool = option("Whether the change came through whose answer was lost.", default=True)
     break_at: int = option("The step that has a defect.", default=-1)
     swallow: bool = option("Go on after whatever exception a step raises.", default=False)
     bulk: bool = option("One step whose lines are its parts.", default=False)
@@ -130,7 +132,10 @@ def _doing(
             raise ConflictError(f"{step.target.label}: changed by somebody else")
         if index == params.break_at:
             raise RuntimeError("a defect")
-        await writer.append(params.ledger, step.id)
+        if index != params.lose_at or params.arrives:
+            await writer.append(params.ledger, step.id)
+        if index == params.lose_at:
+            raise UnreachableError(f"{step.target.label}: the connection was lost", outcome_unknown=True)
         if params.step_s:
             await asyncio.sleep(params.step_s)
         return f"line {index} is written"
@@ -143,7 +148,8 @@ async def _parts(params: LedgerParams, writer: LedgerWriter, journal: Journal, s
         if index == params.items - 1:
             await _wait(params, journal)
         part = msgspec.structs.replace(step, id=f"{step.id}/{index}")
-        await journal.part(part.id, step.target, _doing(params, writer, index, part))
+        settle = _settle(params.settles)
+        await journal.part(part.id, step.target, _doing(params, writer, index, part), settle=settle)
     return f"{params.items} lines are written"
 
 
@@ -179,6 +185,8 @@ def _is_there(path: str) -> bool:
 
 def _settle(answer: str) -> Callable[[], Awaitable[Settled]] | None:
     async def settled() -> Settled:
+        if answer == "away":
+            raise UnreachableError("the cluster is away")
         return cast("Settled", answer)
 
     return settled if answer else None

@@ -65,7 +65,7 @@ async def _in_force(cluster: KubeCluster, user: str, rules: Sequence[dict[str, A
             subresource=subresource,
             name=each.get("resourceNames", [""])[0],
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 if (await cluster.can_they(Identity(username=user), request)).allowed:
                     break

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import yaml
 
@@ -30,21 +30,29 @@ RBAC = "rbac.authorization.k8s.io"
 PEOPLE = {"alice": ["shop-team"], "bob": ["sre"], "carol": ["sre"], "dave": ["shop-team"]}
 
 
-def on_cluster(sandbox: SandboxHandle, do: Callable[[KubeCluster], Coroutine[Any, Any, T]]) -> T:
-    """Do something as the administrator, outside of the test's loop."""
+class HasKubeconfig(Protocol):
+    """A sandbox, for its administrator; or a person."""
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Where it lies."""
+
+
+def on_cluster(whose: HasKubeconfig, do: Callable[[KubeCluster], Coroutine[Any, Any, T]]) -> T:
+    """Do something with these credentials, outside of the test's loop."""
 
     async def go() -> T:
-        async with client_of(sandbox.kubeconfig) as client:
+        async with client_of(whose.kubeconfig) as client:
             return await do(client)
 
     return in_thread(go)
 
 
-def kubeconfig_of(sandbox: SandboxHandle, folder: Path, user: str) -> Path:
+def kubeconfig_of(sandbox: SandboxHandle, folder: Path, user: str, groups: Sequence[str] = ()) -> Path:
     """A kubeconfig with a certificate in this user's name."""
     path = folder / f"{user}.kubeconfig"
     path.touch(mode=0o600)
-    path.write_bytes(SandboxManager(sandbox.folder.parent).kubeconfig_for(sandbox.name, user, ()))
+    path.write_bytes(SandboxManager(sandbox.folder.parent).kubeconfig_for(sandbox.name, user, groups))
     return path
 
 
@@ -61,7 +69,7 @@ def apply_all(sandbox: SandboxHandle, manifests: Sequence[JsonObject], *users: s
         for manifest in manifests:
             resource = await cluster.resource(f"{manifest['kind']}.{RBAC}")
             await cluster.apply(resource, manifest, field_manager="tests", force=True)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             for user in users:
                 for rule, namespace in rules:
                     await _until_allowed(cluster, Identity(username=user), _request(rule, namespace))

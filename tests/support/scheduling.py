@@ -25,6 +25,7 @@ from k8sops.engine.carrier import EmbeddedCarrier
 from k8sops.engine.desk import Desk
 from k8sops.engine.schedules.firing import Scheduler
 from k8sops.policy.load import load_policy
+from k8sops.service.access import Access
 from k8sops.service.action_book import RegistryBook
 from k8sops.service.config import Config
 from k8sops.service.door_carrier import make_carrier
@@ -72,7 +73,10 @@ class Worker:
             clock=self._clock,
             default_namespace=self.namespace,
         )
-        self.desk = ScheduleDesk(self._storage, self.rules, self.planner, clock=self._clock, ids=self._ids)
+        self.access = Access(self.cluster, self.rules)
+        self.desk = ScheduleDesk(
+            self._storage, self.rules, self.planner, self.access, clock=self._clock, ids=self._ids
+        )
 
     async def runs_desk(self) -> Desk:
         """For votes and starts."""
@@ -119,7 +123,7 @@ class Worker:
         """Another replica's."""
         books = await self._storage.books()
         uids = (self.cluster.info.uid,)
-        hooks = EngineHooks(self.database, books, self.rules, self.planner, self._ids, uids)
+        hooks = EngineHooks(self.database, books, self.rules, self.planner, self.access, self._ids, uids)
         return Scheduler(self.database, hooks, owner=self._ids.new())
 
     async def carrier(self) -> EmbeddedCarrier:
@@ -152,7 +156,7 @@ class Worker:
         found = await self.database.read(lambda tx: [row.id for row in tx.execute(statement)])
         return [await self.records.get_run(run) for run in found]
 
-    async def until(self, run: str, *states: RunState, within_s: float = 30.0) -> Run:
+    async def until(self, run: str, *states: RunState, within_s: float = 60.0) -> Run:
         """The run once it is in one of these states."""
 
         async def holds() -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from k8sops.core.errors import FencedOutError, K8sOpsError
+from k8sops.core.errors import DeniedError, FencedOutError, K8sOpsError
 from k8sops.core.run import RunId
 from k8sops.engine.schedules import claiming, ledger
 from k8sops.engine.schedules.claiming import Firing, Handled, Tell
@@ -32,6 +32,24 @@ LOOK_AGAIN_S: Final = 15.0
 log: Final = logging.getLogger(__name__)
 
 
+class Going(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of a schedule that is in the way of the next one."""
+
+    run: RunId
+    in_doubt: bool = False
+    """Whether it needs review: a step of it may or may not have been done, and nothing ends it but a person's word."""
+
+    @property
+    def why(self) -> str:
+        """Why the next one does not go yet."""
+        if not self.in_doubt:
+            return f"run {self.run} of it has not ended"
+        return (
+            f"run {self.run} of it needs review, a step of it may or may not have been done:"
+            f" `k8sops runs resume {self.run} --as done|retry|abandon`"
+        )
+
+
 class Hooks(Protocol):
     """What the scheduler asks of the engine around it."""
 
@@ -44,8 +62,8 @@ class Hooks(Protocol):
         """Why policy no longer lets the owner have this schedule, empty where it does. A reason pauses it."""
         ...
 
-    async def running(self, schedule: Schedule) -> Sequence[RunId]:
-        """Its runs that have not ended, oldest first; what awaits approval counts."""
+    async def running(self, schedule: Schedule) -> Sequence[Going]:
+        """Its runs that have not ended, oldest first; what awaits approval counts, and what needs review."""
         ...
 
     async def cancel(self, run: RunId, why: str) -> None:
@@ -56,12 +74,12 @@ class Hooks(Protocol):
         """Plan the firing and write its run, calling `complete(tx, run id)` in that same transaction.
 
         May be cancelled. What it raises leaves no run: a transient K8sOpsError is tried again, another one fails the
-        firing.
+        firing, which a DeniedError has told as a refusal.
         """
         ...
 
     def tell(self, tx: Tx, code: str, schedule: Schedule, text: str) -> None:
-        """Audit, and notify of, `schedule.skipped`, `schedule.paused` or `schedule.overdue` in this transaction."""
+        """Audit, and notify of, what became of a schedule or a firing, in this transaction; `code` is the audit's."""
         ...
 
 
@@ -194,6 +212,8 @@ class Scheduler:
             await self._decide(firing)
         except FencedOutError:
             log.info("the firing of %s due %s is in other hands", firing.schedule.name, firing.due)
+        except DeniedError as error:
+            await self._failed(firing, error.message, again=False, code="schedule.refused")
         except K8sOpsError as error:
             await self._failed(firing, error.message, again=error.transient)
         except (
@@ -213,32 +233,35 @@ class Scheduler:
         if not running:
             await self._hooks.propose(firing, lambda tx, run: claiming.complete(tx, firing, run))
             return
-        named = f"run {running[0]} of it has not ended"
+        # What only a person ends is named first: the others end by themselves.
+        named = next((going for going in running if going.in_doubt), running[0]).why
         if schedule.spec.concurrency == "forbid":
             await self._skip(firing, "skipped", named)
             return
         if schedule.spec.concurrency == "replace":
-            for run in running:
+            for going in running:
                 await self._hooks.cancel(
-                    run, f"{schedule.name} fired again at {firing.due:%Y-%m-%d %H:%M:%S} UTC"
+                    going.run, f"{schedule.name} fired again at {firing.due:%Y-%m-%d %H:%M:%S} UTC"
                 )
         await self._let_go(firing, min(2.0**firing.hold.attempt, LOOK_AGAIN_S), named)
 
-    async def _failed(self, firing: Firing, why: str, *, again: bool) -> None:
+    async def _failed(self, firing: Firing, why: str, *, again: bool, code: str = "schedule.skipped") -> None:
         attempt = firing.hold.attempt
         try:
             if again and attempt < MOST_ATTEMPTS:
                 await self._let_go(firing, min(2.0 ** (attempt + 1), LONGEST_DELAY_S), why)
             else:
-                await self._skip(firing, "failed", why)
+                await self._skip(firing, "failed", why, code)
         except K8sOpsError as error:
             log.warning("the firing of %s is left to its lease: %s", firing.schedule.name, error.message)
 
-    async def _skip(self, firing: Firing, outcome: ledger.Settled, why: str) -> None:
+    async def _skip(
+        self, firing: Firing, outcome: ledger.Settled, why: str, code: str = "schedule.skipped"
+    ) -> None:
         def work(tx: Tx) -> None:
             if ledger.settle(tx, firing.hold, outcome, why):
                 text = f"{firing.schedule.name} did not fire: {why}"
-                self._hooks.tell(tx, "schedule.skipped", firing.schedule, text)
+                self._hooks.tell(tx, code, firing.schedule, text)
 
         await self._write(work, "schedule.settle")
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from k8sops.core.errors import AlreadyDecidedError
 from k8sops.core.run import RunState
-from k8sops.store.signals import send_signal
+from k8sops.engine.signalling import signal
 from tests.engine.carriers.hands import Hands, empty_handed
 from tests.support.engine_records import in_order
-from tests.support.engine_world import World, eventually
+from tests.support.engine_world import BOB, World, eventually
 from tests.support.ledger import lines_of
 
 
@@ -80,8 +83,9 @@ class Waits:
     ) -> None:
         """Whoever nods early, or twice, is heard once."""
         run = await world.queued("ledger", ledger, signal="nod")
-        for word in ("first", "second"):
-            await nod(world, run.id, word)
+        await nod(world, run.id, "first")
+        with pytest.raises(AlreadyDecidedError, match="has its signal 'nod' already; the first one counts"):
+            await nod(world, run.id, "second")
         async with hands.at_work(world):
             done = await world.ended(run.id, within_s=3)
         assert any(event.text == "the signal said first" for event in done.events)
@@ -137,4 +141,4 @@ async def looked_since(world: World, run: str, fence: int) -> bool:
 
 async def nod(world: World, run: str, word: str = "yes") -> None:
     """Send the signal."""
-    await world.database.write(lambda tx: send_signal(tx, run, "nod", {"word": word}), name="signal.sent")
+    await signal(world.database, world.books, world.rules, run, "nod", {"word": word}, BOB)

@@ -1,8 +1,8 @@
-"""A worker process for the chaos tests: the real scheduler on a real store, with a clock that is wrong and fast.
+"""A worker for the tests that kill it: the real scheduler on a real store, with a clock that is wrong and fast.
 
-`python -m tests.engine.schedules.chaos_worker URL OWNER FOLDER EPOCH SPEED SKEW_S [POINT]`: its time is SPEED times
-real time since EPOCH, plus SKEW_S. While FOLDER/OWNER.hang exists it plans without end, so that it can be killed or
-stopped with firings in its hands. It kills itself when the store reaches the commit boundary POINT.
+Its time is `speed` times real time since `epoch`, plus `skew_s`. While the file `hang` exists it plans without end, so
+that it can be killed or stopped with firings in its hands. It kills itself when the store reaches the commit boundary
+`point`.
 """
 
 from __future__ import annotations
@@ -11,66 +11,91 @@ import asyncio
 import os
 import random
 import signal
-import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from k8sops.core.clock import SystemClock
 from k8sops.core.run import RunId
 from k8sops.engine.schedules.claiming import Firing
-from k8sops.engine.schedules.firing import Complete, Scheduler, Timing
+from k8sops.engine.schedules.firing import Complete, Going, Scheduler, Timing
 from k8sops.engine.schedules.table import Schedule
 from k8sops.store.database import Database, open_database
-from tests.engine.schedules.stage import Engine
+from tests.engine.schedules.stage import CLUSTER, Engine
 
-LEASE_S = 2.0
+LEASE_S = 1.2
+
+
+class Order(msgspec.Struct, kw_only=True):
+    """What one worker is to be."""
+
+    url: str
+    owner: str
+    epoch: float
+    cluster: str = CLUSTER
+    hang: str = ""
+    speed: float = 1.0
+    skew_s: float = 0.0
+    point: str = ""
+    """`before:NAME` or `after:NAME`; with one, it knows the runs that have not ended."""
+    refusal: str = ""
+    """Why its policy does not let owners have their schedules."""
+    lease_s: float = LEASE_S
 
 
 class FastClock(SystemClock):
     """Runs `speed` times as fast as real time, and is off by `skew_s`."""
 
     def __init__(self, epoch: float, speed: float, skew_s: float) -> None:
-        self._epoch, self._speed, self._skew_s = epoch, speed, skew_s
+        self.epoch, self.speed, self._skew_s = epoch, speed, skew_s
 
     def now(self) -> datetime:
         """The wrong time."""
         return datetime.fromtimestamp(
-            self._epoch + (time.time() - self._epoch) * self._speed + self._skew_s, UTC
+            self.epoch + (time.time() - self.epoch) * self.speed + self._skew_s, UTC
         )
 
 
 class SlowPlanner(Engine):
     """Plans for a moment, or for ever."""
 
-    def __init__(self, database: Database, hang: Path, *, alone: bool) -> None:
+    def __init__(self, database: Database, order: Order) -> None:
         super().__init__(database)
-        self._hang = hang
-        self._alone = alone
+        self.clusters = (order.cluster,)
+        self.refusal = order.refusal
+        self._hang = order.hang
+        self._alone = bool(order.point)
 
-    async def running(self, schedule: Schedule) -> Sequence[RunId]:
+    def _hangs(self) -> bool:
+        return bool(self._hang) and Path(self._hang).exists()
+
+    async def running(self, schedule: Schedule) -> Sequence[Going]:
         """None in the midst of chaos: what is measured there is the scheduler, not the concurrency rule."""
         return await super().running(schedule) if self._alone else []
 
     async def propose(self, firing: Firing, complete: Complete) -> RunId:
         """Plan, then write the run."""
         await asyncio.sleep(random.uniform(0.0, 0.05))  # noqa: S311 - how long planning takes
-        while self._hang.exists():  # noqa: ASYNC110 - another process removes it
+        while self._hangs():  # noqa: ASYNC110 - another process ends it
             await asyncio.sleep(0.02)
         return await super().propose(firing, complete)
 
 
-async def work(url: str, owner: str, folder: Path, clock: FastClock, point: str) -> None:
+async def work(order: Order) -> None:
     """Serve until SIGTERM, or until `point`."""
 
     def boundary(reached: str) -> None:
-        if reached == point:
+        if reached == order.point:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    database = await open_database(url, clock=clock, boundary=boundary)
-    engine = SlowPlanner(database, folder / f"{owner}.hang", alone=bool(point))
-    scheduler = Scheduler(database, engine, owner=owner, timing=Timing(lease_s=LEASE_S, poll_s=0.05))
+    clock = FastClock(order.epoch, order.speed, order.skew_s)
+    database = await open_database(order.url, clock=clock, boundary=boundary)
+    engine = SlowPlanner(database, order)
+    timing = Timing(lease_s=order.lease_s, poll_s=0.05)
+    scheduler = Scheduler(database, engine, owner=order.owner, timing=timing)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     serving = asyncio.create_task(scheduler.serve())
@@ -78,9 +103,3 @@ async def work(url: str, owner: str, folder: Path, clock: FastClock, point: str)
     await scheduler.aclose(grace_s=5)
     await serving
     await database.aclose()
-
-
-if __name__ == "__main__":
-    at, named, where, began, times, off, *points = sys.argv[1:]
-    wrong = FastClock(float(began), float(times), float(off))
-    asyncio.run(work(at, named, Path(where), wrong, points[0] if points else ""))

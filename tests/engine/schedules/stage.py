@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import select, true, update
 
 from k8sops.core.actor import Actor
 from k8sops.core.clock import SystemClock, UlidSource
 from k8sops.core.run import Run, RunId, RunState
 from k8sops.engine.schedules import ledger, table
 from k8sops.engine.schedules.claiming import Firing
-from k8sops.engine.schedules.firing import Complete, Scheduler, Timing
+from k8sops.engine.schedules.firing import Complete, Going, Scheduler, Timing
 from k8sops.engine.schedules.spec import ScheduleSpec, schedule_spec
 from k8sops.engine.schedules.table import Schedule
 from k8sops.store.database import Database, Tx, open_database
@@ -57,6 +57,7 @@ class Engine:
         self.refusal = ""
         self.cancelled: list[tuple[RunId, str]] = []
         self.fails: list[Exception] = []
+        self.in_doubt: set[RunId] = set()
         self.proposed_by: list[str] = []
         self.planned = asyncio.Event()
         self.may_write = asyncio.Event()
@@ -66,9 +67,12 @@ class Engine:
         """What the test set."""
         return self.refusal
 
-    async def running(self, schedule: Schedule) -> Sequence[RunId]:
+    async def running(self, schedule: Schedule) -> Sequence[Going]:
         """Runs that have not ended."""
-        return await self.database.read(lambda tx: _unended(tx, schedule.name))
+        return [
+            Going(run=run, in_doubt=run in self.in_doubt)
+            for run in await self.database.read(lambda tx: _unended(tx, schedule.name))
+        ]
 
     async def cancel(self, run: RunId, why: str) -> None:
         """Noted; the test ends the run."""
@@ -118,12 +122,18 @@ class Stage:
         await scheduler.round()
         await scheduler.settled()
 
-    async def make(self, **fields: Any) -> Schedule:
+    def engine_of(self, cluster: str) -> Engine:
+        """Another engine, which plans on this cluster alone."""
+        engine = Engine(self.database)
+        engine.clusters = (cluster,)
+        return engine
+
+    async def make(self, *, cluster: str = CLUSTER, **fields: Any) -> Schedule:
         """A schedule of alice's: every night at 02:30, ten seconds from now, unless told otherwise."""
         spec = await self.database.read(lambda tx: a_spec(now=tx.now(), **fields))
         return await self.database.write(
             lambda tx: table.add(
-                tx, spec, owner="alice", actor=ALICE, cluster_uid=CLUSTER, execute_as="service"
+                tx, spec, owner="alice", actor=ALICE, cluster_uid=cluster, execute_as="service"
             ),
             name="test",
         )
@@ -142,6 +152,13 @@ class Stage:
 
         return await self.database.write(work, name="test")
 
+    async def overdue_now(self, name: str) -> None:
+        """As if it had gone without a success for long enough."""
+        values = {"alert_at": schedules.c.made_at - 1}
+        await self.write(
+            lambda tx: tx.execute(update(schedules).where(schedules.c.name == name).values(values))
+        )
+
     async def write(self, work: Callable[[Tx], T]) -> T:
         """A transaction of the test's own."""
         return await self.database.write(work, name="test")
@@ -156,9 +173,10 @@ class Stage:
             lambda tx: float(tx.execute(select(firings.c.lease_until)).scalar_one())
         )
 
-    async def lose_leases(self) -> None:
-        """As if every claimer had been dead or stopped for long enough, and every wait were over."""
-        await self.write(lambda tx: tx.execute(update(firings).values(lease_until=0.0)))
+    async def lose_leases(self, name: str = "") -> None:
+        """As if every claimer had been dead or stopped for long enough, and every wait were over; of one or of all."""
+        whose = firings.c.schedule == name if name else true()
+        await self.write(lambda tx: tx.execute(update(firings).where(whose).values(lease_until=0.0)))
 
     async def get(self, name: str = "nightly") -> Schedule:
         """As it stands."""

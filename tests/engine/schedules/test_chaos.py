@@ -7,8 +7,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,12 +23,13 @@ from k8sops.engine.schedules.spec import schedule_spec
 from k8sops.engine.schedules.times import due_between, timetable
 from k8sops.store.database import Database, Tx, open_database
 from k8sops.store.schema import firings, runs
-from tests.engine.schedules.chaos_worker import LEASE_S, FastClock
+from tests.engine.chaos import Workers
+from tests.engine.schedules.chaos_worker import LEASE_S, FastClock, Order
 from tests.engine.schedules.stage import ALICE, CLUSTER
 
 SKEWS = {"ahead": 300.0, "right": 0.0, "behind": -300.0}
-SCHEDULES = [f"s{index:02}" for index in range(24)]
-EACH = 23
+SCHEDULES = [f"s{index:02}" for index in range(42)]
+EACH = 13
 DEADLINE_S = 90.0
 
 
@@ -38,21 +37,26 @@ class Chaos:
     """The store, the processes on it, and what the parent does to them."""
 
     def __init__(
-        self, url: str, folder: Path, clock: FastClock, database: Database, arguments: list[str]
+        self, url: str, folder: Path, clock: FastClock, database: Database, workers: Workers
     ) -> None:
-        self.url, self.folder, self.clock, self.database = url, folder, clock, database
-        self._arguments = arguments
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.url, self.folder, self.clock, self.database, self.workers = url, folder, clock, database, workers
+        self.processes: dict[str, int] = {}
 
-    def start(self, owner: str) -> None:
+    async def start(self, owner: str) -> None:
         """A worker of this name, with this name's skew."""
-        module = [sys.executable, "-W", "error", "-m", "tests.engine.schedules.chaos_worker"]
-        command = [*module, self.url, owner, str(self.folder), *self._arguments, str(SKEWS[owner])]
-        self.processes[owner] = subprocess.Popen(command)
+        order = Order(
+            url=self.url,
+            owner=owner,
+            hang=str(self.folder / f"{owner}.hang"),
+            epoch=self.clock.epoch,
+            speed=self.clock.speed,
+            skew_s=SKEWS[owner],
+        )
+        self.processes[owner] = await self.workers.start(order)
 
     def signal(self, owner: str, number: signal.Signals) -> None:
         """Send it to exactly this process."""
-        os.kill(self.processes[owner].pid, number)
+        os.kill(self.processes[owner], number)
 
     def hang(self, owner: str, *, on: bool) -> None:
         """Let its planning hang, or go on."""
@@ -100,17 +104,12 @@ class Chaos:
 
 
 @asynccontextmanager
-async def _chaos(url: str, folder: Path, speed: float) -> AsyncIterator[Chaos]:
-    epoch = time.time()
-    clock = FastClock(epoch, speed, 0.0)
+async def _chaos(url: str, folder: Path, speed: float, workers: Workers) -> AsyncIterator[Chaos]:
+    clock = FastClock(time.time(), speed, 0.0)
     database = await open_database(url, clock=clock, busy_timeout_s=1.0)
-    chaos = Chaos(url, folder, clock, database, [str(epoch), str(speed)])
     try:
-        yield chaos
+        yield Chaos(url, folder, clock, database, workers)
     finally:
-        for process in chaos.processes.values():
-            process.kill()
-            process.wait()
         await database.aclose()
 
 
@@ -128,8 +127,7 @@ async def _kill_with_firings_in_hand(chaos: Chaos, owner: str) -> None:
         return await chaos.held_by(owner) >= 3
 
     await _until(holds, f"{owner} holds firings")
-    chaos.signal(owner, signal.SIGKILL)
-    chaos.processes[owner].wait()
+    await chaos.workers.kill(chaos.processes[owner])
 
 
 async def _stop_past_the_lease(chaos: Chaos, owner: str) -> None:
@@ -161,7 +159,7 @@ async def _run(chaos: Chaos, cron: str, first: datetime, step: timedelta) -> Non
     last = first + step * (EACH - 1)
     await chaos.make(cron, first, last)
     for owner in SKEWS:
-        chaos.start(owner)
+        await chaos.start(owner)
 
     async def begun() -> bool:
         return await chaos.made() >= 60
@@ -172,7 +170,7 @@ async def _run(chaos: Chaos, cron: str, first: datetime, step: timedelta) -> Non
     await _until(chaos.all_done, "all firings")
     for owner in ("right", "behind"):
         chaos.signal(owner, signal.SIGTERM)
-        assert chaos.processes[owner].wait(30) == 0
+        assert await chaos.workers.end_of(chaos.processes[owner]) == 0
     await _assert_exactly_once(chaos, cron, first, last)
 
 
@@ -195,15 +193,19 @@ def _everything(tx: Tx) -> tuple[dict[RunId, str], dict[str, list[ledger.Entry]]
     return made, found, int(tx.execute(select(func.sum(firings.c.fence - 1))).scalar_one())
 
 
-async def test_on_sqlite_with_clocks_five_minutes_apart(sqlite_url: str, tmp_path: Path) -> None:
+async def test_on_sqlite_with_clocks_five_minutes_apart(
+    sqlite_url: str, tmp_path: Path, workers: Workers
+) -> None:
     """The clock that is ahead drives until its process dies; the others go on when theirs get there."""
-    async with _chaos(sqlite_url, tmp_path, speed=120.0) as chaos:
-        first = chaos.clock.now().replace(second=0, microsecond=0) + timedelta(minutes=10)
+    async with _chaos(sqlite_url, tmp_path, 120.0, workers) as chaos:
+        first = chaos.clock.now().replace(second=0, microsecond=0) + timedelta(minutes=7)
         await _run(chaos, "* * * * *", first, timedelta(minutes=1))
 
 
-async def test_on_postgresql_whose_clock_is_the_only_one(postgres_url: str, tmp_path: Path) -> None:
+async def test_on_postgresql_whose_clock_is_the_only_one(
+    postgres_url: str, tmp_path: Path, workers: Workers
+) -> None:
     """The processes' own clocks are as wrong as on SQLite, and do not matter."""
-    async with _chaos(postgres_url, tmp_path, speed=1.0) as chaos:
-        first = chaos.clock.now().replace(microsecond=0) + timedelta(seconds=4)
+    async with _chaos(postgres_url, tmp_path, 1.0, workers) as chaos:
+        first = chaos.clock.now().replace(microsecond=0) + timedelta(seconds=2)
         await _run(chaos, "* * * * * *", first, timedelta(seconds=1))

@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from k8sops.core.errors import BlockedError, StoreOutcomeError, UnreachableError
+from k8sops.core.errors import BlockedError, DeniedError, StoreOutcomeError, UnreachableError
 from k8sops.core.run import RunId
 from k8sops.engine.schedules import claiming, ledger, table
 from k8sops.engine.schedules.claiming import MOST_OPEN, Firing
-from k8sops.engine.schedules.firing import MOST_ATTEMPTS, Complete
+from k8sops.engine.schedules.firing import MOST_ATTEMPTS, Complete, Going
 from k8sops.store.schema import schedules
 from tests.engine.schedules.stage import ALICE, CLUSTER, Engine, Stage, a_spec, a_stage, serving
 
@@ -202,6 +202,36 @@ async def test_forbid_skips_while_a_run_has_not_ended(nightly: Stage) -> None:
     ]
 
 
+@pytest.mark.parametrize("concurrency", ["forbid", "queue", "replace"])
+async def test_a_run_whose_step_is_in_doubt_is_in_the_way_whatever_the_rule(
+    stage: Stage, concurrency: str
+) -> None:
+    """Nobody knows yet whether it has been done; only a person's word ends it, and the firing says how."""
+    await stage.make(cron=RARELY, concurrency=concurrency)
+    scheduler = stage.scheduler()
+    await stage.due_now(late_s=2)
+    await stage.turn(scheduler)
+    (run,) = await stage.runs()
+    stage.engine.in_doubt.add(run)
+    await stage.due_now(late_s=1)
+    await stage.turn(scheduler)
+    assert await stage.outcomes() == ["run", "skipped" if concurrency == "forbid" else "queued"]
+    assert (await stage.why())[1] == (
+        f"run {run} of it needs review, a step of it may or may not have been done:"
+        f" `k8sops runs resume {run} --as done|retry|abandon`"
+    )
+
+
+async def test_a_firing_that_is_denied_is_told_as_refused(nightly: Stage) -> None:
+    """Unlike one that found no way: somebody has to grant a right, or give the schedule to another."""
+    nightly.engine.fails = [DeniedError("alice may not do this themselves")]
+    await nightly.turn(nightly.scheduler())
+    assert await nightly.outcomes() == ["failed"]
+    assert await nightly.told() == [
+        ("schedule.refused", "nightly did not fire: alice may not do this themselves")
+    ]
+
+
 async def test_queue_waits_and_goes_as_soon_as_the_run_has_ended(stage: Stage) -> None:
     """One after the other, in the order in which they were due."""
     await stage.make(cron=RARELY, concurrency="queue")
@@ -371,7 +401,7 @@ async def test_a_timetable_that_cannot_be_followed_any_more_pauses_only_itself(n
 class _Unheeding(Engine):
     """Lets runs of one schedule go side by side, to measure the scheduler alone."""
 
-    async def running(self, schedule: table.Schedule) -> list[RunId]:
+    async def running(self, schedule: table.Schedule) -> list[Going]:
         return []
 
 

@@ -1,0 +1,88 @@
+"""How a plan's items and findings read at 80 columns and where there is no terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from k8sops.cli.plan_items import ALIKE_SHOWN, finding_lines, item_lines
+from k8sops.cli.plan_text import plan_lines
+from k8sops.core.plan import Finding, Forecast, Item, Requirement, Step, Target, bulk_of
+from k8sops.core.risk import Risk
+from tests.support.plans import a_plan
+
+NODE = Target(kind="nodes", name="n1", uid="u-n1")
+
+
+def item(name: str, verb: str = "evict", why: str = "moves to n2", wave: int = 1) -> Item:
+    """A pod of the Deployment web."""
+    target = Target(kind="pods", namespace="shop", name=name, uid=name)
+    return Item(target=target, verb=verb, group="replicated", why=why, data={"wave": wave})
+
+
+def lines(*items: Item) -> list[str]:
+    """As a script sees them."""
+    return list(item_lines(bulk_of(items), io.StringIO()))
+
+
+def test_items_stand_under_their_step_in_columns() -> None:
+    """What is refused first, then what moves, in the order of waves, then what stays."""
+    told = lines(
+        item("web-b", wave=2), item("agent", "keep", "stays"), item("web-a"), item("db", "refuse", "no")
+    )
+    assert told == [
+        "      2 evict replicated, 1 keep replicated, 1 refuse replicated",
+        "      refuse  shop/db     no",
+        "      evict   shop/web-a  moves to n2",
+        "      evict   shop/web-b  moves to n2",
+        "      keep    shop/agent  stays",
+    ]
+
+
+def test_no_line_is_wider_than_80_columns() -> None:
+    """Long names and long reasons break between words."""
+    why = "does not fit: 0/5 nodes are available: 2 Insufficient cpu, 3 node(s) had untolerated taints"
+    told = lines(item("a-deployment-with-a-long-name-5d9c7b6f4-abcde", why=why), item("web-a", why=why))
+    assert max(map(len, told)) < 80
+    assert "taints" in told[-1]
+
+
+def test_more_than_twenty_items_are_counted() -> None:
+    """The rest is in the document."""
+    told = lines(*(item(f"web-{number:02}") for number in range(25)))
+    assert told[-1] == "      and 5 more; -o json lists all"
+    assert len(told) == 22
+
+
+def test_a_name_from_the_cluster_cannot_steer_the_terminal() -> None:
+    """Escapes are spelled out."""
+    assert "\x1b" not in "".join(lines(item("web", why="\x1b[2Jgone")))
+
+
+def test_many_findings_of_a_kind_are_shortened_and_blockers_never() -> None:
+    """A pool with a hundred singletons is read by nobody line by line."""
+    warnings = [Finding(level="warning", code="singleton", text=f"w{n}") for n in range(ALIKE_SHOWN + 4)]
+    blockers = [Finding(level="blocker", code="no_room", text=f"b{n}", override="--f") for n in range(20)]
+    told = list(finding_lines([*blockers, *warnings], io.StringIO()))
+    assert len([line for line in told if "blocker" in line]) == 20
+    assert told[0] == "  ✗ blocker: b0 (override: --f)"
+    assert told[-1] == "    and 4 more of the kind singleton; -o json lists all"
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(110.2, "about 1 min 50 s"), (0.2, "less than a second")])
+def test_a_plan_of_a_drain_reads_from_its_verdict_to_its_duration(seconds: float, words: str) -> None:
+    """The uid is for the digest, not for a reader."""
+    step = Step(
+        id="drain/node:n1", verb="drain", target=NODE, why="its pods are to run elsewhere", before={}, after={},
+        risk=Risk.DISRUPTIVE, bulk=bulk_of([item("web-a")]),
+    )  # fmt: skip
+    plan = a_plan(steps=(step,), requires=(Requirement(target=NODE, fact="metadata.uid", value="u-n1"),))
+    from msgspec.structs import replace
+
+    plan = replace(plan, forecast=Forecast(seconds=seconds, limited_by="budget shop/web-pdb"))
+    told = list(plan_lines(plan, io.StringIO()))
+    assert "   1. drain nodes/n1  (disruptive)" in told
+    assert "      evict  shop/web-a  moves to n2" in told
+    assert f"  takes     {words}, limited by budget shop/web-pdb" in told
+    assert not any("u-n1" in line for line in told)
