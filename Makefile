@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench shots docs lock format clean
@@ -22,8 +23,8 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## a real control plane, filled, with the live screen on it (a tour without a terminal)
 	@$(BIN)/k8sops demo
 
-test: $(STAMP) ## all tests, on a real control plane
-	$(BIN)/python -m pytest
+test: $(STAMP) ## all tests, on real control planes, in JOBS processes (two for each core)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --durations 15
 
 check: $(STAMP) ## lint, types, import contracts, generated files
 	$(BIN)/ruff check .

@@ -1,13 +1,31 @@
-"""What tests of several rooms share: folders of their own, a PostgreSQL server, and both kinds of store."""
+"""What tests of several rooms share: folders of their own, a PostgreSQL server, and both kinds of store.
+
+`make test` shares the tests out over processes (pytest-xdist). Each has a control plane, a PostgreSQL server and
+folders of its own, so that no test disturbs one in another process.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.postgres import PostgresTestServer, postgres_server
+
+MOST_PROCESSES = 8
+
+# How long an example takes says how busy the machine is; what is too slow shows in --durations.
+settings.register_profile("k8sops", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("k8sops")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each core: most tests wait for a control plane, a timer or another process."""
+    return min(MOST_PROCESSES, 2 * (os.cpu_count() or 1))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 
-def wait_until(what: str, condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_until(what: str, condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Poll until it holds; fails naming what was waited for."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -18,6 +18,6 @@ def wait_until(what: str, condition: Callable[[], bool], seconds: float = 30.0) 
         time.sleep(0.05)
 
 
-async def wait_until_async(what: str, condition: Callable[[], bool], seconds: float = 30.0) -> None:
+async def wait_until_async(what: str, condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """The same without holding up the loop."""
     await asyncio.to_thread(wait_until, what, condition, seconds)

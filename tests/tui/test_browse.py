@@ -60,9 +60,9 @@ class Screenful:
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until connection, feed and screen have nothing more to say to each other; fails after ten seconds."""
+        """Wait until connection, feed and screen have nothing more to say to each other; fails after a minute."""
         session = self.browse._session
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 await self.pilot.pause()
                 opening = session._opening is not None and not session._opening.done()

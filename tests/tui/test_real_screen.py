@@ -27,7 +27,7 @@ from tests.support.clients import client_of
 from tests.support.restarts import kill_api_server, repair
 from tests.support.workloads import create, deployment, naked_pod
 
-DEADLINE_S = 30
+DEADLINE_S = 90
 RESTART_DEADLINE_S = 90
 
 
