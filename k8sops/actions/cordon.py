@@ -1,7 +1,7 @@
 """Cordon and uncordon: set `spec.unschedulable` on nodes, under a uid and resourceVersion precondition.
 
 The scheduler stops placing pods on a cordoned node; running pods stay (kubernetes.io, Safely Drain a Node). Both
-actions are one mechanism with the value turned round.
+actions are one mechanism with the value turned round. Who cordoned it, why and when is written on the node.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 
 from pydantic import model_validator
 
+from k8sops.actions.drain.cordoning import marks, without_marks
 from k8sops.actions.planning import make_plan, walk_steps
 from k8sops.core.clock import Clock
 from k8sops.core.errors import ConflictError, DriftedError, NotFoundError, UsageError
@@ -95,7 +96,11 @@ class _SetUnschedulable:
                 if _is_unschedulable(node) == self.unschedulable:
                     return f"node {step.target.name} is {self.name}ed"
                 lock = {key: node["metadata"][key] for key in ("uid", "resourceVersion")}
-                body = {"metadata": lock, "spec": {"unschedulable": self.unschedulable or None}}
+                body: JsonObject = {"metadata": lock, "spec": {"unschedulable": self.unschedulable or None}}
+                if self.unschedulable:
+                    lock["annotations"] = marks(journal.errand, journal.clock)
+                else:
+                    without_marks(node, body)
                 try:
                     await cluster.patch(resource, step.target.name, body=body)
                 except ConflictError:

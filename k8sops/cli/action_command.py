@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from k8sops.cli.settings import connection_options, output_option, take_config
 from k8sops.core.params import METAVAR, POSITIONAL, SHORT, extra_of
-from k8sops.service.catalog import ActionSpec, params_of, spec_named
+from k8sops.service.catalog import ActionSpec, check_given, params_of, spec_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,9 +35,11 @@ def action_command(spec: ActionSpec) -> click.Command:
         from k8sops.cli.running import run_async
 
         config = take_config(values)
+        given = _given(fields, values)
+        check_given(spec.name, given)
         flow = Flow(
             action=spec.name,
-            params=_given(fields, values),
+            params=given,
             only_plan=values["plan"],
             yes=values["yes"],
             digest=values["digest"] or "",

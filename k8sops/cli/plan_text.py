@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TextIO
 
-from k8sops.cli.console import GLYPHS, paint
+from k8sops.cli.console import paint
+from k8sops.cli.plan_items import finding_lines, hung, item_lines
 from k8sops.core.actor import Actor
-from k8sops.core.plan import Finding, JsonObject, Plan, Step
+from k8sops.core.moments import in_words
+from k8sops.core.plan import JsonObject, Plan, Step
 from k8sops.core.text import printable
 
 DIGEST_SHOWN: Final = 12
 STEPS_SHOWN: Final = 40
+UID_FACT: Final = "metadata.uid"
+"""Says only that the object is still the same one: for the digest, not for a reader."""
 
 
 def identity_line(plan: Plan, actor: Actor) -> str:
@@ -26,16 +30,18 @@ def plan_lines(plan: Plan, stream: TextIO) -> Iterator[str]:
     yield printable(plan.summary)
     yield ""
     yield from _step_lines(plan.steps, stream)
-    for finding in plan.findings:
-        yield _finding_line(finding, stream)
+    yield from finding_lines(plan.findings, stream)
     for requirement in plan.requires:
+        if requirement.fact == UID_FACT:
+            continue
         yield printable(
             f"  rests on  {requirement.target.label} {requirement.fact} = {_value(requirement.value)}"
         )
     if plan.forecast.seconds is not None:
         limited = f", limited by {plan.forecast.limited_by}" if plan.forecast.limited_by else ""
-        seconds = plan.forecast.seconds
-        yield f"  takes     {f'about {seconds:.0f} s' if seconds >= 1 else 'less than a second'}{limited}"
+        yield from hung(
+            "  takes    ", printable(f"{_about(plan.forecast.seconds)}{limited}"), " " * 12, stream
+        )
     risk = paint(str(plan.risk), str(plan.risk), stream)
     yield f"  risk      {risk}"
     yield f"  digest    {plan.digest[:DIGEST_SHOWN]}"
@@ -46,10 +52,18 @@ def _step_lines(steps: tuple[Step, ...], stream: TextIO) -> Iterator[str]:
     width = max((len(_title(step)) for step in shown), default=0)
     for number, step in enumerate(shown, 1):
         risk = paint(str(step.risk), str(step.risk), stream)
-        yield f"  {number:>2}. {_title(step):<{width}}  {_change(step.before, step.after)}  ({risk})"
+        change = _change(step.before, step.after)
+        yield f"  {number:>2}. {_title(step):<{width}}  {f'{change}  ' if change else ''}({risk})"
         yield printable(f"      {step.why}")
+        if step.bulk is not None:
+            yield from item_lines(step.bulk, stream)
     if len(steps) > len(shown):
         yield f"      and {len(steps) - len(shown)} more; -o json lists all"
+
+
+def _about(seconds: float) -> str:
+    words = in_words(seconds)
+    return words if seconds < 1 else f"about {words}"
 
 
 def _title(step: Step) -> str:
@@ -65,9 +79,3 @@ def _value(value: object) -> str:
     if value is None:
         return "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _finding_line(finding: Finding, stream: TextIO) -> str:
-    level = paint(f"{GLYPHS[finding.level]} {finding.level}", finding.level, stream)
-    override = f" (override: {finding.override})" if finding.override else ""
-    return f"  {level}: {printable(finding.text)}{override}"

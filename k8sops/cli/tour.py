@@ -143,11 +143,28 @@ STOPS: Final = (
 )
 
 
+def _web_pods_on(guide: Guide, node: str) -> int:
+    pods = guide.read("pods", "-n", "shop", "-l", "app=web")["items"]
+    return sum(pod["spec"].get("nodeName") == node for pod in pods)
+
+
 def node_stops(node: str) -> tuple[Stop, ...]:
-    """Cordon a node and take it back."""
+    """Look at what a drain would do, move the web servers off a node, and let pods on again."""
+    drain = ("drain", node, "--pod-selector", "app=web", "--yes", "--reason", "kernel update")
     return (
-        Stop("Keep new pods off a node", ("cordon", node, "--yes"), lambda g: _is_cordoned(g, node)),
-        Stop("And let them on again", ("uncordon", node, "--yes"), lambda g: not _is_cordoned(g, node)),
+        Stop(
+            "A node needs a new kernel: what would draining it do? Nothing is even cordoned yet",
+            ("drain", node, "--plan"),
+            lambda g: not _is_cordoned(g, node),
+            exit_code=5,
+        ),
+        Stop(
+            "Move the web servers off it first, as their budget allows",
+            drain,
+            lambda g: _is_cordoned(g, node) and _web_pods_on(g, node) == 0,
+        ),
+        Stop("The node says who closed it, and why", ("get", "nodes"), lambda g: _is_cordoned(g, node)),
+        Stop("Let pods on again", ("uncordon", node, "--yes"), lambda g: not _is_cordoned(g, node)),
         Stop(
             "What came of it",
             ("get", "deployment", "web", "-n", "shop"),
@@ -181,9 +198,11 @@ def record_stops(guide: Guide) -> tuple[Stop, ...]:
 def play_tour(kubeconfig: Path) -> None:
     """Play every stop in order. Raises TourError at the first that does not come true."""
     guide = Guide(kubeconfig)
-    first_node = str(guide.read("nodes")["items"][0]["metadata"]["name"])
-    stops = (*STOPS, *node_stops(first_node))
-    for stop in stops:
+    for stop in STOPS:
+        guide.play(stop)
+    web = guide.read("pods", "-n", "shop", "-l", "app=web")["items"]
+    stops = (*STOPS, *node_stops(str(web[0]["spec"]["nodeName"])))
+    for stop in stops[len(STOPS) :]:
         guide.play(stop)
     on_record = record_stops(guide)
     for stop in on_record:

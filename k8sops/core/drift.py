@@ -50,7 +50,7 @@ def _changed_steps(approved: Plan, present: Plan) -> list[str]:
         known = before.get(step.id)
         if known is None:
             differences.append(f"a new step: {step.verb} {step.target.label}")
-        elif _effect(known) != _effect(step):
+        elif _effect(known) != _effect(step) or step.risk.rank > known.risk.rank:
             differences.append(f"{step.verb} {step.target.label} would now do something else")
         elif new := _new_kinds(known, step):
             differences.append(f"{step.verb} {step.target.label} would now also {new[0]} objects")
@@ -64,7 +64,7 @@ def _new_kinds(known: Step, step: Step) -> list[str]:
 
 
 def _effect(step: Step) -> tuple[object, ...]:
-    return step.verb, step.target, step.before, step.after, step.risk
+    return step.verb, step.target, step.before, step.after
 
 
 def _new_findings(approved: Plan, present: Plan) -> list[str]:

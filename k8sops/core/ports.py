@@ -147,8 +147,9 @@ class ClusterReader(Protocol):
         *,
         label_selector: str = "",
         field_selector: str = "",
+        page_size: int = 500,
     ) -> AsyncGenerator[T, None]:
-        """The same, decoded to `item`."""
+        """The same, decoded to `item`; `page_size` is the most objects of one request."""
         ...
 
     def watch(

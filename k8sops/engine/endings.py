@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 
 from k8sops.core.events import Progress
 from k8sops.core.plan import Plan
+
+UNDO_PART: Final = "/undo"
 
 
 def success(plan: Plan, progress: Progress, started_at: datetime, now: datetime) -> str:
@@ -20,12 +23,17 @@ def success(plan: Plan, progress: Progress, started_at: datetime, now: datetime)
 
 
 def account(plan: Plan, done: Collection[str], in_doubt: Collection[str] = ()) -> str:
-    """What was done and what was not, by step."""
+    """What was done and what was not, by step. A part `STEP/undo` that is done has taken its step back."""
+    undone = {step.id for step in plan.steps if f"{step.id}{UNDO_PART}" in done}
+    done = [path for path in done if path not in undone]
     labels_done = [step.target.label for step in plan.steps if step.id in done]
     labels_doubt = [step.target.label for step in plan.steps if step.id in in_doubt and step.id not in done]
     labels_left = [
-        step.target.label for step in plan.steps if step.id not in done and step.id not in in_doubt
+        step.target.label
+        for step in plan.steps
+        if step.id not in done and step.id not in in_doubt and step.id not in undone
     ]
+    labels_undone = [f"{step.verb} {step.target.label}" for step in plan.steps if step.id in undone]
     parts = []
     if labels_done:
         undo = "; ".join(
@@ -36,6 +44,8 @@ def account(plan: Plan, done: Collection[str], in_doubt: Collection[str] = ()) -
         parts.append(f"done: {', '.join(labels_done)}" + (f" (to go back: {undo})" if undo else ""))
     if labels_doubt:
         parts.append(f"may or may not be done: {', '.join(labels_doubt)}")
+    if labels_undone:
+        parts.append(f"taken back: {', '.join(labels_undone)}")
     if labels_left:
         parts.append(f"not done: {', '.join(labels_left)}")
     return "; ".join(parts) or "nothing was changed"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -42,6 +42,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     cluster_name: str
     decision: Decision
+
+
+ASKED: Final = msgspec.json.Decoder(Asked)
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
@@ -302,7 +305,7 @@ async def sweep_grants(database: Database, books: Books) -> int:
 
 def grant_of(row: GrantRow) -> Grant:
     """A row, read."""
-    asked = msgspec.json.decode(row.spec, type=Asked)
+    asked = ASKED.decode(row.spec)
     return Grant(
         id=row.id,
         spec=asked.spec,

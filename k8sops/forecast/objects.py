@@ -196,11 +196,13 @@ class PodSpec(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 
 class ContainerStatus(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """Whether the container is ready."""
+    """Whether the container is ready, and what it holds while its resources are changed in place (KEP-1287)."""
 
     name: str = ""
     ready: bool = False
     restart_count: int = 0
+    allocated_resources: Quantities = {}
+    resources: Resources | None = None
 
 
 class PodStatus(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -211,6 +213,7 @@ class PodStatus(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     nominated_node_name: str = ""
     conditions: tuple[Condition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
 
 
 class Pod(msgspec.Struct, frozen=True, gc=False):

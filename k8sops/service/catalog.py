@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from k8sops.actions.registry import ACTIONS, ActionSpec, load_params, spec_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from k8sops.core.params import Params
 
-__all__ = ["ActionSpec", "all_actions", "params_of", "spec_named"]
+__all__ = ["ActionSpec", "all_actions", "check_given", "params_of", "spec_named"]
 
 
 def all_actions() -> tuple[ActionSpec, ...]:
@@ -25,3 +27,10 @@ def spec_named(name: str) -> ActionSpec:
 def params_of(name: str) -> type[Params]:
     """The typed input of an action; imports that action alone."""
     return load_params(spec_of(name))
+
+
+def check_given(name: str, values: Mapping[str, object]) -> None:
+    """Refuse what the action cannot take, before a cluster is asked for anything. Raises UsageError."""
+    from k8sops.service.action_book import RegistryBook
+
+    RegistryBook().params(name, dict(values))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from k8sops.core.plan import Decision
-from k8sops.engine.granting import Asked
+from k8sops.engine.granting import ASKED
 from k8sops.engine.signing import Evidence, GrantEvidence
 from k8sops.policy.deciding import Verdict
 from k8sops.policy.facts import PolicyRequest
@@ -36,7 +36,7 @@ def under_grants(policy: Policy, evidence: Evidence) -> Under:
 
 def _holds(policy: Policy, grant: GrantEvidence, request: PolicyRequest) -> bool:
     try:
-        spec = msgspec.json.decode(grant.asked, type=Asked).spec
+        spec = ASKED.decode(grant.asked).spec
         answer = grant_signed(policy, grant.id, spec, signed_rows(grant.statements), request.now)
     except (msgspec.MsgspecError, ValueError):
         return False

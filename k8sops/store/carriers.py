@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 
@@ -24,6 +26,9 @@ class CarrierCard(msgspec.Struct, frozen=True, kw_only=True):
     """Of the program it runs."""
     os_user: str = ""
     """Whom the operating system runs it as."""
+
+
+_CARD: Final = msgspec.json.Decoder(CarrierCard)
 
 
 def keep_carrier(tx: Tx, card: CarrierCard, ttl_s: float) -> bool:
@@ -54,7 +59,7 @@ def live_carriers(tx: Tx) -> list[CarrierCard]:
     now = tx.lease_time()
     alive = (carriers.c.lease_boot == now.boot) & (carriers.c.lease_until > now.seconds)
     rows = tx.execute(select(carriers.c.capabilities).where(alive)).scalars()
-    return [msgspec.json.decode(row, type=CarrierCard) for row in rows]
+    return [_CARD.decode(row) for row in rows]
 
 
 def silent_carriers(tx: Tx, *, for_s: float) -> list[CarrierCard]:
@@ -62,7 +67,7 @@ def silent_carriers(tx: Tx, *, for_s: float) -> list[CarrierCard]:
     rows = tx.execute(
         select(carriers.c.capabilities).where(_silent(tx, for_s)).order_by(carriers.c.id)
     ).scalars()
-    return [msgspec.json.decode(row, type=CarrierCard) for row in rows]
+    return [_CARD.decode(row) for row in rows]
 
 
 def forget_silent(tx: Tx, *, for_s: float) -> list[CarrierCard]:

@@ -20,6 +20,9 @@ GrantState = Literal["awaiting", "active", "denied", "revoked", "expired"]
 
 PREFIX_LENGTH: Final = 6
 _HINT: Final = "`k8sops grants list --all` shows them"
+# Made here, before any thread, for the reason that `store.runs` gives.
+_ACTOR: Final = msgspec.json.Decoder(Actor)
+_APPROVALS: Final = msgspec.json.Decoder(tuple[Approval, ...])
 
 
 class GrantRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,8 +126,8 @@ def _row(row: Row[Any]) -> GrantRow:
         spec=row.spec,
         state=row.state,
         person=row.person,
-        actor=msgspec.json.decode(row.actor, type=Actor),
+        actor=_ACTOR.decode(row.actor),
         made_at=from_ms(row.made_at),
         expires_at=from_ms(row.expires_at),
-        approvals=msgspec.json.decode(row.approvals, type=tuple[Approval, ...]),
+        approvals=_APPROVALS.decode(row.approvals),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Row, insert, select
@@ -13,6 +13,9 @@ from k8sops.core.run import Approval, RunId, Vote
 from k8sops.store.database import Tx
 from k8sops.store.schema import votes
 from k8sops.store.times import from_ms, to_ms
+
+# Made here, before any thread, for the reason that `store.runs` gives.
+_ACTOR: Final = msgspec.json.Decoder(Actor)
 
 
 def insert_vote(tx: Tx, run: RunId, approval: Approval, nonce: str) -> None:
@@ -42,7 +45,7 @@ def votes_of(tx: Tx, run: RunId) -> tuple[Approval, ...]:
 
 def _approval(row: Row[Any]) -> Approval:
     return Approval(
-        actor=msgspec.json.decode(row.actor, type=Actor),
+        actor=_ACTOR.decode(row.actor),
         vote=Vote(verdict=row.verdict, digest=row.digest, reason=row.reason),
         at=from_ms(row.at),
         person=row.person,

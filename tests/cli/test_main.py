@@ -47,7 +47,7 @@ def test_an_action_s_help_shows_examples_and_the_plan_flag(command: str) -> None
     ("arguments", "sentence"),
     [
         (("skale",), "there is no command 'skale'; did you mean 'scale'?"),
-        (("scale", "deployment/web"), "Missing option '--replicas'"),
+        (("scale", "deployment/web"), "give one of --replicas, --to-zero, --restore, --exactly"),
         (("scale", "deployment/web", "--replicas", "2", "--frobnicate"), "No such option"),
         (("get", "pods", "web", "-A"), "--all-namespaces says nothing"),
         (("get", "pods/web\x1b[2J"), "is not an object's name"),

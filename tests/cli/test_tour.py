@@ -23,7 +23,7 @@ async def test_the_tour_comes_true_and_leaves_nothing_behind(tmp_path: Path) -> 
         env=environment, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "11 of 11 stops came true." in done.stdout
+    assert "13 of 13 stops came true." in done.stdout
     assert "5 of 5 replicas ready" in done.stdout
     assert not list((tmp_path / "sandboxes").glob("tour-*/kubeconfig"))
     left = [

@@ -46,6 +46,12 @@ def test_a_new_step_or_a_higher_risk_voids_the_plan() -> None:
     assert any("risk rose from low to disruptive" in text for text in drift_between(a_plan(), riskier))
 
 
+def test_a_step_of_lower_risk_is_no_drift() -> None:
+    """The pod that would have been lost has gone by itself."""
+    riskier = a_plan(steps=(scale_step(risk=Risk.DISRUPTIVE),))
+    assert drift_between(riskier, a_plan(steps=(scale_step(risk=Risk.LOW),))) == ()
+
+
 def test_a_step_that_went_away_is_no_drift() -> None:
     """Less to do than was approved is fine: the target is gone or is as wanted already."""
     assert drift_between(a_plan(), a_plan(steps=(), requires=())) == ()

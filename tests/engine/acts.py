@@ -21,7 +21,7 @@ from k8sops.store.grant_rows import list_grants, load_grant
 from k8sops.store.reviews import open_reviews
 from k8sops.store.signals import take_signal
 from k8sops.store.statement_rows import SignedBytes
-from tests.support.engine_world import ALICE, BOB, PlainRules, World, needing
+from tests.support.engine_world import ALICE, BOB, PlainRules, World, eventually, needing
 from tests.support.ledger import CLUSTER
 
 
@@ -77,7 +77,14 @@ async def _grant(world: World, seconds: float = 3600.0) -> str:
 
 
 async def _brief_grant(world: World) -> str:
-    return await _grant(world, 0.05)
+    wanted = await _grant(world, 0.05)
+    until = (await get_grant(world.database, wanted)).spec.valid_until
+
+    async def over() -> bool:
+        return await world.database.read(lambda tx: tx.now() > until)
+
+    await eventually(over)
+    return wanted
 
 
 async def _nothing(world: World) -> str:

@@ -22,7 +22,7 @@ from k8sops.store.runs import set_columns
 from k8sops.store.signals import send_signal
 from tests.engine.acts import ACTS
 from tests.engine.chaos import Workers
-from tests.engine.chaos_worker import DYING, SHORT, Order
+from tests.engine.chaos_worker import DYING, PATIENCE_S, SHORT, Order
 from tests.engine.commits import ENGINE, commits_in
 from tests.engine.crash_points import CASES, DONE, SIGNED, Case
 from tests.engine.schedules.crash_points import OUTSIDE, POINTS
@@ -118,7 +118,7 @@ def casualties(folder: Path) -> list[Casualty]:
 @pytest.fixture
 async def chaos(store_url: str) -> AsyncIterator[World]:
     """The world that goes on with everything."""
-    async with open_world(store_url, timing=SHORT) as world:
+    async with open_world(store_url, timing=SHORT, busy_timeout_s=PATIENCE_S) as world:
         yield world
 
 
@@ -174,7 +174,7 @@ async def kill_all(world: World, workers: Workers, some: list[Casualty]) -> None
         one.pid = await workers.start(msgspec.structs.replace(one.order, url=world.url, plan=plan_of(one)))
     for one in some:
         if one.name == "run.cancelled":
-            await world.until(one.run, lambda run: run.state is RunState.RUNNING)
+            await world.until(one.run, lambda run: run.state is RunState.RUNNING, within_s=60)
             await world.desk.cancel(one.run, BOB, "enough")
     for one in some:
         assert await workers.end_of(one.pid) == -signal.SIGKILL, f"{one.label} was not reached"
@@ -218,7 +218,7 @@ async def go_on(world: World, one: Casualty) -> None:
         await world.vote(run)
     elif run.state is RunState.PROPOSED:
         await world.desk.start(one.run, ALICE)
-    done = await world.ended(one.run)
+    done = await world.ended(one.run, within_s=60)
     assert done.state in one.ends, f"{one.label}: {done.outcome}"
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from k8sops.core.run import RunState
 from tests.engine.chaos import Workers
-from tests.engine.chaos_worker import DYING, SHORT, Order
+from tests.engine.chaos_worker import DYING, PATIENCE_S, SHORT, Order
 from tests.engine.crash_points import SIGNED, SignedCase
 from tests.engine.signed_world import EXECUTE_AS, SignedWorld, open_signed_world
 from tests.support.engine_records import all_in_order, chain_of, every_run
@@ -68,7 +68,7 @@ class Casualty(msgspec.Struct):
 @pytest.fixture
 async def world(store_url: str) -> AsyncIterator[SignedWorld]:
     """The world that goes on with everything."""
-    async with open_signed_world(store_url, timing=SHORT) as opened:
+    async with open_signed_world(store_url, timing=SHORT, busy_timeout_s=PATIENCE_S) as opened:
         yield opened
 
 

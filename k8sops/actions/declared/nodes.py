@@ -13,6 +13,21 @@ _NODE_VERBS: Final = (
     Verb(verb="patch", resource="nodes"),
 )
 
+_DRAIN_READS: Final = (
+    *(Verb(verb=verb, resource="pods") for verb in ("get", "list", "watch")),
+    *(Verb(verb=verb, resource="poddisruptionbudgets", group="policy") for verb in ("list", "watch")),
+    *(Verb(verb="list", resource=kind) for kind in ("namespaces", "services")),
+    *(Verb(verb="list", resource=kind) for kind in ("persistentvolumeclaims", "persistentvolumes")),
+    *(
+        Verb(verb="list", resource=kind, group="apps")
+        for kind in ("daemonsets", "deployments", "replicasets", "statefulsets")
+    ),
+    Verb(verb="list", resource="replicationcontrollers"),
+    Verb(verb="list", resource="jobs", group="batch"),
+    *(Verb(verb="list", resource=kind, group="storage.k8s.io") for kind in ("csinodes", "storageclasses")),
+    *(Verb(verb=verb, resource="volumeattachments", group="storage.k8s.io") for verb in ("list", "watch")),
+)
+
 NODE_ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
         name="cordon",
@@ -42,5 +57,38 @@ NODE_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="node.uncordon",
         verbs=_NODE_VERBS,
+    ),
+    ActionSpec(
+        name="drain",
+        module="k8sops.actions.drain.action",
+        action_class="Drain",
+        params_class="DrainParams",
+        summary="Move all pods off nodes, as fast as their budgets allow.",
+        details=(
+            "The plan says what happens to each pod, where it will land, which budget paces it and how long it "
+            "takes; what stops it names the flag that lets it go on. Nodes stay cordoned afterwards."
+        ),
+        examples=(
+            "k8sops drain node-1 --ignore-daemonsets --plan",
+            "k8sops drain --pool general --ignore-daemonsets --max-unavailable-capacity 20%",
+            "k8sops drain -l topology.kubernetes.io/zone=zone-a --ignore-daemonsets --delete-emptydir-data",
+        ),
+        risks=(Risk.READ, Risk.LOW, Risk.DISRUPTIVE, Risk.DESTRUCTIVE),
+        idempotent=True,
+        policy_key="node.drain",
+        verbs=(
+            *_NODE_VERBS,
+            Verb(verb="watch", resource="nodes"),
+            *_DRAIN_READS,
+            Verb(verb="create", resource="pods/eviction"),
+            Verb(verb="delete", resource="pods"),
+            Verb(verb="get", resource="persistentvolumeclaims"),
+            Verb(verb="get", resource="replicationcontrollers"),
+            *(
+                Verb(verb="get", resource=kind, group="apps")
+                for kind in ("daemonsets", "deployments", "replicasets", "statefulsets")
+            ),
+            *(Verb(verb="patch", resource=kind, group="apps") for kind in ("deployments", "replicasets")),
+        ),
     ),
 )

@@ -22,6 +22,9 @@ from k8sops.store.schema import schedules
 from k8sops.store.times import from_ms, to_ms
 
 _BY_NAME: Final = select(schedules).where(schedules.c.name == bindparam("name"))
+# Made here, before any thread, for the reason that `store.runs` gives.
+_SPEC: Final = msgspec.json.Decoder(ScheduleSpec)
+_ACTOR: Final = msgspec.json.Decoder(Actor)
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,11 +229,11 @@ def overdue(tx: Tx, now: datetime) -> list[Schedule]:
 def schedule_of(row: Row[Any]) -> Schedule:
     """A row in words."""
     return Schedule(
-        spec=msgspec.json.decode(row.spec, type=ScheduleSpec),
+        spec=_SPEC.decode(row.spec),
         version=row.version,
         cluster_uid=row.cluster_uid,
         owner=row.owner,
-        actor=msgspec.json.decode(row.actor, type=Actor),
+        actor=_ACTOR.decode(row.actor),
         execute_as=row.execute_as,
         active=row.state == "active",
         paused_why=row.paused_why,

@@ -30,7 +30,7 @@ from tests.engine.schedules.stage import ALICE, CLUSTER
 SKEWS = {"ahead": 300.0, "right": 0.0, "behind": -300.0}
 SCHEDULES = [f"s{index:02}" for index in range(42)]
 EACH = 13
-DEADLINE_S = 90.0
+DEADLINE_S = 180.0
 
 
 class Chaos:
@@ -68,7 +68,7 @@ class Chaos:
 
         def work(tx: Tx) -> None:
             for name in SCHEDULES:
-                given = {"name": name, "action": "backup", "cron": cron, "grace_s": 3600, "missed": "skip"}
+                given = {"name": name, "action": "backup", "cron": cron, "grace_s": 86_400, "missed": "skip"}
                 spec = schedule_spec({**given, "valid_from": first, "valid_until": last}, now=tx.now())
                 table.add(tx, spec, owner="alice", actor=ALICE, cluster_uid=CLUSTER, execute_as="service")
 

@@ -1,0 +1,1 @@
+"""Drain: nodes emptied of their pods through the Eviction API."""
