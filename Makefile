@@ -24,7 +24,7 @@ demo: $(STAMP) ## a real control plane, filled, with the live screen on it (a to
 	@$(BIN)/k8sops demo
 
 test: $(STAMP) ## all tests, on real control planes, in JOBS processes (two for each core)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --durations 15
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 15
 
 check: $(STAMP) ## lint, types, import contracts, generated files
 	$(BIN)/ruff check .

@@ -107,7 +107,7 @@ class Carriage:
     async def go(self) -> None:
         """Carry the run to its end, or leave it."""
         self._task = asyncio.create_task(self._work(), name=f"work on {self._run.id}")
-        if self._cancelled_by:
+        if self._cancelled_by and not self._gives_back:
             self._task.cancel()
         try:
             await asyncio.wait([self._task])
@@ -158,6 +158,8 @@ class Carriage:
         cluster = await self._tools.clusters.writer(
             plan.cluster.uid, self._run.id, plan.execute_as, self._may_mutate
         )
+        if self._cancelled_by:
+            self._cancel_inside()
         try:
             async with asyncio.timeout(self._timing.run_s) as deadline:
                 await self._tools.actions.load(plan.action).apply(plan, cluster, self._journal)
@@ -166,6 +168,17 @@ class Carriage:
                 raise
             hours = self._timing.run_s / 3600
             raise WaitError(f"{plan.action} did not end within {hours:g} hours") from error
+
+    @property
+    def _gives_back(self) -> bool:
+        """Whether the action is to be told that its run was cancelled, since it has begun and nothing is in doubt."""
+        return self._journal.begun and self._tools.actions.named(self._run.plan.action).idempotent
+
+    def _cancel_inside(self) -> None:
+        """Cancel at the first moment at which `apply` waits: before it sends anything, and able to take things back."""
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().call_soon(task.cancel)
 
     async def _enter(self) -> None:
         if self._run.state is RunState.QUEUED:

@@ -152,6 +152,8 @@ class RunJournal(Recording):
     async def _do(self, item: Item, do: Do, *, known: bool) -> str:
         """Do it, its start and its end on record. Raises InDoubt where a person or the cluster has to say."""
         begun = False
+        # An earlier carrier may have done it: that this one did not come to it does not undo that.
+        doubtful = known and self._idempotent and self._steps[item.path].state == "started"
         try:
             await self._start(item, known=known)
             begun = True
@@ -162,7 +164,7 @@ class RunJournal(Recording):
                 await self._failed(item, error)
             raise
         except asyncio.CancelledError:
-            await unbroken(self._broken_off(item, "interrupted", begun=begun))
+            await unbroken(self._broken_off(item, "interrupted", begun=begun or doubtful))
             raise
         except TimeoutError as error:
             if not begun or not deadline.expired():

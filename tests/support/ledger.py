@@ -55,6 +55,7 @@ class LedgerParams(Params):
     swallow: bool = option("Go on after whatever exception a step raises.", default=False)
     bulk: bool = option("One step whose lines are its parts.", default=False)
     branches: bool = option("All steps at once.", default=False)
+    gives_back: bool = option("Write a last line when the run is cancelled.", default=False)
     progress: bool = option("Tell progress before each step.", default=False)
     settles: str = option("What a look at the cluster says of a step in doubt.", default="")
 
@@ -87,6 +88,14 @@ class Ledger:
         """Write the lines through the journal."""
         params = LedgerParams.model_validate(plan.params)
         writer = cast("LedgerWriter", cluster)
+        try:
+            await self._lines(plan, params, writer, journal)
+        except asyncio.CancelledError:
+            if params.gives_back:
+                await writer.append(params.ledger, "given-back")
+            raise
+
+    async def _lines(self, plan: Plan, params: LedgerParams, writer: LedgerWriter, journal: Journal) -> None:
         if params.bulk:
             await journal.step(plan.steps[0], lambda: _parts(params, writer, journal, plan.steps[0]))
             return

@@ -257,14 +257,15 @@ async def drained(ops: Ops, **params: Any) -> Run:
 
 
 async def heard(ops: Ops, run: str, holds: Callable[[str], bool], within_s: float = WITHIN_S) -> str:
-    """The first event whose text is as wanted."""
+    """The first event that says, with its text or with what it waits for, what is wanted."""
     async with asyncio.timeout(within_s), aclosing(ops.watch(run)) as events:
         async for event in events:
-            if holds(f"{event.kind}: {event.text}"):
-                return event.text
+            said = f"{event.text}; {waiting}" if (waiting := event.data.get("waiting_for")) else event.text
+            if holds(f"{event.kind}: {said}"):
+                return said
     raise AssertionError(f"run {run} ended without saying it")
 
 
 def told(run: Run) -> list[str]:
     """All that was said, for messages of failed tests."""
-    return [f"{event.kind} {event.step}: {event.text}" for event in run.events]
+    return [f"{event.kind} {event.step}: {event.text} {event.data}" for event in run.events]

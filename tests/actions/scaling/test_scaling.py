@@ -235,7 +235,7 @@ async def scaled_objects(cluster: KubeCluster, kubeconfig: Path) -> AsyncIterato
     await cluster.create(resource, manifest)
     async with asyncio.timeout(30):
         async for event in cluster.watch(resource, field_selector="metadata.name=scaledobjects.keda.sh"):
-            conditions: list[Any] = event.object.get("status", {}).get("conditions", [])
+            conditions: list[Any] = event.object.get("status", {}).get("conditions") or []
             if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
                 break
     yield await _served(kubeconfig)

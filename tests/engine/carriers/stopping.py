@@ -87,6 +87,20 @@ class Stops:
         async with hands.at_work(world):
             assert len(lines_of(ledger)) == 2
 
+    async def test_a_cancelled_run_that_is_taken_over_may_take_back_what_it_did(
+        self, hands: Hands, world: World, elsewhere: World, ledger: Path
+    ) -> None:
+        """A node that was cordoned by a carrier that is gone must not stay cordoned because of that."""
+        run = await world.queued("ledger", ledger, items=3, hang_at=1, gives_back=True)
+        async with dying_in_step(hands, world, run.id, ledger, 1):
+            await elsewhere.desk.cancel(run.id, BOB, "")
+            async with hands.at_work(elsewhere):
+                done = await elsewhere.ended(run.id)
+        assert done.state is RunState.CANCELLED
+        assert lines_of(ledger) == [run.plan.steps[0].id, "given-back"]
+        assert "may or may not be done: lines/item-1" in done.outcome
+        await in_order(elsewhere.database, run.id)
+
     async def test_a_run_whose_carrier_died_can_be_cancelled_without_another(
         self, hands: Hands, world: World, elsewhere: World, ledger: Path
     ) -> None:
