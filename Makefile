@@ -23,7 +23,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## a real control plane, filled, with the live screen on it (a tour without a terminal)
 	@$(BIN)/k8sops demo
 
-test: $(STAMP) ## all tests, on real control planes, in JOBS processes (two for each core)
+test: $(STAMP) ## all tests, on real control planes, in JOBS processes (one more than cores)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 15
 
 check: $(STAMP) ## lint, types, import contracts, generated files

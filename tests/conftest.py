@@ -24,8 +24,8 @@ settings.load_profile("k8sops")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two for each core: most tests wait for a control plane, a timer or another process."""
-    return min(MOST_PROCESSES, 2 * (os.cpu_count() or 1))
+    """One more than cores: tests also wait, but more of them at once starve those that need a lease to be kept."""
+    return min(MOST_PROCESSES, (os.cpu_count() or 1) + 1)
 
 
 @pytest.fixture(scope="session", autouse=True)

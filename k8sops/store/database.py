@@ -25,7 +25,7 @@ T = TypeVar("T")
 Dialect = Literal["sqlite", "postgresql"]
 Boundary = Callable[[str], None]
 
-BUSY_TIMEOUT_S: Final = 5.0
+BUSY_TIMEOUT_S: Final = 15.0
 READERS: Final = 4
 WRITERS: Final = 4
 
