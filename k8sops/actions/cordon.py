@@ -13,16 +13,16 @@ from typing import Any, ClassVar, Final
 from pydantic import model_validator
 
 from k8sops.actions.drain.cordoning import marks, without_marks
+from k8sops.actions.locked_patch import patch_under_lock
 from k8sops.actions.planning import make_plan, walk_steps
 from k8sops.core.clock import Clock
-from k8sops.core.errors import ConflictError, DriftedError, NotFoundError, UsageError
+from k8sops.core.errors import NotFoundError, UsageError
 from k8sops.core.journal import Journal
 from k8sops.core.params import ObjectName, Params, PlainText, option, positional
 from k8sops.core.plan import Finding, Forecast, JsonObject, Plan, Requirement, Step, Target
 from k8sops.core.ports import Cluster, ClusterReader
 from k8sops.core.risk import Risk
 
-CONFLICT_TRIES: Final = 5
 SECONDS_PER_NODE: Final = 0.1
 
 
@@ -85,33 +85,19 @@ class _SetUnschedulable:
     async def apply(self, plan: Plan, cluster: Cluster, journal: Journal) -> None:
         resource = await cluster.resource("nodes")
 
+        def change(node: JsonObject) -> JsonObject | None:
+            if _is_unschedulable(node) == self.unschedulable:
+                return None
+            body: JsonObject = {"metadata": {}, "spec": {"unschedulable": self.unschedulable or None}}
+            if self.unschedulable:
+                body["metadata"]["annotations"] = marks(journal.errand, journal.clock)
+            else:
+                without_marks(node, body)
+            return body
+
         async def set_node(step: Step) -> str:
-            for _ in range(CONFLICT_TRIES):
-                node = await cluster.get(resource, step.target.name)
-                if node["metadata"]["uid"] != step.target.uid:
-                    raise DriftedError(
-                        f"node {step.target.name} was deleted and made again since the plan was made",
-                        hint="plan again",
-                    )
-                if _is_unschedulable(node) == self.unschedulable:
-                    return f"node {step.target.name} is {self.name}ed"
-                lock = {key: node["metadata"][key] for key in ("uid", "resourceVersion")}
-                body: JsonObject = {"metadata": lock, "spec": {"unschedulable": self.unschedulable or None}}
-                if self.unschedulable:
-                    lock["annotations"] = marks(journal.errand, journal.clock)
-                else:
-                    without_marks(node, body)
-                try:
-                    await cluster.patch(resource, step.target.name, body=body)
-                except ConflictError:
-                    # A kubelet's status write moves the resourceVersion many times a minute: read afresh.
-                    continue
-                return f"node {step.target.name} is {self.name}ed"
-            raise ConflictError(
-                f"node {step.target.name} was changed by others {CONFLICT_TRIES} times in a row "
-                f"while being {self.name}ed",
-                hint="run the command again",
-            )
+            await patch_under_lock(cluster, resource, step.target, change)
+            return f"node {step.target.name} is {self.name}ed"
 
         await walk_steps(plan, journal, set_node)
 

@@ -10,13 +10,50 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from k8sops.core.errors import ConflictError, DriftedError
-from k8sops.core.plan import JsonObject, Step
+from k8sops.core.plan import JsonObject, Step, Target
 from k8sops.core.ports import Cluster, PatchType, Resource
 
 CONFLICT_TRIES: Final = 5
 
 Facts = Callable[[JsonObject], JsonObject]
 """Makes JSON of an object as it was just read: what a step's `before` and `after` speak of, or a patch of it."""
+
+
+async def patch_under_lock(
+    cluster: Cluster,
+    resource: Resource,
+    target: Target,
+    change: Callable[[JsonObject], JsonObject | None],
+    *,
+    patch_type: PatchType = "merge",
+) -> bool:
+    """Patch the object as `change` says of a fresh read of it; false where that is None, as nothing is to be done.
+
+    Raises DriftedError where the object is another one, ConflictError where its resourceVersion moves faster than it
+    can be written, NotFoundError where it is gone, and what `change` raises.
+    """
+    for _ in range(CONFLICT_TRIES):
+        found = await cluster.get(resource, target.name, target.namespace)
+        metadata: dict[str, Any] = found["metadata"]
+        if metadata["uid"] != target.uid:
+            raise DriftedError(
+                f"{target.label} was deleted and made again since the plan was made", hint="plan again"
+            )
+        body = change(found)
+        if body is None:
+            return False
+        lock = {key: metadata[key] for key in ("uid", "resourceVersion")}
+        body["metadata"] = body.get("metadata", {}) | lock
+        try:
+            await cluster.patch(resource, target.name, target.namespace, body=body, patch_type=patch_type)
+        except ConflictError:
+            # Any status write moves the resourceVersion; whether the spec changed, the next read tells.
+            continue
+        return True
+    raise ConflictError(
+        f"{target.label} was changed by others {CONFLICT_TRIES} times in a row while being written",
+        hint="run the command again",
+    )
 
 
 async def patch_locked(
@@ -31,38 +68,23 @@ async def patch_locked(
 ) -> str:
     """Bring the object from the step's `before` to its `after` by a patch; returns `done`.
 
-    Raises DriftedError where the object is another one or was changed by others, ConflictError where its
-    resourceVersion moves faster than it can be written.
+    Raises what `patch_under_lock` does, DriftedError also where others have changed what the step speaks of.
     """
-    target = step.target
-    for _ in range(CONFLICT_TRIES):
-        found = await cluster.get(resource, target.name, target.namespace)
-        metadata: dict[str, Any] = found["metadata"]
-        if metadata["uid"] != target.uid:
-            raise DriftedError(
-                f"{target.label} was deleted and made again since the plan was made", hint="plan again"
-            )
+
+    def change(found: JsonObject) -> JsonObject | None:
         present = facts(found)
         if present == step.after:
-            return done
+            return None
         if present != step.before:
             raise DriftedError(
-                f"{target.label} was changed by somebody else since the plan was made: {_differences(step, present)}",
+                f"{step.target.label} was changed by somebody else since the plan was made: "
+                f"{_differences(step, present)}",
                 hint="plan again",
             )
-        lock = {key: metadata[key] for key in ("uid", "resourceVersion")}
-        asked = body(found)
-        asked["metadata"] = asked.get("metadata", {}) | lock
-        try:
-            await cluster.patch(resource, target.name, target.namespace, body=asked, patch_type=patch_type)
-        except ConflictError:
-            # Any status write moves the resourceVersion; whether the spec changed, the next read tells.
-            continue
-        return done
-    raise ConflictError(
-        f"{target.label} was changed by others {CONFLICT_TRIES} times in a row while being written",
-        hint="run the command again",
-    )
+        return body(found)
+
+    await patch_under_lock(cluster, resource, step.target, change, patch_type=patch_type)
+    return done
 
 
 def _differences(step: Step, present: JsonObject) -> str:

@@ -6,16 +6,14 @@ cordoned is used as it is and left as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
+from k8sops.actions.locked_patch import patch_under_lock
 from k8sops.core.clock import Clock, rfc3339
-from k8sops.core.errors import ConflictError, DriftedError
 from k8sops.core.journal import Errand
 from k8sops.core.plan import JsonObject, Target
 from k8sops.core.ports import Cluster
 
-CONFLICT_TRIES: Final = 5
 RUN: Final = "k8sops.dev/cordon-run"
 WHO: Final = "k8sops.dev/cordon-by"
 WHY: Final = "k8sops.dev/cordon-reason"
@@ -47,7 +45,7 @@ async def cordon(cluster: Cluster, target: Target, errand: Errand, clock: Clock,
             body["spec"] = body.get("spec", {}) | {"taints": [*taints, ours]}
         return body or None
 
-    changed = await _patch(cluster, target, change)
+    changed = await patch_under_lock(cluster, await cluster.resource("nodes"), target, change)
     return f"node {target.name} is cordoned" + ("" if changed else " already")
 
 
@@ -65,7 +63,7 @@ async def uncordon(cluster: Cluster, target: Target, run: str) -> str:
             body["spec"] = body.get("spec", {}) | {"taints": others or None}
         return body or None
 
-    if await _patch(cluster, target, change):
+    if await patch_under_lock(cluster, await cluster.resource("nodes"), target, change):
         return f"node {target.name} takes pods again"
     return f"node {target.name} is left as it is: this run did not cordon it"
 
@@ -85,28 +83,3 @@ def is_ours(node: JsonObject, run: str) -> bool:
     """Whether this run cordoned the node and it still is."""
     annotations = (node.get("metadata") or {}).get("annotations") or {}
     return annotations.get(RUN) == run and bool((node.get("spec") or {}).get("unschedulable"))
-
-
-async def _patch(cluster: Cluster, target: Target, change: Callable[[JsonObject], JsonObject | None]) -> bool:
-    resource = await cluster.resource("nodes")
-    for _ in range(CONFLICT_TRIES):
-        node = await cluster.get(resource, target.name)
-        if node["metadata"]["uid"] != target.uid:
-            raise DriftedError(
-                f"node {target.name} was deleted and made again since the plan was made", hint="plan again"
-            )
-        body = change(node)
-        if body is None:
-            return False
-        lock = {key: node["metadata"][key] for key in ("uid", "resourceVersion")}
-        body["metadata"] = body.get("metadata", {}) | lock
-        try:
-            await cluster.patch(resource, target.name, body=body)
-        except ConflictError:
-            # A kubelet's status write moves the resourceVersion many times a minute: read afresh.
-            continue
-        return True
-    raise ConflictError(
-        f"node {target.name} was changed by others {CONFLICT_TRIES} times in a row while being written",
-        hint="run the command again",
-    )

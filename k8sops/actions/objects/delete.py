@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Literal
 
 import msgspec
 
-from k8sops.actions.objects.choosing import Chosen, ChosenParams, chosen
+from k8sops.actions.choosing import Chosen, ChosenParams, chosen
 from k8sops.actions.objects.dependents import Found, dependents_of
 from k8sops.actions.objects.gone import wait_until_gone
 from k8sops.actions.planning import make_plan, walk_steps

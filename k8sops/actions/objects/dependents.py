@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from k8sops.actions.objects.choosing import Chosen
+from k8sops.actions.choosing import Chosen
 from k8sops.cluster.structs import OwnerReference
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.plan import Item, Target

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Final
 import msgspec
 from pydantic import Field, model_validator
 
+from k8sops.actions.choosing import Chosen, ChosenParams, chosen
 from k8sops.actions.drain.verdicts import DrainFlags, Verdict, daemonset_of, judge
-from k8sops.actions.objects.choosing import Chosen, ChosenParams, chosen
 from k8sops.actions.objects.gone import wait_until_gone
 from k8sops.actions.planning import make_plan, walk_steps
 from k8sops.core.clock import Clock

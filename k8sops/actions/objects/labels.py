@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Final
 
 from pydantic import model_validator
 
+from k8sops.actions.choosing import Chosen, ChosenParams, chosen
 from k8sops.actions.locked_patch import patch_locked
-from k8sops.actions.objects.choosing import Chosen, ChosenParams, chosen
 from k8sops.actions.planning import make_plan, walk_steps
 from k8sops.core.clock import Clock
 from k8sops.core.journal import Journal

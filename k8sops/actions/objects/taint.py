@@ -14,10 +14,11 @@ from typing import Any, ClassVar, Final
 import msgspec
 from pydantic import model_validator
 
+from k8sops.actions.choosing import Chosen, ChosenParams, chosen
 from k8sops.actions.locked_patch import patch_locked
-from k8sops.actions.objects.choosing import Chosen, ChosenParams, chosen
 from k8sops.actions.objects.labels import KEY, LABEL_VALUE
 from k8sops.actions.planning import make_plan, walk_steps
+from k8sops.cluster.nodes import Taint as NodeTaint
 from k8sops.core.clock import Clock
 from k8sops.core.errors import UsageError
 from k8sops.core.journal import Journal
@@ -26,6 +27,7 @@ from k8sops.core.plan import Finding, Forecast, JsonObject, Plan, Requirement, S
 from k8sops.core.ports import Cluster, ClusterReader
 from k8sops.core.risk import Risk, riskiest
 from k8sops.forecast.objects import Pod, Toleration
+from k8sops.forecast.taints import tolerates
 
 EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 SECONDS_PER_NODE: Final = 0.1
@@ -212,15 +214,9 @@ async def _thrown_out(one: Chosen, before: Taints, after: Taints, cluster: Clust
 
 
 def _bears(tolerations: Sequence[Toleration], where: TaintKey, value: str) -> bool:
-    """Whether a taint is tolerated for as long as it stays (core/v1 Toleration)."""
-    key, effect = where
-    return any(
-        (not one.key or one.key == key)
-        and one.effect in {"", effect}
-        and (one.operator == "Exists" or one.value == value)
-        and one.toleration_seconds is None
-        for one in tolerations
-    )
+    """Whether a taint is tolerated for as long as it stays."""
+    lasting = [one for one in tolerations if one.toleration_seconds is None]
+    return tolerates(lasting, NodeTaint(key=where[0], value=value, effect=where[1]))
 
 
 def _step(one: Chosen, before: Taints, after: Taints, risk: Risk) -> Step:

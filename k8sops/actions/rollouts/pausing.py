@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from k8sops.actions.choosing import Chosen, ChosenParams
 from k8sops.actions.locked_patch import patch_locked
-from k8sops.actions.objects.choosing import Chosen, ChosenParams
 from k8sops.actions.planning import make_plan, walk_steps
 from k8sops.actions.rollouts.progress import rollout_state
 from k8sops.actions.rollouts.workloads import WorkloadParams, back, roll_out, workloads

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from k8sops.actions.objects.choosing import Chosen
+from k8sops.actions.choosing import Chosen
 from k8sops.actions.planning import make_plan
 from k8sops.actions.rollouts.templates import template_hash
 from k8sops.actions.rollouts.workloads import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from k8sops.actions.objects.choosing import Chosen
+from k8sops.actions.choosing import Chosen
 from k8sops.actions.planning import make_plan
 from k8sops.actions.rollouts.revisions import (
     Revision,

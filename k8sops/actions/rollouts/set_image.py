@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import model_validator
 
-from k8sops.actions.objects.choosing import Chosen
+from k8sops.actions.choosing import Chosen
 from k8sops.actions.planning import make_plan
 from k8sops.actions.rollouts.templates import template_hash
 from k8sops.actions.rollouts.workloads import (

@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from k8sops.actions.choosing import Chosen, ChosenParams, chosen
 from k8sops.actions.locked_patch import patch_locked
-from k8sops.actions.objects.choosing import Chosen, ChosenParams, chosen
 from k8sops.actions.planning import walk_steps
 from k8sops.actions.rollouts.following import follow
 from k8sops.actions.rollouts.progress import KINDS, replaces_by_itself

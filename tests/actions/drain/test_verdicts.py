@@ -66,7 +66,7 @@ def test_every_missing_flag_is_named_at_once() -> None:
 
 
 def test_a_warning_about_lost_data_is_not_lost_behind_the_next() -> None:
-    """kubectl keeps the last filter's message only, a TODO in its source."""
+    """kubectl keeps the last filter's message only."""
     found = verdict(pod("", volumes=SCRATCH), ALL_FLAGS)
     assert found.verb == "evict"
     assert len(found.messages) == 2
