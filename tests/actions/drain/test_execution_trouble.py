@@ -196,7 +196,7 @@ async def test_retry_after_is_honoured_where_the_server_names_a_time(
     assert evictions(proxy) == 2
     assert run.started_at is not None
     assert run.ended_at is not None
-    assert (run.ended_at - run.started_at).total_seconds() >= 3
+    assert (run.ended_at - run.started_at).total_seconds() >= 3, "what the server asked for"
 
 
 def evictions(proxy: FaultProxy) -> int:
