@@ -7,6 +7,7 @@ folders of its own, so that no test disturbs one in another process.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,15 @@ MOST_PROCESSES = 8
 # How long an example takes says how busy the machine is; what is too slow shows in --durations.
 settings.register_profile("k8sops", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("k8sops")
+
+
+def pytest_configure() -> None:
+    """Let tests interrupt programs, also where a shell started this in the background with Ctrl-C ignored.
+
+    POSIX has such a shell ignore SIGINT for what it starts, and whoever is started by that inherits it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
