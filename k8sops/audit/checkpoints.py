@@ -76,6 +76,11 @@ class CheckpointLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signature: bytes
 
 
+# Made here, before any thread, for the reason that `store.runs` gives.
+_CHECKPOINT: Final = msgspec.json.Decoder(Checkpoint)
+_LINE: Final = msgspec.json.Decoder(CheckpointLine)
+
+
 class SignedCheckpoint(msgspec.Struct, frozen=True):
     """A checkpoint with its signature; `body` is exactly what was signed, and what the store keeps."""
 
@@ -127,7 +132,7 @@ def sign_checkpoint(key: Signer, *, origin: str, seq: int, hash_: str, at: datet
 
 def checkpoint_of_row(body: bytes, signature: bytes) -> SignedCheckpoint:
     """A checkpoint from the bytes the store keeps. Raises AuditError unless they are exactly those signed."""
-    found = SignedCheckpoint(_decoded(body, Checkpoint), bytes(signature))
+    found = SignedCheckpoint(_decoded(body, _CHECKPOINT), bytes(signature))
     _check(found.checkpoint)
     if found.body != body:
         raise AuditError(
@@ -139,7 +144,7 @@ def checkpoint_of_row(body: bytes, signature: bytes) -> SignedCheckpoint:
 def parse_checkpoint(line: bytes) -> SignedCheckpoint:
     """A checkpoint from its line, with or without the line's end. Raises AuditError; the signature is not checked."""
     line = line.removesuffix(b"\n")
-    wire = _decoded(line, CheckpointLine)
+    wire = _decoded(line, _LINE)
     found = SignedCheckpoint(wire.checkpoint, wire.signature)
     _check(found.checkpoint)
     if found.line != line:
@@ -154,11 +159,11 @@ def trusted_keys(*keys: CheckpointKey) -> dict[str, CheckpointKey]:
     return {key.key_id: key for key in keys}
 
 
-def _decoded(data: bytes, kind: type[T]) -> T:
+def _decoded(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     if len(data) > CHECKPOINT_LIMIT:
         raise AuditError(f"a checkpoint of {len(data):,} bytes is larger than any that is written")
     try:
-        return msgspec.json.decode(data, type=kind)
+        return decoder.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise AuditError(f"the bytes are not a checkpoint: {error}") from error
 

@@ -61,6 +61,10 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     """A checkpoint at `first` - 1, where the export does not begin with record 1."""
 
 
+# Made here, before any thread, for the reason that `store.runs` gives.
+_HEAD: Final = msgspec.json.Decoder(Head)
+
+
 def export_lines(
     rows: Iterable[Row],
     *,
@@ -106,7 +110,7 @@ def _head_line(head: Head) -> bytes:
 def read_head(line: bytes) -> Head:
     """The head from an export's first line. Raises AuditError unless it is in its exact form."""
     try:
-        head = msgspec.json.decode(line, type=Head)
+        head = _HEAD.decode(line)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise AuditError(f"the first line is not that of an audit export: {error}") from error
     if head.k8sops_audit > EXPORT_FORMAT:

@@ -208,9 +208,12 @@ class _Format(msgspec.Struct):
     format: int = 0
 
 
+_FORMAT: Final = msgspec.json.Decoder(_Format)
+
+
 def _unreadable(data: bytes, error: Exception) -> str:
     try:
-        found = msgspec.json.decode(data, type=_Format).format
+        found = _FORMAT.decode(data).format
     except (msgspec.MsgspecError, ValueError, RecursionError):
         found = 0
     if found > FORMAT:

@@ -63,6 +63,16 @@ _AFTER: Final = (
     .order_by(run_events.c.seq)
     .limit(FOLLOWED_AT_ONCE)
 )
+_FIRST_AT: Final = (
+    select(run_events.c.at)
+    .where(
+        run_events.c.run == bindparam("run_id"),
+        run_events.c.kind == bindparam("of_kind"),
+        run_events.c.step == bindparam("of_step"),
+    )
+    .order_by(run_events.c.seq)
+    .limit(1)
+)
 
 
 def append_events(
@@ -129,6 +139,12 @@ def events_after(tx: Tx, run: RunId, after: int) -> list[Event]:
         )
         for row in tx.execute(_AFTER, {"run_id": run, "after": after})
     ]
+
+
+def first_at(tx: Tx, run: RunId, kind: str, step: str) -> datetime | None:
+    """When an event of this kind was first told of a step; None where none was."""
+    at = tx.execute(_FIRST_AT, {"run_id": run, "of_kind": kind, "of_step": step}).scalar_one_or_none()
+    return from_ms(at) if at is not None else None
 
 
 def all_events(tx: Tx, run: RunId) -> tuple[Event, ...]:

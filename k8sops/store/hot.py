@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Delete, Float, Insert, IteratorResult, Select, Update
+from sqlalchemy import Boolean, Delete, Float, Insert, IteratorResult, LargeBinary, Select, Update
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.exc import DBAPIError
@@ -23,11 +23,22 @@ KINDS: Final = (Select, Insert, Update, Delete)
 _NEVER: Final = object()
 
 
+_BOOL: Final = 16
+_BYTEA: Final = 17
 _FLOAT8: Final = 701
-"""PostgreSQL's number for double precision: converting a number depends on how the server sends it."""
+"""PostgreSQL's numbers for types that do not follow from where a parameter stands (pg_type.dat)."""
+
+
+def _oid(kind: TypeEngine[Any]) -> int:
+    if isinstance(kind, Boolean):
+        return _BOOL
+    if isinstance(kind, LargeBinary):
+        return _BYTEA
+    return _FLOAT8 if isinstance(kind, Float) else 0
 
 
 def _driver_type(kind: TypeEngine[Any]) -> int | None:
+    """Converting a number depends on how the server sends it."""
     return _FLOAT8 if isinstance(kind, Float) else None
 
 
@@ -46,6 +57,8 @@ class HotStatement:
         self.text: Final = compiled.string
         self._fixed: Final = dict(compiled.construct_params(_check=False))
         self._order: Final = tuple(compiled.positiontup or ())
+        self.oids: Final = [_oid(compiled.binds[name].type) for name in self._order]
+        """The types of the parameters in the statement's order; 0 where the server finds out by itself."""
         self._converters: Final[list[tuple[str, Callable[[Any], Any]]]] = [
             (name, convert)
             for name, convert in compiled._bind_processors.items()  # the compiler's own; it has no public name
@@ -94,10 +107,11 @@ class HotStatement:
 
 
 class HotStatements:
-    """The statements one engine has seen."""
+    """The statements one engine has seen; `single` writes those that are run once at a time, where that differs."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, single: Dialect | None = None) -> None:
         self._dialect = dialect
+        self._single = single or dialect
         self._seen: weakref.WeakKeyDictionary[Any, dict[Any, HotStatement | None]] = (
             weakref.WeakKeyDictionary()
         )
@@ -126,10 +140,11 @@ class HotStatements:
         return DBAPIError.instance(text, None, error, base, hide_parameters=True, dialect=self._dialect)
 
     def _compiled(self, statement: Any, parameters: Any) -> HotStatement | None:
-        many = not isinstance(parameters, dict) and parameters is not None
-        names = list(parameters[0] if many else parameters or ())
+        listed = not isinstance(parameters, dict) and parameters is not None
+        names = list(parameters[0] if listed else parameters or ())
+        many = listed and len(parameters) > 1
         compiled = statement.compile(
-            dialect=self._dialect, column_keys=sorted(names), for_executemany=many and len(parameters) > 1
+            dialect=self._dialect if many else self._single, column_keys=sorted(names), for_executemany=many
         )
         if _needs_sqlalchemy(compiled, statement, names):
             return None

@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 import psycopg
+from psycopg.pq.abc import PGresult
 from sqlalchemy import URL, Connection, CursorResult, NullPool, RootTransaction, create_engine, event
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.base import Executable
 
 from k8sops.core.errors import StoreError
@@ -23,6 +25,7 @@ from k8sops.store.errors import Failure, connect_failure, driver_error, one_line
 from k8sops.store.hot import HotStatement, HotStatements
 from k8sops.store.lanes import Mode
 from k8sops.store.migrate import is_behind, outdated, postgres_revision
+from k8sops.store.prepared import PreparedStatements
 from k8sops.store.times import LeaseTime, since_boot
 
 _TIME: Final = "SELECT extract(epoch FROM clock_timestamp())::float8"
@@ -43,7 +46,6 @@ CONNECT: Final[dict[str, Any]] = {
     "tcp_user_timeout": 15000,
 }
 SECRET_KEYS: Final = ("password", "sslpassword", "oauth_client_secret")
-STATEMENTS_PREPARED: Final = 500
 
 
 class PostgresTimes:
@@ -75,33 +77,34 @@ class PostgresSession:
         self._raw: Final = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
         self._begin: Final = BEGIN[mode].encode()
         self._hot = hot
+        self._prepared: Final = PreparedStatements(self._raw)
         self._root: RootTransaction | None = None
 
     def begin(self) -> Tx:
         """Open a transaction and read the server's clock, in one round trip."""
-        cursor = self._raw.execute(self._begin)
-        cursor.nextset()
-        times = PostgresTimes(cast("tuple[float]", cursor.fetchone())[0])
-        self._root = self._connection.begin()
-        return Tx(self, "postgresql", times)
+        return Tx(self, "postgresql", PostgresTimes(_number(self._prepared.script(self._begin))))
 
     def plain(self) -> Connection:
         """SQLAlchemy's connection."""
+        if self._root is None:
+            self._root = self._connection.begin()
         return self._connection
 
     def execute(self, statement: Executable, parameters: Any) -> CursorResult[*tuple[Any, ...]]:
         """Run a statement, directly where it is known."""
         hot = self._hot.find(statement, parameters)
-        if hot is None:
-            return self._connection.execute(statement, parameters)
-        try:
-            return cast("CursorResult[*tuple[Any, ...]]", self._run(hot, parameters))
-        except psycopg.Error as error:
-            raise self._hot.wrapped(error, hot.text) from error
+        if hot is not None:
+            try:
+                found = self._run(hot, parameters)
+            except psycopg.Error as error:
+                raise self._hot.wrapped(error, hot.text) from error
+            if found is not None:
+                return cast("CursorResult[*tuple[Any, ...]]", found)
+        return self.plain().execute(statement, parameters)
 
     def commit(self) -> None:
         """Make it last. PostgreSQL answers the COMMIT of a failed transaction by undoing it, without an error."""
-        if self._raw.execute(b"COMMIT").statusmessage != "COMMIT":
+        if self._prepared.script(b"COMMIT").command_status != b"COMMIT":
             raise StoreError("a statement failed in the transaction and its error was not passed on")
         self._end()
 
@@ -117,21 +120,24 @@ class PostgresSession:
             with suppress(Exception):
                 part()
 
-    def _run(self, hot: HotStatement, parameters: Any) -> object:
-        cursor = self._raw.cursor()
-        query = hot.text.encode()
+    def _run(self, hot: HotStatement, parameters: Any) -> object | None:
+        """What a known statement gave; None where it is to be run by SQLAlchemy all the same."""
         if parameters is None or isinstance(parameters, dict):
-            cursor.execute(query, hot.named(parameters), prepare=True)
-        elif len(parameters) == 1:
-            cursor.execute(query, hot.named(parameters[0]), prepare=True)
-        else:
-            cursor.executemany(query, [hot.named(one) for one in parameters])
+            return self._prepared.run(hot, parameters)
+        if len(parameters) == 1:
+            return self._prepared.run(hot, parameters[0])
+        cursor = self._raw.cursor()
+        cursor.executemany(hot.text.encode(), [hot.named(one) for one in parameters])
         return cursor if hot.metadata is None else hot.rows(cursor.fetchall())
 
     def _end(self) -> None:
         root, self._root = self._root, None
         if root is not None:
             root.close()
+
+
+def _number(result: PGresult) -> float:
+    return float(cast("bytes", result.get_value(0, 0)))
 
 
 class PostgresStore:
@@ -151,7 +157,9 @@ class PostgresStore:
         self._engine = create_engine(
             self._url, poolclass=NullPool, hide_parameters=True, use_native_hstore=False, connect_args=given
         )
-        self._hot = HotStatements(self._engine.dialect)
+        # Placeholders by number, as the server itself reads them.
+        numbered = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+        self._hot = HotStatements(self._engine.dialect, numbered)
         event.listen(self._engine, "connect", self._settle)
 
     def prepare(self, *, migrate: bool) -> None:
@@ -191,7 +199,8 @@ class PostgresStore:
     def _settle(self, raw: Any, _record: object) -> None:
         connection: psycopg.Connection[Any] = getattr(raw, "driver_connection", raw)
         connection.autocommit = True
-        connection.prepared_max = STATEMENTS_PREPARED
+        # What psycopg has prepared itself it throws away at a rollback, and what this program has with it.
+        connection.prepare_threshold = None
         connection.execute(
             f"SET statement_timeout = {_ms(STATEMENT_TIMEOUT_S)};"
             f"SET lock_timeout = {_ms(self._busy_timeout_s)};"

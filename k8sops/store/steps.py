@@ -13,7 +13,9 @@ from k8sops.store.events import Lease
 from k8sops.store.schema import run_steps
 from k8sops.store.times import from_ms, to_ms
 
-CHECKED: Final = "plan:checked"
+NOTED: Final = "plan:"
+"""What rows begin with that carriers keep for each other: no steps."""
+CHECKED: Final = f"{NOTED}checked"
 """The row that says which plan a carrier checked; only carriers may insert rows here."""
 
 _THIS: Final = (run_steps.c.run == bindparam("run_id"), run_steps.c.path == bindparam("step_path"))

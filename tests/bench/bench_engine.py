@@ -124,8 +124,8 @@ def fresh_sqlite() -> Iterator[Fresh]:
 
 @contextmanager
 def fresh_postgres() -> Iterator[Fresh]:
-    """Databases of a server that goes away."""
-    with postgres_server() as server:
+    """Databases of a server that goes away, and that waits for the disk as one in use does."""
+    with postgres_server(durable=True) as server:
         made: list[str] = []
 
         def fresh() -> str:

@@ -15,7 +15,7 @@ from k8sops.store.administration import migrate_store
 from k8sops.store.database import Database, open_database
 from k8sops.store.roles import CARRIER, DOOR, RoleNames
 from k8sops.store.schema import audit, checkpoints, metadata
-from tests.store.rows import put, run
+from tests.store.rows import keys, put, run
 from tests.support.postgres import PostgresTestServer
 
 RECORD = {"seq": 1, "hash": "a" * 64, "record": b"{}", "at": 0, "code": "x"} | dict.fromkeys(
@@ -89,12 +89,18 @@ async def logins(postgres: PostgresTestServer, postgres_url: str) -> AsyncIterat
         postgres.run(f"DROP ROLE test_{role}")
 
 
-async def test_a_door_and_a_carrier_can_open_and_write_the_store(logins: dict[str, str]) -> None:
-    """With nothing granted beyond the roles."""
+async def test_a_door_and_a_carrier_can_open_and_write_the_store(
+    logins: dict[str, str], postgres_url: str
+) -> None:
+    """With nothing granted beyond the roles; what they wrote is there for them, and for others."""
     for role, url in logins.items():
         store = await open_database(url, clock=SystemClock())
         await store.write(put(role), name="test")
+        assert role in await keys(store)
         await store.aclose()
+    administrator = await open_database(postgres_url, clock=SystemClock())
+    assert await keys(administrator) == sorted(logins)
+    await administrator.aclose()
 
 
 @pytest.mark.parametrize(
