@@ -153,6 +153,7 @@ async def _vote(config: Config, values: dict[str, Any], *, approve: bool) -> Exi
         run = await ops.get_run(values["run"])
         actor = await actor_at_terminal(ops)
         if approve and run.state is RunState.AWAITING_APPROVAL:
+            await _refuse_forged(ops, run)
             await _tell_drift(ops, run)
         digest = _digest(run, values["digest"], approve=approve)
         vote = Vote(verdict="approve" if approve else "deny", digest=digest, reason=values["reason"])
@@ -163,6 +164,17 @@ async def _vote(config: Config, values: dict[str, Any], *, approve: bool) -> Exi
     else:
         put(f"run {voted.id}: {_told(voted) if approve else voted.outcome}")
     return ExitCode.DONE
+
+
+async def _refuse_forged(ops: Ops, run: Run) -> None:
+    """What nobody has signed for is not shown as somebody's plan. Raises DeniedError."""
+    from k8sops.core.errors import DeniedError
+
+    if why := await ops.unproposed(run.id):
+        raise DeniedError(
+            f"the proposal is forged, or was changed: {why}",
+            hint="no vote was signed; ask the requester, and tell who looks after the store",
+        )
 
 
 async def _tell_drift(ops: Ops, run: Run) -> None:

@@ -91,6 +91,13 @@ class Journal(Protocol):
         """A recorded change that is no step of its own in the plan: an item of a bulk step."""
         ...
 
+    async def under_way_s(self, path: str) -> float:
+        """Seconds since the step at `path` was first begun, by the record; 0 where it was begun here just now.
+
+        What a deadline within a step counts from, so that it does not begin anew each time the carrier changes.
+        """
+        ...
+
     async def pause(self, path: str, seconds: float) -> None:
         """A durable timer: it passes once, however often the carrier changes; a long one parks the run."""
         ...

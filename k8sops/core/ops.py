@@ -58,6 +58,13 @@ class Ops(Protocol):
         """What has changed on the cluster since the run's plan was made, a sentence each: it would void the plan."""
         ...
 
+    async def unproposed(self, run: RunId) -> str:
+        """Why, by what is signed, the run is not what its requester asked for: no yes to it is signed then.
+
+        One sentence; empty where it is, and where nothing is signed.
+        """
+        ...
+
     async def decide(self, run: RunId, vote: Vote, actor: Actor) -> Run:
         """Record a vote on the digest. `progress.waiting_for` tells where nobody alive may carry what is queued."""
         ...

@@ -16,6 +16,9 @@ from pydantic.fields import FieldInfo
 POSITIONAL = "x-positional"
 SHORT = "x-short"
 METAVAR = "x-metavar"
+NAMES = "x-names"
+KIND_AND_NAME = "KIND/NAME"
+"""What `names` is where each entry says its kind itself, as in `deployment/web` or `deployment/web=3`."""
 
 
 class Params(BaseModel):
@@ -26,16 +29,25 @@ class Params(BaseModel):
     )
 
 
-def positional(description: str, *, metavar: str = "", **constraints: Any) -> Any:
-    """A field given by position at the command line; a tuple takes all that is left."""
-    return Field(
-        description=description, json_schema_extra={POSITIONAL: True, METAVAR: metavar}, **constraints
-    )
+def positional(description: str, *, metavar: str = "", names: str = "", **constraints: Any) -> Any:
+    """A field given by position at the command line; a tuple takes all that is left.
+
+    `names` says that its entries name targets, and of which kind: a resource, or KIND_AND_NAME. Whoever plans again
+    leaves out the entries whose targets are gone by then (DESIGN §8, Drift).
+    """
+    return _field(description, {POSITIONAL: True, METAVAR: metavar}, names, constraints)
 
 
-def option(description: str, *, short: str = "", metavar: str = "", **constraints: Any) -> Any:
-    """A field given as --flag at the command line."""
-    return Field(description=description, json_schema_extra={SHORT: short, METAVAR: metavar}, **constraints)
+def option(
+    description: str, *, short: str = "", metavar: str = "", names: str = "", **constraints: Any
+) -> Any:
+    """A field given as --flag at the command line; `names` as for `positional`."""
+    return _field(description, {SHORT: short, METAVAR: metavar}, names, constraints)
+
+
+def _field(description: str, extra: dict[str, Any], names: str, constraints: dict[str, Any]) -> Any:
+    named = {NAMES: names} if names else {}
+    return Field(description=description, json_schema_extra=extra | named, **constraints)
 
 
 def extra_of(field: FieldInfo) -> dict[str, Any]:

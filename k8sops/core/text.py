@@ -1,4 +1,4 @@
-"""Text from the outside made safe to show: nothing a cluster says may drive a terminal or reorder a line."""
+"""Words for people: what a cluster says made safe to show (it may not drive a terminal or reorder a line), counts."""
 
 from __future__ import annotations
 
@@ -32,3 +32,8 @@ def identity_in_words(execute_as: str) -> str:
     if kind == "service" and name:
         return f"service {name}"
     return name if kind in {"user", "person"} and name else execute_as
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 pod`, `2 pods`; `plural` where it is not the noun with an s."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

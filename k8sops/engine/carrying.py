@@ -2,7 +2,8 @@
 
 Before the first mutation the plan is made again and compared (drift), and this process's own policy is asked whether
 it may carry the run at all; that this was done for this very plan is put where only carriers may write. A run that was
-going already is not compared: part of it is done.
+going already is not compared: part of it is done. A cancelled one that had begun is given to its action all the same,
+which takes back what it may, whoever the carrier was.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from k8sops.core.errors import (
     StatementError,
     WaitError,
 )
+from k8sops.core.events import Emission
 from k8sops.core.journal import Fenced, Interruption, Parked, ReviewNeeded
+from k8sops.core.plan import Target
 from k8sops.core.run import RunState
 from k8sops.engine.books import Books, run_entry
 from k8sops.engine.claiming import Claim
@@ -33,6 +36,15 @@ from k8sops.engine.lease_guard import LeaseGuard
 from k8sops.engine.leased_store import LeasedStore
 from k8sops.engine.port import ActionBook, Clusters, Grants, Rules
 from k8sops.engine.proving import Proof
+from k8sops.engine.replanning import (
+    GONE,
+    note_gone,
+    noted_gone,
+    plan_again,
+    steps_on,
+    told_gone,
+    without_steps,
+)
 from k8sops.engine.signing import Witness
 from k8sops.engine.timing import Timing
 from k8sops.engine.transitions import change_state
@@ -80,10 +92,17 @@ class Carriage:
         steps = dict(claim.steps)
         checked = steps.get(CHECKED)
         self._checked = checked.result if checked else ""
+        self._gone = steps.get(GONE)
+        self._missing: tuple[Target, ...] = ()
+        """Targets that are gone, as this carrier found when it checked the plan."""
+        self._plan = without_steps(claim.run.plan, noted_gone(self._gone))
+        """What is carried out: the run's plan but for targets that were gone before it began."""
         self._cancelled_by = claim.cancel_by
         self._task: asyncio.Task[None] | None = None
         self._left = False
         self._entered = False
+        self._handed_over = False
+        """Whether `apply` has the run: from then on a cancel is for it to hear."""
         self._proof = (
             Proof(tools.witness, self._store, books, claim.run, claim.lease, steps) if tools.witness else None
         )
@@ -127,7 +146,7 @@ class Carriage:
         if self._cancelled_by or self.leaving:
             return
         self._cancelled_by = who
-        if self._task is not None:
+        if self._task is not None and (self._handed_over or not self._gives_back):
             self._task.cancel()
 
     def leave(self) -> None:
@@ -158,11 +177,12 @@ class Carriage:
         cluster = await self._tools.clusters.writer(
             plan.cluster.uid, self._run.id, plan.execute_as, self._may_mutate
         )
+        self._handed_over = True
         if self._cancelled_by:
             self._cancel_inside()
         try:
             async with asyncio.timeout(self._timing.run_s) as deadline:
-                await self._tools.actions.load(plan.action).apply(plan, cluster, self._journal)
+                await self._tools.actions.load(plan.action).apply(self._plan, cluster, self._journal)
         except TimeoutError as error:
             if not deadline.expired():
                 raise
@@ -199,14 +219,20 @@ class Carriage:
     async def _enter_proved(self, proof: Proof) -> None:
         """The same where the store is not believed: what is not proved to have begun is checked from the start."""
         if await proof.begun() and self._run.state is not RunState.QUEUED:
+            if self._cancelled_by:
+                proof.check_not_ended()
+                return
             proof.check_again()
             await proof.settle()
             return
+        if self._cancelled_by:
+            # Only the store says that it has begun: there is nothing to take back.
+            raise asyncio.CancelledError
         await self._check()
         if self._run.state is RunState.QUEUED:
             await self._change(RunState.RUNNING, "running")
         else:
-            await proof.begin_alone()
+            await proof.begin_alone(self._gone_notes(), self._keep_gone)
 
     async def _may_mutate(self) -> None:
         await self.guard.outlives(self._timing.mutation_s)
@@ -222,10 +248,9 @@ class Carriage:
     async def _check(self) -> None:
         self._may_carry()
         plan = self._run.plan
-        params = self._tools.actions.params(plan.action, plan.params)
         reader = self._tools.clusters.reader(plan.cluster.uid)
-        present = await self._tools.actions.load(plan.action).plan(params, reader, self._clock)
-        present = msgspec.structs.replace(present, execute_as=plan.execute_as)
+        again = await plan_again(self._tools.actions, plan, reader, self._clock)
+        present = msgspec.structs.replace(again.plan, execute_as=plan.execute_as)
         if self._proof is not None:
             await self._proof.check(present)
         differences = drift_between(plan, present)
@@ -234,6 +259,17 @@ class Carriage:
                 f"the cluster has changed since the plan was made: {'; '.join(differences)}",
                 hint="look at a new plan: run the command again",
             )
+        self._missing = again.gone
+        self._plan = without_steps(plan, steps_on(plan, again.gone))
+
+    def _gone_notes(self) -> list[Emission]:
+        return [Emission(kind="note", text=told_gone(self._missing))] if self._missing else []
+
+    def _keep_gone(self, tx: Tx) -> None:
+        """Put on record what is left out, for whoever takes the run over, in the transaction that begins it."""
+        if self._missing or self._gone is not None:
+            left_out = steps_on(self._run.plan, self._missing)
+            note_gone(tx, self._lease, left_out, known=self._gone is not None)
 
     async def _conclude(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() and self._left:
@@ -266,8 +302,13 @@ class Carriage:
             await self._end(RunState.VOID, f"void: {error.message}", error)
         elif isinstance(error, DeniedError) and self._not_begun:
             await self._end(RunState.DENIED, error.message, error)
+        elif self._cancelled_by and not self._handed_over and _is_trouble(error):
+            kept = f"what it did was not taken back: {error}"
+            await self._end(
+                RunState.CANCELLED, f"cancelled by {self._cancelled_by}: {self._account()}; {kept}"
+            )
         elif isinstance(error, K8sOpsError):
-            told = f"; {self._account()}" if len(self._run.plan.steps) > 1 and self._journal.begun else ""
+            told = f"; {self._account()}" if len(self._plan.steps) > 1 and self._journal.begun else ""
             await self._end(RunState.FAILED, f"failed: {error.message}{told}", error)
         else:
             log.error("run %s stopped on a defect", self._run.id, exc_info=error)
@@ -288,7 +329,7 @@ class Carriage:
     async def _success(self) -> str:
         row, now = await self._store.read(lambda tx: (run_of(load_row(tx, self._run.id)), tx.now()))
         progress = self._journal.held_progress or row.progress
-        return success(self._run.plan, progress, self._run.started_at or now, now)
+        return success(self._plan, progress, self._run.started_at or now, now)
 
     async def _end(self, state: RunState, text: str, error: K8sOpsError | None = None) -> None:
         await self._journal.flush(last=True)
@@ -303,19 +344,35 @@ class Carriage:
                 entries = [
                     run_entry(run, "statement.refused", tx.now(), reason=error.message, outcome="refused")
                 ]
+            notes = self._gone_notes() if state is RunState.RUNNING else []
+            if state is RunState.RUNNING:
+                self._keep_gone(tx)
             if state is RunState.RUNNING and self._proof is not None:
                 self._proof.begin(tx)
                 entries = [self._proof.started(tx)]
             elif state is RunState.RUNNING:
                 note_checked(tx, self._lease, run.plan.digest)
             self._run = change_state(
-                tx, self._books, run, state, text, error=error, lease=self._lease, entries=entries
+                tx,
+                self._books,
+                run,
+                state,
+                text,
+                error=error,
+                lease=self._lease,
+                entries=entries,
+                before=notes,
             )
 
         await self._store.write(work, f"run.{state}", lambda tx: load_row(tx, run.id).state == str(state))
 
     def _account(self) -> str:
-        return account(self._run.plan, self._journal.done_paths, self._journal.open_paths)
+        return account(self._plan, self._journal.done_paths, self._journal.open_paths)
+
+
+def _is_trouble(error: BaseException) -> bool:
+    """Whether something kept the carrier from going on; a store that is not to be believed is another matter."""
+    return isinstance(error, K8sOpsError) and not isinstance(error, StatementError)
 
 
 def _seen(task: asyncio.Task[None]) -> None:

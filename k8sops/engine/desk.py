@@ -6,6 +6,7 @@ under the run's row lock, so that of two at the same moment the second hears wha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -30,8 +31,9 @@ from k8sops.core.run import WAITING, Approval, Run, RunState, Vote
 from k8sops.engine.books import Books, run_entry, state_emission
 from k8sops.engine.endings import account
 from k8sops.engine.port import Rules
+from k8sops.engine.recording import any_begun
 from k8sops.engine.refusals import Answer, answered, refused
-from k8sops.engine.signing import Signer, Started, about, proposal_of, say, say_start, with_statement
+from k8sops.engine.signing import Signer, Started, about, forged, proposal_of, say, say_start, with_statement
 from k8sops.engine.sweeping import expire
 from k8sops.engine.targets import label_of_key, lock_keys
 from k8sops.engine.transitions import change_state
@@ -149,6 +151,8 @@ class Desk:
             if run.state is RunState.AWAITING_APPROVAL and tx.now_ms() > row.expires_at:
                 run = expire(tx, self._books, run)
             error = self._vote_refusal(run, vote, actor)
+            if error is None and vote.verdict == "approve":
+                error = forged(tx, self._signer, run)
             if error is not None:
                 person = self._rules.person_of(actor, run.plan.cluster.uid)
                 return refused(tx, self._books, run, error, actor, code="run.vote_refused", person=person)
@@ -300,20 +304,28 @@ class Desk:
             statement=said.proposal,
         )
 
-    async def cancel(self, wanted: str, actor: Actor, why: str) -> Run:
-        """Stop a run: at once where nothing carries it, else by asking its carrier, which stops within a step."""
+    async def cancel(
+        self, wanted: str, actor: Actor, why: str, *, taken_back: Callable[[Tx, Run], bool] | None = None
+    ) -> Run:
+        """Stop a run: at once where nothing carries it, else by asking its carrier, which stops within a step.
+
+        `taken_back` says whether somebody takes over a run that has begun and that nobody carries now, to take back
+        what it did; it is then left to them, with the cancel on record.
+        """
 
         def work(tx: Tx) -> Run:
             run, row = locked(tx, wanted)
             who = f"{actor.name}: {why}" if why else actor.name
             if run.state.ended:
                 raise AlreadyDecidedError(f"run {run.id} is {standing(run)}; there is nothing to cancel")
-            held = lease_held(tx, row)
-            if held and row.cancel_by is not None:
+            carried = lease_held(tx, row) or (
+                taken_back is not None and _has_begun(tx, run) and taken_back(tx, run)
+            )
+            if carried and row.cancel_by is not None:
                 return run
             said = say(tx, self._signer, about(run, "cancel", reason=why), actor)
             person = self._rules.person_of(actor, run.plan.cluster.uid)
-            if not held:
+            if not carried:
                 text = f"cancelled by {who}: {_account(tx, run)}"
                 return change_state(
                     tx, self._books, run, RunState.CANCELLED, text, actor=actor, person=person, reason=why,
@@ -326,6 +338,10 @@ class Desk:
             return run
 
         return await self._database.write(work, name="run.cancel_asked")
+
+
+def _has_begun(tx: Tx, run: Run) -> bool:
+    return run.state is RunState.RUNNING and any_begun(load_steps(tx, run.id))
 
 
 def _account(tx: Tx, run: Run) -> str:

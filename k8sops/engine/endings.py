@@ -36,16 +36,22 @@ def account(plan: Plan, done: Collection[str], in_doubt: Collection[str] = ()) -
     labels_undone = [f"{step.verb} {step.target.label}" for step in plan.steps if step.id in undone]
     parts = []
     if labels_done:
-        undo = "; ".join(
-            str(step.undo["command"])
-            for step in plan.steps
-            if step.id in done and step.undo and "command" in step.undo
-        )
-        parts.append(f"done: {', '.join(labels_done)}" + (f" (to go back: {undo})" if undo else ""))
+        parts.append(f"done: {', '.join(labels_done)}{_back(plan, done)}")
     if labels_doubt:
-        parts.append(f"may or may not be done: {', '.join(labels_doubt)}")
+        doubtful = [path for path in in_doubt if path not in done]
+        parts.append(f"may or may not be done: {', '.join(labels_doubt)}{_back(plan, doubtful)}")
     if labels_undone:
         parts.append(f"taken back: {', '.join(labels_undone)}")
     if labels_left:
         parts.append(f"not done: {', '.join(labels_left)}")
     return "; ".join(parts) or "nothing was changed"
+
+
+def _back(plan: Plan, paths: Collection[str]) -> str:
+    """How these steps are taken back, in brackets."""
+    commands = [
+        str(step.undo["command"])
+        for step in plan.steps
+        if step.id in paths and step.undo and "command" in step.undo
+    ]
+    return f" (to go back: {'; '.join(commands)})" if commands else ""

@@ -8,66 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Protocol
 
-import msgspec
 from msgspec.structs import replace
 
 from k8sops.core.actor import Actor
-from k8sops.core.audit import AuditEntry, AuditVote
+from k8sops.core.audit import AuditEntry
 from k8sops.core.clock import IdSource
 from k8sops.core.digests import SHORTEST_DIGEST, is_named
 from k8sops.core.errors import AlreadyDecidedError, DeniedError, K8sOpsError, UsageError
-from k8sops.core.plan import Decision, JsonObject
+from k8sops.core.plan import Decision
 from k8sops.core.run import Approval, Vote
 from k8sops.engine.books import Books
+from k8sops.engine.grants import Grant, as_of, entry_of, grant_of, row_of
 from k8sops.engine.signing import Saying, Signer, say
 from k8sops.policy.grants import GrantSpec
 from k8sops.store.database import Database, Tx
-from k8sops.store.grant_rows import (
-    GrantRow,
-    GrantState,
-    change_grant,
-    grants_past_time,
-    insert_grant,
-    list_grants,
-    load_grant,
-)
+from k8sops.store.grant_rows import GrantState, change_grant, insert_grant, load_grant
 
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands in a grant's row, as text."""
-
-    spec: GrantSpec
-    reason: str
-    cluster_name: str
-    decision: Decision
-
-
-ASKED: Final = msgspec.json.Decoder(Asked)
-
-
-class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """A grant as it stands."""
-
-    id: str
-    spec: GrantSpec
-    state: GrantState
-    actor: Actor
-    person: str
-    reason: str
-    cluster_name: str
-    decision: Decision
-    """What policy asked for when it was requested."""
-    made_at: datetime
-    expires_at: datetime
-    """When the present state ends by itself."""
-    approvals: tuple[Approval, ...] = ()
-
-    @property
-    def digest(self) -> str:
-        """What votes are on."""
-        return self.spec.digest
+__all__ = ["Grant", "GrantDesk", "GrantRules"]
 
 
 class GrantRules(Protocol):
@@ -139,15 +98,15 @@ class GrantDesk:
                 made_at=now,
                 expires_at=_ends(spec, decision, state, now),
             )
-            insert_grant(tx, _row(grant))
+            insert_grant(tx, row_of(grant))
             signed = "" if state == "denied" else self._say(tx, grant, "grant", actor, reason=reason)
             entries = [
-                _entry(grant, "grant.requested", now, actor, grant.person, reason=reason, statement=signed)
+                entry_of(grant, "grant.requested", now, actor, grant.person, reason=reason, statement=signed)
             ]
             if state == "active":
-                entries.append(_entry(grant, "grant.approved", now, actor, grant.person))
+                entries.append(entry_of(grant, "grant.approved", now, actor, grant.person))
             if state == "denied":
-                entries.append(_entry(grant, "grant.denied", now, None, "", reason=decision.why))
+                entries.append(entry_of(grant, "grant.denied", now, None, "", reason=decision.why))
             self._books.chain(tx, entries)
             return grant
 
@@ -172,7 +131,7 @@ class GrantDesk:
                 )
             _check_digest(grant, vote.digest)
             if refused := self._rules.grant_vote_refused(grant, actor):
-                entry = _entry(grant, "grant.voted", tx.now(), actor, "", reason=refused, outcome="refused")
+                entry = entry_of(grant, "grant.voted", tx.now(), actor, "", reason=refused, outcome="refused")
                 self._books.chain(tx, [entry])
                 return DeniedError(f"the vote does not count: {refused}")
             return self._counted(tx, grant, vote, actor)
@@ -194,7 +153,7 @@ class GrantDesk:
         approval = Approval(actor=actor, vote=replace(vote, digest=grant.digest), at=now, person=person)
         grant = replace(grant, approvals=(*grant.approvals, approval))
         signed = self._say(tx, grant, "vote", actor, verdict=vote.verdict, reason=vote.reason)
-        voted = _entry(
+        voted = entry_of(
             grant,
             "grant.voted",
             now,
@@ -206,13 +165,13 @@ class GrantDesk:
         )
         if vote.verdict == "deny":
             return self._change(
-                tx, grant, "denied", now, [voted, _entry(grant, "grant.denied", now, actor, person)]
+                tx, grant, "denied", now, [voted, entry_of(grant, "grant.denied", now, actor, person)]
             )
         if not self._rules.grant_quorum(grant)[0]:
-            change_grant(tx, _row(grant))
+            change_grant(tx, row_of(grant))
             self._books.chain(tx, [voted])
             return grant
-        approved = _entry(grant, "grant.approved", now, actor, person)
+        approved = entry_of(grant, "grant.approved", now, actor, person)
         return self._change(
             tx, replace(grant, expires_at=grant.spec.valid_until), "active", now, [voted, approved]
         )
@@ -234,7 +193,7 @@ class GrantDesk:
             person = self._rules.person_of(actor, grant.spec.cluster_uid)
             signed = self._say(tx, grant, "cancel", actor, reason=reason)
             now = tx.now()
-            entry = _entry(grant, "grant.revoked", now, actor, person, reason=reason, statement=signed)
+            entry = entry_of(grant, "grant.revoked", now, actor, person, reason=reason, statement=signed)
             return self._change(tx, grant, "revoked", now, [entry])
 
         return await self._database.write(work, name="grant.revoked")
@@ -248,7 +207,7 @@ class GrantDesk:
         self, tx: Tx, grant: Grant, state: GrantState, now: datetime, entries: Sequence[AuditEntry]
     ) -> Grant:
         changed = replace(grant, state=state, expires_at=grant.expires_at if state == "active" else now)
-        change_grant(tx, _row(changed))
+        change_grant(tx, row_of(changed))
         self._books.chain(tx, entries)
         return changed
 
@@ -267,84 +226,6 @@ class GrantDesk:
         return say(tx, self._signer, saying, actor)
 
 
-async def grants_matching(database: Database, states: Sequence[GrantState] = ()) -> list[Grant]:
-    """Grants, newest first, as they stand now."""
-
-    def work(tx: Tx) -> list[Grant]:
-        now = tx.now()
-        found = [as_of(grant_of(row), now) for row in list_grants(tx, states)]
-        return [grant for grant in found if not states or grant.state in states]
-
-    return await database.read(work)
-
-
-async def get_grant(database: Database, wanted: str) -> Grant:
-    """One, by id or unique prefix. Raises NoSuchGrantError."""
-    return await database.read(lambda tx: as_of(grant_of(load_grant(tx, wanted)), tx.now()))
-
-
-async def sweep_grants(database: Database, books: Books) -> int:
-    """Put on record that the time of grants has run out; returns how many. Looks before it takes the write lock."""
-    if not await database.read(grants_past_time):
-        return 0
-
-    def work(tx: Tx) -> int:
-        late = grants_past_time(tx)
-        for wanted in late:
-            row = load_grant(tx, wanted, lock=True)
-            if row.state not in {"awaiting", "active"}:
-                continue
-            grant = replace(grant_of(row), state="expired")
-            change_grant(tx, _row(grant))
-            why = "nobody approved it in time" if row.state == "awaiting" else "its time is over"
-            books.chain(tx, [_entry(grant, "grant.expired", tx.now(), None, "", reason=why)])
-        return len(late)
-
-    return await database.write(work, name="grant.expired")
-
-
-def grant_of(row: GrantRow) -> Grant:
-    """A row, read."""
-    asked = ASKED.decode(row.spec)
-    return Grant(
-        id=row.id,
-        spec=asked.spec,
-        state=row.state,
-        actor=row.actor,
-        person=row.person,
-        reason=asked.reason,
-        cluster_name=asked.cluster_name,
-        decision=asked.decision,
-        made_at=row.made_at,
-        expires_at=row.expires_at,
-        approvals=row.approvals,
-    )
-
-
-def as_of(grant: Grant, now: datetime) -> Grant:
-    """The grant at this moment: one whose time has run out is no longer in force, whether or not anybody noted it."""
-    if grant.state in {"awaiting", "active"} and now >= grant.expires_at:
-        return replace(grant, state="expired")
-    return grant
-
-
-def _row(grant: Grant) -> GrantRow:
-    asked = Asked(
-        spec=grant.spec, reason=grant.reason, cluster_name=grant.cluster_name, decision=grant.decision
-    )
-    return GrantRow(
-        id=grant.id,
-        digest=grant.digest,
-        spec=msgspec.json.encode(asked).decode(),
-        state=grant.state,
-        person=grant.person,
-        actor=grant.actor,
-        made_at=grant.made_at,
-        expires_at=grant.expires_at,
-        approvals=grant.approvals,
-    )
-
-
 def _ends(spec: GrantSpec, decision: Decision, state: GrantState, now: datetime) -> datetime:
     if state == "awaiting" and decision.ttl_s is not None:
         return min(spec.valid_until, now + timedelta(seconds=decision.ttl_s))
@@ -357,46 +238,3 @@ def _check_digest(grant: Grant, digest: str) -> None:
             f"the vote is on digest {digest[:SHORTEST_DIGEST]}, the grant's is {grant.digest[:SHORTEST_DIGEST]}",
             hint=f"look at it again: `k8sops grants show {grant.id}`",
         )
-
-
-def _entry(
-    grant: Grant,
-    code: str,
-    at: datetime,
-    actor: Actor | None,
-    person: str,
-    *,
-    reason: str = "",
-    outcome: str = "",
-    statement: str = "",
-) -> AuditEntry:
-    return AuditEntry(
-        code=code,
-        at=at,
-        actor=actor,
-        person=person,
-        digest=grant.digest,
-        statement=statement,
-        cluster_uid=grant.spec.cluster_uid,
-        cluster_name=grant.cluster_name,
-        reason=reason,
-        policy_version=grant.decision.policy,
-        verdict=grant.decision.effect,
-        votes=tuple(_vote(approval) for approval in grant.approvals) if code == "grant.approved" else (),
-        outcome=outcome or code.partition(".")[2],
-        data={"grant": grant.id, "spec": _told(grant.spec)},
-    )
-
-
-def _vote(approval: Approval) -> AuditVote:
-    return AuditVote(
-        digest=approval.vote.digest,
-        person=approval.person,
-        surface=approval.actor.surface,
-        verdict=approval.vote.verdict,
-    )
-
-
-def _told(spec: GrantSpec) -> JsonObject:
-    told: JsonObject = msgspec.to_builtins(spec)
-    return told

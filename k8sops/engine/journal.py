@@ -32,7 +32,7 @@ from k8sops.engine.refusals import UNSIGNED
 from k8sops.engine.timing import Timing
 from k8sops.engine.under_way import UnderWay
 from k8sops.store.database import Tx
-from k8sops.store.events import Lease
+from k8sops.store.events import Lease, first_at
 from k8sops.store.runs import set_columns
 from k8sops.store.signals import take_signal
 from k8sops.store.steps import end_step, start_step, step_stands
@@ -68,6 +68,8 @@ class RunJournal(Recording):
         self._signals = signals
         self._waiting_for = run.progress.waiting_for
         self._under_way = UnderWay()
+        self._inherited = frozenset(steps)
+        """Paths on record when the run came here."""
         self.hand_over = False
         """Set when the carrier is to let go of the run before its next step."""
 
@@ -195,6 +197,17 @@ class RunJournal(Recording):
         if not self._idempotent:
             return InDoubt(f"it did not end {limit}", WaitError(f"{item.text} did not end {limit}"))
         return WaitError(f"{item.text} did not end {limit} and may or may not be done")
+
+    async def under_way_s(self, path: str) -> float:
+        """Seconds since the step was first begun, whoever carried the run then."""
+        if path not in self._inherited:
+            return 0.0
+
+        def since(tx: Tx) -> float:
+            begun = first_at(tx, self._run.id, "step_started", path)
+            return (tx.now() - begun).total_seconds() if begun else 0.0
+
+        return max(0.0, await self._store.read(since))
 
     async def pause(self, path: str, seconds: float) -> None:
         """A durable timer."""

@@ -7,7 +7,7 @@ over as it is and judged as of the moment it began; else it is checked like one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal
 
@@ -39,7 +39,8 @@ from k8sops.store.steps import CHECKED, end_step, note_checked, step_stands
 
 STARTED: Final = "run.started"
 MOST_GRANTS: Final = 20
-_NO: Final = {"run.voted": "denied", "run.cancel_requested": "cancelled"}
+CANCEL_REQUESTED: Final = "run.cancel_requested"
+_NO: Final = {"run.voted": "denied", CANCEL_REQUESTED: "cancelled"}
 
 
 class Proof:
@@ -97,12 +98,13 @@ class Proof:
         else:
             note_checked(tx, self._lease, mark)
 
-    async def begin_alone(self) -> None:
-        """The same for a run that the store has as running already."""
+    async def begin_alone(self, notes: Sequence[Emission], also: Callable[[Tx], None]) -> None:
+        """The same for a run that the store has as running already, with what else goes on record then."""
 
         def work(tx: Tx) -> None:
-            self._books.tell(tx, self._run.id, [], lease=self._lease)
+            self._books.tell(tx, self._run.id, notes, lease=self._lease)
             self.begin(tx)
+            also(tx)
             self._books.chain(tx, [self.started(tx)])
 
         await self._store.write(work, "run.started", lambda tx: step_stands(tx, self._lease, CHECKED, "done"))
@@ -111,6 +113,13 @@ class Proof:
         """The record that the audit trail keeps of it."""
         facts = facts_hash(self._run.id, self._run.plan.digest, self._facts)
         return run_entry(self._run, STARTED, tx.now(), outcome="started", data={"facts": facts})
+
+    def check_not_ended(self) -> None:
+        """Refuse what has ended by the audit trail, or was never let begin, but for a cancel. Raises StatementError.
+
+        For a cancelled run that is proved to have begun: whoever wanted it stopped wants it taken back too.
+        """
+        self._refuse(self._evidence.ended)
 
     async def settle(self) -> None:
         """Take persons' signed word for the steps in doubt, and put it into the journal."""
@@ -149,14 +158,18 @@ def evidence_of(tx: Tx, run: Run, steps: Mapping[str, StepRecord]) -> Evidence:
     """Read what there is about a run; what cannot be read proves nothing."""
     told = audit_of_run(tx, run.id)
     records = [record for record in (_opened(data) for data in told) if record and record.run == run.id]
-    over = next((why for why in (_over(run, record) for record in records) if why), "")
+    reasons = [(record.code, why) for record in records if (why := _over(run, record))]
     if len(told) >= MOST_RECORDS:
-        over = f"the audit trail has more than {MOST_RECORDS - 1} records of its beginnings and ends"
-    over = over or _forgotten(tx, run, steps)
+        many = f"the audit trail has more than {MOST_RECORDS - 1} records of its beginnings and ends"
+        reasons = [("", many)]
+    reasons.append(("", _forgotten(tx, run, steps)))
+    over = next(why for _, why in reasons)
+    ended = next(why for code, why in reasons if code != CANCEL_REQUESTED)
     begun_at, facts = _begun(run, records, steps.get(CHECKED))
     return Evidence(
         statements=statements_about(tx, run.id),
         over=over,
+        ended=ended,
         begun_at=begun_at,
         facts=facts,
         standing=standing_of_schedule(tx, run.schedule) if run.schedule else "",

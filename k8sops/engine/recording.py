@@ -7,7 +7,7 @@ and the progress that was held back meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -23,7 +23,12 @@ from k8sops.engine.leased_store import LeasedStore, unbroken
 from k8sops.engine.progress import HeldProgress
 from k8sops.store.database import Tx
 from k8sops.store.events import Lease, set_progress
-from k8sops.store.steps import CHECKED, end_step, start_step, step_stands
+from k8sops.store.steps import NOTED, end_step, start_step, step_stands
+
+
+def any_begun(steps: Mapping[str, StepRecord]) -> bool:
+    """Whether a step of the plan, or a part of one, was begun; timers and what carriers note do not count."""
+    return any(record.state != "waiting" and not path.startswith(NOTED) for path, record in steps.items())
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -70,7 +75,7 @@ class Recording:
     @property
     def begun(self) -> bool:
         """Whether any step is on record."""
-        return any(record.state != "waiting" and path != CHECKED for path, record in self._steps.items())
+        return any_begun(self._steps)
 
     @property
     def held_progress(self) -> Progress | None:

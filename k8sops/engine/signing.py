@@ -64,6 +64,10 @@ class Signer(Protocol):
         """Whether one of these statements is this person's own, of this kind, on this subject and digest, in time."""
         ...
 
+    def unproposed(self, run: Run, rows: tuple[SignedBytes, ...]) -> str:
+        """Why, by these statements, the run is not what its requester asked for, as a sentence; empty where it is."""
+        ...
+
     def now(self) -> datetime:
         """Time by the clock of this door: a store's own might make statements last."""
         ...
@@ -84,6 +88,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     statements: tuple[SignedBytes, ...] = ()
     over: str = ""
     """Why, by the audit trail, the run must not go on: it ended, or somebody said no. A whole sentence."""
+    ended: str = ""
+    """The same, asked-for cancels left out: a run that is to stop may still take back what it did."""
     begun_at: datetime | None = None
     """When a carrier that had checked this very plan began, by the audit trail and by a row only carriers write."""
     facts: str = ""
@@ -184,6 +190,16 @@ def say_start(
         return Started(proposed)
     broken = about(run, "break_glass", until=until, reason=break_glass)
     return Started(proposed, say(tx, signer, broken, actor))
+
+
+def forged(tx: Tx, signer: Signer | None, run: Run) -> DeniedError | None:
+    """What an approval is answered with here, where the run's proposal is not signed by who is said to have made it.
+
+    A carrier would not act on it, but the vote would lie in the store, in an honest person's hand.
+    """
+    why = signer.unproposed(run, statements_about(tx, run.id)) if signer is not None else ""
+    hint = "somebody may have changed the store: ask the requester, and tell who looks after it"
+    return DeniedError(f"the vote is not signed: {why}", hint=hint) if why else None
 
 
 def with_statement(entry: AuditEntry, statement: str) -> AuditEntry:

@@ -18,7 +18,7 @@ from k8sops.core.actor import Actor
 from k8sops.core.clock import Clock, IdSource
 from k8sops.core.digests import check_reviewed
 from k8sops.core.drift import drift_between
-from k8sops.core.errors import AlreadyDecidedError, UsageError
+from k8sops.core.errors import AlreadyDecidedError, DriftedError, K8sOpsError, UsageError
 from k8sops.core.plan import Plan
 from k8sops.core.run import Run, RunId, RunState, Settlement, Vote
 from k8sops.engine.desk import Desk
@@ -34,27 +34,41 @@ from k8sops.service.grant_book import GrantBook
 from k8sops.service.housekeeping import note_policy_of
 from k8sops.service.planning import Planner
 from k8sops.service.policies import load_rules
-from k8sops.service.reach import say_if_nobody_may
+from k8sops.service.reach import say_if_nobody_may, takes_back
 from k8sops.service.records import Records
 from k8sops.service.schedules import ScheduleDesk
 from k8sops.service.signing import Signing
 from k8sops.service.storing import Storage
 from k8sops.service.undoing import restored, undo_of
+from k8sops.store.leases import lease_held
+from k8sops.store.runs import load_row
+from k8sops.store.statement_rows import statements_about
 
 CANCEL_WAIT_S: Final = 20.0
+REACH_S: Final = 5.0
+SOON_S: Final = 2.0
+"""A carrier that lives stops so soon; after it this process takes the run over, once its lease has ended."""
 
 
 class Changing:
     """Proposals and what becomes of them, for one process on one cluster."""
 
     def __init__(
-        self, cluster: KubeCluster, *, config: Config, default_namespace: str, clock: Clock, ids: IdSource
+        self,
+        cluster: KubeCluster,
+        *,
+        config: Config,
+        default_namespace: str,
+        clock: Clock,
+        ids: IdSource,
+        storage: Storage | None = None,
     ) -> None:
         self._cluster = cluster
         self._config = config
         self._clock = clock
         self._ids = ids
-        self._storage = Storage(config, clock, ids)
+        self._storage = storage or Storage(config, clock, ids)
+        self._own_storage = storage is None
         self._rules = load_rules(config, clock)
         self._actions = RegistryBook()
         self._planner = Planner(
@@ -131,8 +145,17 @@ class Changing:
                 f"run {run} is for cluster {stored.cluster.name}, and this is {self._cluster.info.name}",
                 hint="use --context",
             )
-        present = await self._planner.again(stored)
+        try:
+            present = await self._planner.again(stored)
+        except DriftedError as error:
+            return (error.message,)
         return drift_between(stored, present)
+
+    async def unproposed(self, run: RunId) -> str:
+        """Why the run is not what its requester asked for, by what is signed."""
+        database = await self._storage.database()
+        found = await self.records.get_run(run)
+        return self._signing.unproposed(found, await database.read(lambda tx: statements_about(tx, found.id)))
 
     async def decide(self, run: RunId, vote: Vote, actor: Actor) -> Run:
         """Record a vote on the digest."""
@@ -166,16 +189,52 @@ class Changing:
         return f"a worker goes on in the background as process {pid}; `kill {pid}` stops it safely"
 
     async def cancel(self, run: RunId, actor: Actor, why: str) -> Run:
-        """Stop within a step, and wait until it has stopped or the carrier's silence is told."""
-        found = await (await self._desk()).cancel(run, actor, why)
+        """Stop within a step, and wait until it has stopped or the carrier's silence is told.
+
+        What a carrier that died had begun is taken back by another one: a worker, or this process, where it may. Only
+        where nobody does so in time it ends as it is, saying how to go back.
+        """
+        desk = await self._desk()
+        found = await self.records.get_run(run)
+        own = not await self._is_held(found.id) and await self._may_take_over(found)
+        found = await desk.cancel(found.id, actor, why, taken_back=takes_back(self._actions, own=own))
         if found.state.ended:
             return found
         self._carrier.cancel_at_once(found.id, f"{actor.name}: {why}" if why else actor.name)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CANCEL_WAIT_S):
-                async for _ in self.records.watch(found.id, after=len(found.events)):
-                    pass
+        if not own and not await self._stopped(found, SOON_S):
+            own = await self._may_take_over(found)
+        if own:
+            with suppress(K8sOpsError):
+                await self._carrier.carry(found.id)
+        if not await self._stopped(found, CANCEL_WAIT_S):
+            with suppress(AlreadyDecidedError):
+                await desk.cancel(found.id, actor, why)
         return await self.records.get_run(found.id)
+
+    async def _may_take_over(self, run: Run) -> bool:
+        """Whether this process may carry on with a run that another one began."""
+        if run.state is not RunState.RUNNING or run.plan.cluster.uid != self._cluster.info.uid:
+            return False
+        if run.id in self._carrier.carrying:
+            return False
+        try:
+            async with asyncio.timeout(REACH_S):
+                return await self._carrier.may_carry(run.plan.execute_as)
+        except (TimeoutError, K8sOpsError):
+            return False  # a cluster that is away keeps nobody from cancelling
+
+    async def _is_held(self, run: RunId) -> bool:
+        database = await self._storage.database()
+        return await database.read(lambda tx: lease_held(tx, load_row(tx, run)))
+
+    async def _stopped(self, run: Run, within_s: float) -> bool:
+        """Whether the run ends so soon."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                async for _ in self.records.watch(run.id, after=len(run.events)):
+                    pass
+                return True
+        return False
 
     async def resume(self, run: RunId, how: Settlement, actor: Actor) -> Run:
         """Settle a run that needs review; what goes on is carried here."""
@@ -199,7 +258,8 @@ class Changing:
     async def aclose(self) -> None:
         """Let go of what is carried here, safely, and close."""
         await self._carrier.aclose()
-        await self._storage.aclose()
+        if self._own_storage:
+            await self._storage.aclose()
 
     async def _attended(self, run: Run) -> Run:
         """The run, and in it what it waits for where nobody who is alive may carry it."""

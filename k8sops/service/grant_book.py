@@ -10,7 +10,7 @@ from k8sops.core.clock import Clock
 from k8sops.core.errors import UnreachableError
 from k8sops.core.plan import Plan
 from k8sops.core.run import Run
-from k8sops.engine.granting import Grant, as_of, grant_of
+from k8sops.engine.grants import Grant, as_of, grant_of
 from k8sops.policy.facts import PolicyRequest
 from k8sops.policy.policy import Policy
 from k8sops.service.grant_rules import PolicyGrantRules

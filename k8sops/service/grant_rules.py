@@ -16,7 +16,7 @@ from k8sops.core.actor import Actor
 from k8sops.core.persons import Person
 from k8sops.core.plan import Decision
 from k8sops.core.run import Approval
-from k8sops.engine.granting import Grant
+from k8sops.engine.grants import Grant
 from k8sops.policy.deciding import Verdict
 from k8sops.policy.facts import PolicyRequest
 from k8sops.policy.grants import GrantSpec, covers, decide_grant

@@ -16,7 +16,8 @@ from k8sops.core.errors import UsageError
 from k8sops.core.plan import ClusterInfo, JsonObject
 from k8sops.core.risk import Risk
 from k8sops.core.run import Vote
-from k8sops.engine.granting import Grant, GrantDesk, get_grant, grants_matching
+from k8sops.engine.granting import GrantDesk
+from k8sops.engine.grants import Grant, get_grant, grants_matching
 from k8sops.policy.grants import GrantSpec
 from k8sops.policy.quorum import demands_of, in_words
 from k8sops.service.config import Config
@@ -53,6 +54,7 @@ class Grants:
         self._ids = ids
         self._rules = PolicyGrantRules(policy_of(config))
         self._identity_key = config.identity_key
+        self._emergency = config.emergency
 
     async def list(self, *, everything: bool = False) -> tuple[Grant, ...]:
         """Grants that wait or are in force, newest first; with `everything`, those that are over as well."""
@@ -64,20 +66,31 @@ class Grants:
         return await get_grant(await self._storage.database(), wanted)
 
     async def request(self, asked: GrantAsked, actor: Actor, cluster: ClusterInfo) -> Grant:
-        """Ask for a grant on this cluster. Raises UsageError."""
+        """Ask for a grant on this cluster. Raises UsageError, in an emergency too."""
+        self._check_no_emergency()
         spec = self._spec(asked, actor, cluster.uid)
         desk = await self._desk(cluster)
         return await desk.request(spec, actor, reason=asked.reason, cluster_name=cluster.name)
 
     async def decide(self, wanted: str, vote: Vote, actor: Actor, cluster: ClusterInfo) -> Grant:
         """Vote. Raises AlreadyDecidedError, DeniedError, UsageError."""
+        self._check_no_emergency()
         grant = await self._of_cluster(wanted, cluster)
         return await (await self._desk(cluster)).decide(grant.id, vote, actor)
 
     async def revoke(self, wanted: str, actor: Actor, cluster: ClusterInfo, *, reason: str = "") -> Grant:
-        """Take it back. Raises AlreadyDecidedError, DeniedError."""
+        """Take it back. Raises AlreadyDecidedError, DeniedError, UsageError."""
+        self._check_no_emergency()
         grant = await self._of_cluster(wanted, cluster)
         return await (await self._desk(cluster)).revoke(grant.id, actor, reason=reason)
+
+    def _check_no_emergency(self) -> None:
+        """Raise UsageError in an emergency: its store is one machine's, where nobody else can vote or take back."""
+        if self._emergency:
+            raise UsageError(
+                "grants are neither given nor taken back in an emergency: they stand in the shared store",
+                hint="leave out --emergency once that store is back; until then, each run is answered for by itself",
+            )
 
     async def _of_cluster(self, wanted: str, cluster: ClusterInfo) -> Grant:
         """The grant, which must be for the cluster that says who we are: names mean nothing on another."""

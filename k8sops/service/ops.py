@@ -22,12 +22,23 @@ from k8sops.service.config import Config
 if TYPE_CHECKING:
     from k8sops.service.changing import Changing
     from k8sops.service.schedules import ScheduleDesk
+    from k8sops.service.storing import Storage
 
 
 class EngineOps:
     """The service of one process on one cluster."""
 
-    def __init__(self, cluster: KubeCluster, *, config: Config, clock: Clock, ids: IdSource) -> None:
+    def __init__(
+        self,
+        cluster: KubeCluster,
+        *,
+        config: Config,
+        clock: Clock,
+        ids: IdSource,
+        storage: Storage | None = None,
+    ) -> None:
+        """`storage` is somebody else's, who closes it; none: the configured one, opened when it is needed."""
+        self._storage = storage
         self._cluster = cluster
         self._reader = ReadOnlyCluster(cluster)
         self._config = config
@@ -68,6 +79,10 @@ class EngineOps:
     async def drift(self, run: RunId) -> tuple[str, ...]:
         """What would void the run's plan by now."""
         return await self._change.drift(run)
+
+    async def unproposed(self, run: RunId) -> str:
+        """Why the run is not what its requester asked for, by what is signed."""
+        return await self._change.unproposed(run)
 
     async def decide(self, run: RunId, vote: Vote, actor: Actor) -> Run:
         """Record a vote on the digest."""
@@ -158,5 +173,6 @@ class EngineOps:
                 default_namespace=self._default_namespace,
                 clock=self._clock,
                 ids=self._ids,
+                storage=self._storage,
             )
         return self._changing

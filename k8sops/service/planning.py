@@ -12,6 +12,7 @@ from k8sops.core.clock import Clock
 from k8sops.core.params import Params
 from k8sops.core.plan import Plan
 from k8sops.core.ports import ClusterReader
+from k8sops.engine.replanning import plan_again
 from k8sops.service.action_book import RegistryBook
 from k8sops.service.clusters import OWN
 from k8sops.service.rules import PolicyRules
@@ -52,9 +53,11 @@ class Planner:
         return self.decided(plan, actor, schedule=schedule)
 
     async def again(self, plan: Plan) -> Plan:
-        """The same asked for once more, on the cluster as it is now, without a decision."""
-        params = self._actions.params(plan.action, plan.params)
-        return await self._actions.load(plan.action).plan(params, self._reader, self._clock)
+        """The same asked for once more, on the cluster as it is now, without a decision.
+
+        What is gone is left out, with a note. Raises DriftedError where nothing is left.
+        """
+        return (await plan_again(self._actions, plan, self._reader, self._clock)).plan
 
     def decided(self, plan: Plan, actor: Actor, *, schedule: str = "") -> Plan:
         """The plan with what policy says of it."""

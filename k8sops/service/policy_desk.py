@@ -16,6 +16,7 @@ from k8sops.core.clock import Clock
 from k8sops.core.errors import ExitCode, UsageError
 from k8sops.core.moments import parse_moment
 from k8sops.core.plan import JsonObject, Plan
+from k8sops.core.text import counted
 from k8sops.policy.checks import warnings
 from k8sops.policy.explain import explained, recorded_plan, verdict_document
 from k8sops.policy.facts import PolicyRequest
@@ -112,10 +113,10 @@ def in_a_sentence(policy: Policy) -> str:
     """How much a policy says."""
     file = policy.file
     parts = (
-        _counted(len(file.rules), "rule"),
-        _counted(len(file.freezes), "freeze"),
-        _counted(len(file.people), "person", "people"),
-        _counted(len(file.clusters), "cluster"),
+        counted(len(file.rules), "rule"),
+        counted(len(file.freezes), "freeze"),
+        counted(len(file.people), "person", "people"),
+        counted(len(file.clusters), "cluster"),
     )
     return f"version {policy.version}, trust {policy.trust}: {', '.join(parts)}"
 
@@ -167,7 +168,3 @@ def _actor(policy: Policy, asked: Rehearsal, cluster_uid: str) -> Actor:
 
 def _policy_key(action: str) -> str:
     return spec_of(action).policy_key
-
-
-def _counted(number: int, one: str, many: str = "") -> str:
-    return f"1 {one}" if number == 1 else f"{number} {many or one + 's'}"

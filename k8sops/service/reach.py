@@ -1,8 +1,8 @@
-"""Whether anybody who is alive may carry a queued run; where nobody may, the run says so instead of merely waiting."""
+"""Whether anybody who is alive may carry a run; where nobody may, a queued one says so instead of merely waiting."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -10,6 +10,7 @@ from k8sops.core.events import Emission, Progress
 from k8sops.core.run import Run, RunId, RunState
 from k8sops.core.text import identity_in_words
 from k8sops.engine.books import Books
+from k8sops.engine.port import ActionBook
 from k8sops.store.carriers import CarrierCard, live_carriers
 from k8sops.store.database import Database, Tx
 from k8sops.store.events import set_progress
@@ -57,6 +58,26 @@ def anybody_may(tx: Tx, run: RunId, *, execute_as: str, cluster_uid: str, action
         within_ability(card.ability, run, execute_as=execute_as, cluster_uid=cluster_uid, action=action)
         for card in live_carriers(tx)
     )
+
+
+def takes_back(actions: ActionBook, *, own: bool) -> Callable[[Tx, Run], bool]:
+    """Whether an action may be told that its run was cancelled, and somebody is alive who would tell it.
+
+    `own` says that this process is, whatever the list of carriers says. An action that must not be repeated is not
+    told: it could not know how far it came.
+    """
+
+    def judged(tx: Tx, run: Run) -> bool:
+        plan = run.plan
+        known = next((one for one in actions.known() if one.name == plan.action), None)
+        if known is None or not known.idempotent:
+            return False
+        action = (plan.action, plan.action_version)
+        return own or anybody_may(
+            tx, run.id, execute_as=plan.execute_as, cluster_uid=plan.cluster.uid, action=action
+        )
+
+    return judged
 
 
 def _what_to_do(run: Run, execute_as: str) -> str:

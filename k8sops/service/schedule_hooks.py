@@ -25,8 +25,9 @@ from k8sops.engine.schedules.table import Schedule, locked
 from k8sops.engine.transitions import change_state
 from k8sops.policy.standing import within
 from k8sops.service.access import Access
+from k8sops.service.action_book import RegistryBook
 from k8sops.service.planning import Planner
-from k8sops.service.reach import say_if_nobody_may
+from k8sops.service.reach import say_if_nobody_may, takes_back
 from k8sops.service.rules import PolicyRules
 from k8sops.service.standing_votes import StandingRecord, quorum_of, standing_of
 from k8sops.store.database import Database, Tx
@@ -78,7 +79,9 @@ class EngineHooks:
     async def cancel(self, run: RunId, why: str) -> None:
         """Ask it to stop; too late is no error."""
         with suppress(AlreadyDecidedError):
-            await self._desk.cancel(run, Actor(name="the scheduler", surface="schedule"), why)
+            scheduler = Actor(name="the scheduler", surface="schedule")
+            taken_back = takes_back(RegistryBook(), own=False)
+            await self._desk.cancel(run, scheduler, why, taken_back=taken_back)
 
     async def propose(self, firing: Firing, complete: Complete) -> RunId:
         """Plan, compare with the standing approval, and write run and firing in one transaction.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from k8sops.core.plan import Decision
-from k8sops.engine.granting import ASKED
+from k8sops.engine.grants import ASKED
 from k8sops.engine.signing import Evidence, GrantEvidence
 from k8sops.policy.deciding import Verdict
 from k8sops.policy.facts import PolicyRequest

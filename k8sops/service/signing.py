@@ -21,12 +21,16 @@ import msgspec
 from k8sops.core.actor import Actor
 from k8sops.core.clock import Clock
 from k8sops.core.errors import StatementError
+from k8sops.core.persons import Person
 from k8sops.core.plan import ClusterInfo
+from k8sops.core.run import Run
 from k8sops.engine.signing import Saying, Witness
 from k8sops.policy.keys import SigningKey, load_key
 from k8sops.policy.pins import pinned_keys
 from k8sops.policy.policy import Policy
+from k8sops.policy.statement_quorum import statements_that_hold
 from k8sops.policy.statements import (
+    About,
     Signed,
     Statement,
     TrustedKey,
@@ -77,6 +81,10 @@ class KeySigner:
                 hint=f"use {known}'s own key: K8SOPS_IDENTITY_KEY names its file",
             )
         return self.person
+
+    def unproposed(self, run: Run, rows: tuple[SignedBytes, ...]) -> str:
+        """Why the run is not what its requester asked for, by this person's own policy file."""
+        return unproposed(self._policy, run, rows, self.now())
 
     def sign(self, saying: Saying, actor: Actor) -> StatementRow:
         """The statement in this person's name. Raises StatementError."""
@@ -130,6 +138,32 @@ class KeySigner:
         return False
 
 
+def unproposed(policy: Policy, run: Run, rows: tuple[SignedBytes, ...], now: datetime) -> str:
+    """Why, by these statements, the run is not what its requester asked for; empty where it is, or nothing is signed.
+
+    What a store says of who asks for what is hearsay: only a statement for this very plan, to be done as it says, by a
+    person this policy pins, makes it more. A schedule's own runs have none, and nobody's vote makes up for that.
+    """
+    if policy.trust != "signed":
+        return ""
+    asked = statements_that_hold(
+        signed_rows(rows),
+        kind="propose",
+        about=About(run=run.id, digest=run.plan.digest, cluster_uid=run.plan.cluster.uid),
+        trusted=pinned_keys(policy.file),
+        now=now,
+        person_named=lambda name: policy.directory.person(name) or Person(),
+    )
+    people = sorted({one.person for one in asked if one.statement.execute_as == run.plan.execute_as})
+    if not people:
+        return f"nobody the policy pins has signed the proposal of run {run.id} for this plan"
+    named = {run.person, policy.person_of(run.actor, run.plan.cluster.uid).name} - {""}
+    if named == set(people):
+        return ""
+    whose = " or ".join(sorted(named)) or run.actor.name
+    return f"run {run.id} is said to be {whose}'s, but its proposal is signed by {', '.join(people)}"
+
+
 class Signing:
     """The signer and the witness of this process, made when they are first needed; none with trust `local`."""
 
@@ -147,6 +181,10 @@ class Signing:
     def needed(self) -> bool:
         """Whether what people do here is to be signed."""
         return self._policy.trust == "signed"
+
+    def unproposed(self, run: Run, rows: tuple[SignedBytes, ...]) -> str:
+        """Why nobody should vote for the run; it takes no key to say so."""
+        return unproposed(self._policy, run, rows, self._clock.now())
 
     async def signer(self) -> KeySigner | None:
         """The signer; None where nothing is signed. Raises KeyFileError naming `k8sops identity enrol`."""

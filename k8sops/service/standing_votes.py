@@ -5,6 +5,8 @@ The row holds this text; any edit of the schedule empties it (DESIGN §8, Schedu
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from k8sops.core.plan import Decision, Plan, Step, Target
@@ -35,9 +37,13 @@ class StandingRecord(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(self).decode()
 
 
+# Made here, before any thread, for the reason that `store.runs` gives.
+_RECORD: Final = msgspec.json.Decoder(StandingRecord)
+
+
 def standing_of(text: str) -> StandingRecord | None:
     """What the row says; None where nothing has been asked for."""
-    return msgspec.json.decode(text, type=StandingRecord) if text else None
+    return _RECORD.decode(text) if text else None
 
 
 def quorum_of(policy: Policy, record: StandingRecord, decision: Decision, schedule: Schedule) -> Quorum:

@@ -12,7 +12,8 @@ import msgspec
 from k8sops.core.actor import Actor
 from k8sops.core.plan import Decision
 from k8sops.core.run import Run, Vote
-from k8sops.engine.granting import Grant, GrantDesk, get_grant, sweep_grants
+from k8sops.engine.granting import GrantDesk
+from k8sops.engine.grants import Grant, get_grant, sweep_grants
 from k8sops.engine.policy_watch import note_policy
 from k8sops.engine.reviewing import review
 from k8sops.engine.signalling import signal

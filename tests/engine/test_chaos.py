@@ -22,7 +22,7 @@ from k8sops.engine.timing import Timing
 from k8sops.store.schema import runs as runs_table
 from tests.engine.chaos import Workers
 from tests.engine.chaos_worker import Order
-from tests.support.engine_records import all_in_order, every_run
+from tests.support.engine_records import all_in_order, chain_of, every_run
 from tests.support.engine_world import EXECUTE_AS, World, eventually, open_world, serving
 from tests.support.ledger import free, lines_of, writers_of
 from tests.support.postgres import PostgresTestServer
@@ -33,6 +33,8 @@ OUTLASTING = Timing(lease_ttl_s=4.5, heartbeat_s=0.5, mutation_s=1.0, round_s=0.
 """Leases that outlast what a PostgreSQL server allows a transaction that does nothing."""
 STOPPED = {"sqlite": BRISK, "postgresql": OUTLASTING}
 KILLS = 5
+DEADLINE_S = 180.0
+"""For processes to end that have nothing else to do: a machine may be thirty times as busy as it can be."""
 TAKEOVER_S = 10.0
 
 
@@ -95,7 +97,7 @@ async def test_processes_that_are_killed_one_after_the_other(
         doubtful |= await in_hands_of(world, carrier)
         await workers.kill(pid)
         alive.append(await begin(world, workers, skew))
-    assert await workers.ends_of([one[0] for one in alive], within_s=40) == [0, 0, 0]
+    assert await workers.ends_of([one[0] for one in alive], within_s=DEADLINE_S) == [0, 0, 0]
     await nothing_lost(world, ledgers, doubtful=doubtful)
 
 
@@ -104,7 +106,14 @@ async def begin(
 ) -> tuple[int, str, float]:
     """A process that carries whatever is there, until all of it has ended: its pid, and the name of its carrier."""
     carrier = world.ids.new()
-    order = Order(task="carry_all", url=world.url, skew_s=skew_s, timing=timing, carrier=carrier)
+    order = Order(
+        task="carry_all",
+        url=world.url,
+        skew_s=skew_s,
+        timing=timing,
+        carrier=carrier,
+        seconds=DEADLINE_S,
+    )
     return await workers.start(order), carrier, skew_s
 
 
@@ -147,18 +156,22 @@ async def test_a_process_stopped_past_its_lease_finds_its_run_taken_and_does_not
 async def test_a_process_that_is_stopped_anywhere_and_goes_on(
     world: World, workers: Workers, tmp_path: Path
 ) -> None:
-    """Within a transaction too, which holds the others up: they do not take each other for dead because of it."""
+    """Within a transaction too, which on SQLite holds the others up until their leases have ended as well.
+
+    They wait for each other to be heard again (`test_claiming`), though not for ever: on a machine that is too busy
+    one that lives may be taken over from. That is on record then, and nothing is done twice or lost by it.
+    """
     timing = STOPPED[world.database.dialect]
-    ledgers = await some_runs(world, tmp_path, items=40, step_s=0.03)
+    ledgers = await some_runs(world, tmp_path, items=30, step_s=0.03)
     alive = [await begin(world, workers, skew, timing) for skew in SKEWS]
     await asyncio.sleep(0.7)
-    pid, carrier, _ = alive[0]
+    pid = alive[0][0]
     os.kill(pid, signal.SIGSTOP)
-    doubtful = await in_hands_of(world, carrier)
     await asyncio.sleep(timing.lease_ttl_s + 0.3)
     os.kill(pid, signal.SIGCONT)
-    assert await workers.ends_of([one[0] for one in alive], within_s=40) == [0, 0, 0]
-    await nothing_lost(world, ledgers, doubtful=doubtful)
+    assert await workers.ends_of([one[0] for one in alive], within_s=DEADLINE_S) == [0, 0, 0]
+    taken = {record.run for record in await chain_of(world.database) if record.code == "run.taken_over"}
+    await nothing_lost(world, ledgers, doubtful=taken)
 
 
 async def test_a_database_that_is_restarted_costs_no_run(
@@ -175,7 +188,7 @@ async def test_a_database_that_is_restarted_costs_no_run(
             await asyncio.to_thread(postgres.stop, kill=kill)
             await asyncio.sleep(0.3)
             await asyncio.to_thread(postgres.start)
-        assert await workers.ends_of([one[0] for one in alive], within_s=40) == [0, 0, 0]
+        assert await workers.ends_of([one[0] for one in alive], within_s=DEADLINE_S) == [0, 0, 0]
         await nothing_lost(world, ledgers, doubtful=set())
 
 

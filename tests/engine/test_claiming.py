@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from pathlib import Path
 
 import msgspec
@@ -14,12 +15,14 @@ from k8sops.core.plan import Decision
 from k8sops.core.run import RunState
 from k8sops.engine.carrier import EmbeddedCarrier
 from k8sops.engine.claiming import Claimer
+from k8sops.engine.hearing import Hearing
 from k8sops.store.carriers import live_carriers
+from k8sops.store.database import Tx
 from k8sops.store.leases import lease_held
 from k8sops.store.runs import load_row
 from tests.support.engine_records import chain_of, in_order
-from tests.support.engine_world import ALICE, QUICK, World, eventually, needing, serving
-from tests.support.ledger import free, lines_of
+from tests.support.engine_world import ALICE, QUICK, World, eventually, needing, open_world, serving
+from tests.support.ledger import awake, free, lines_of
 
 MANY = 45
 
@@ -80,28 +83,35 @@ async def test_a_claim_that_never_reached_its_carrier_comes_free(
         await world.ended(hanging.id)
 
 
+class Sleepy(EmbeddedCarrier):
+    """One whose heart a test stops."""
+
+    asleep = False
+
+    async def _heartbeat(self) -> None:
+        if not self.asleep:
+            await super()._heartbeat()
+
+
+async def lease_over(world: World, run: str) -> None:
+    """Return once the run's lease has ended."""
+
+    async def over() -> bool:
+        return not await world.database.read(lambda tx: lease_held(tx, load_row(tx, run)))
+
+    await eventually(over)
+
+
 async def test_a_lease_that_ended_unclaimed_is_taken_up_again_by_its_holder(
     world: World, ledger: Path
 ) -> None:
     """A laptop that slept an hour goes on with its run; nobody else wanted it, so nothing is in doubt."""
-
-    class Sleepy(EmbeddedCarrier):
-        asleep = False
-
-        async def _heartbeat(self) -> None:
-            if not self.asleep:
-                await super()._heartbeat()
-
     carrier = world.carrier_of(Sleepy)
     run = await world.queued("once", ledger, items=3, hang_at=1)
     async with serving(carrier):
         await world.until(run.id, lambda _: len(lines_of(ledger)) == 1)
         carrier.asleep = True
-
-        async def over() -> bool:
-            return not await world.database.read(lambda tx: lease_held(tx, load_row(tx, run.id)))
-
-        await eventually(over)
+        await lease_over(world, run.id)
         await asyncio.sleep(0.2)  # several rounds: it does not claim a second time what it has
         assert carrier.carrying == (run.id,)
         carrier.asleep = False
@@ -112,6 +122,57 @@ async def test_a_lease_that_ended_unclaimed_is_taken_up_again_by_its_holder(
     assert lines_of(ledger) == [step.id for step in run.plan.steps]
     assert "run.taken_over" not in [record.code for record in await chain_of(world.database)]
     await in_order(world.database, run.id)
+
+
+async def test_who_was_held_up_by_the_store_does_not_take_the_living_for_dead(
+    world: World, elsewhere: World, ledger: Path
+) -> None:
+    """A process that stops within a write holds all of SQLite up, until every lease has ended and nobody has died."""
+    if world.database.dialect != "sqlite":
+        return
+    clock = [1000.0]
+    waits, stopped, goes_on = asyncio.Event(), threading.Event(), threading.Event()
+    claims: list[str] = []
+    original = elsewhere.database.write
+
+    async def noted(work, *, name):  # type: ignore[no-untyped-def]
+        if name == "claimed":
+            waits.set()
+        answer = await original(work, name=name)
+        claims.append(name)
+        return answer
+
+    def stops_within(tx: Tx) -> None:
+        stopped.set()
+        assert goes_on.wait(120)
+
+    elsewhere.database.write = noted  # type: ignore[method-assign]
+    holder, other = world.carrier_of(Sleepy), elsewhere.carrier()
+    other._now = lambda: clock[0]
+    other._hearing = Hearing(other._now, QUICK.heartbeat_s, QUICK.round_s)
+    run = await world.queued("once", ledger, items=2, hang_at=1)
+    async with open_world(world.url) as third, serving(holder):
+        await world.until(run.id, lambda _: len(lines_of(ledger)) == 1)
+        holder.asleep = True
+        holding = asyncio.create_task(third.database.write(stops_within, name="test"))
+        assert await asyncio.to_thread(stopped.wait, 60)
+        await lease_over(world, run.id)
+        async with serving(other):
+            await asyncio.wait_for(waits.wait(), 60)
+            clock[0] += 60.0
+            goes_on.set()
+            await holding
+            await eventually(lambda: true_of(bool(claims)))
+            assert other.carrying == ()
+            holder.asleep = False
+            awake(ledger)
+            assert (await world.ended(run.id)).state is RunState.SUCCEEDED
+    assert "run.taken_over" not in [record.code for record in await chain_of(world.database)]
+
+
+async def true_of(found: bool) -> bool:
+    """What is looked at again and again."""
+    return found
 
 
 async def test_a_door_that_goes_leaves_its_runs_to_another_carrier(

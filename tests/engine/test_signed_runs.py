@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from k8sops.core.errors import StatementError
+from k8sops.core.errors import K8sOpsError, StatementError
 from k8sops.core.plan import Decision
-from k8sops.core.run import RunState
+from k8sops.core.run import RunState, Vote
 from k8sops.engine.desk import Desk
 from k8sops.policy.keys import new_key
 from tests.engine.carriers.hands import Hands, dying_in_step
 from tests.engine.signed_world import EXECUTE_AS, SignedWorld, open_signed_world, signed_policy
 from tests.engine.test_embedded_carrier import EmbeddedHands
 from tests.support.engine_records import chain_of, in_order
-from tests.support.engine_world import ALICE, eventually, serving
+from tests.support.engine_world import ALICE, BOB, eventually, needing, serving
 from tests.support.ledger import free, lines_of
 
 HANDS: Hands = EmbeddedHands()
@@ -99,6 +99,38 @@ async def test_a_key_that_was_revoked_meanwhile_carries_nothing_on(world: Signed
     assert "which the policy does not pin" in ended.outcome
     assert "item-0" in ended.outcome
     assert len(lines_of(ledger)) == 1
+
+
+async def test_a_cancelled_run_whose_carrier_died_takes_back_what_it_did(
+    world: SignedWorld, elsewhere: SignedWorld, ledger: Path
+) -> None:
+    """The signed no means that it must not go on, not that a node stays cordoned for ever."""
+    run = await world.started("ledger", ledger, items=3, hang_at=1, gives_back=True)
+    async with dying_in_step(HANDS, world, run.id, ledger, 1):
+        await elsewhere.desk.cancel(run.id, ALICE, "")
+        async with HANDS.at_work(elsewhere):
+            done = await elsewhere.ended(run.id)
+    assert done.state is RunState.CANCELLED, done.outcome
+    assert lines_of(ledger) == [run.plan.steps[0].id, "given-back"]
+
+
+async def test_what_was_never_begun_takes_nothing_back_on_the_store_s_word(
+    world: SignedWorld, ledger: Path
+) -> None:
+    """State, cancel and a step are forged: the audit trail knows of no beginning, so that nothing is called."""
+    run = (await world.started("ledger", ledger, items=2, gives_back=True)).id
+    await world.sql(
+        "UPDATE runs SET state = 'running', started_at = 1, wake_at = NULL, cancel_by = 'mallory' WHERE id = :run",
+        run=run,
+    )
+    await world.sql(
+        "INSERT INTO run_steps (run, path, state, fence, attempt, started_at, result)"
+        " SELECT id, 'ledger/item:0000', 'started', 1, 1, 1, '' FROM runs WHERE id = :run",
+        run=run,
+    )
+    async with serving(world.carrier()):
+        done = await world.ended(run)
+    assert (done.state, lines_of(ledger)) == (RunState.CANCELLED, [])
 
 
 async def test_a_journal_that_forgot_a_step_is_not_believed(world: SignedWorld, ledger: Path) -> None:
@@ -207,3 +239,30 @@ async def test_what_policy_denies_is_on_record_without_a_signature(world: Signed
     desk = Desk(world.database, world.books, world.rules, world.ids, world.signer("alice", new_key()))
     run = await desk.propose(await world.planned("ledger", ledger), ALICE)
     assert run.state is RunState.DENIED
+
+
+FORGERIES = {
+    "UPDATE runs SET person = 'carol' WHERE id = :run": "said to be alice or carol's, but its proposal is signed by",
+    'UPDATE runs SET actor = \'{"name": "carol"}\' WHERE id = :run': "said to be alice or carol's",
+    "DELETE FROM statements WHERE run = :run": "nobody the policy pins has signed the proposal",
+    "UPDATE statements SET key_id = '0000000000000000' WHERE run = :run": "nobody the policy pins has signed",
+    "UPDATE runs SET plan = replace(plan, 'item', 'other') WHERE id = :run": "the vote is on digest",
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+async def test_no_vote_is_signed_on_a_proposal_that_is_not_its_requester_s_word(
+    world: SignedWorld, ledger: Path, forgery: str
+) -> None:
+    """Bob's own program looks before it puts his hand to anything; without the forgery his vote is taken."""
+    world.rules.decision = needing(1)
+    plan = await world.planned("ledger", ledger, execute_as=EXECUTE_AS)
+    run = await world.desk_of("alice").propose(plan, ALICE)
+    honest = await world.desk_of("alice").propose(plan, ALICE)
+    yes = Vote(verdict="approve", digest=plan.digest)
+    await world.sql(forgery, run=run.id)
+    with pytest.raises(K8sOpsError, match=FORGERIES[forgery]):
+        await world.desk_of("bob").decide(run.id, yes, BOB)
+    assert (await world.get(run.id)).approvals == ()
+    assert (await world.desk_of("bob").decide(honest.id, yes, BOB)).state is RunState.QUEUED
+    await chain_of(world.database)

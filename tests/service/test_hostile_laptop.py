@@ -331,3 +331,38 @@ async def test_breaking_the_glass_is_the_persons_own_signed_word(team: Team, web
     assert (ended.state, await team.replicas(web)) == (RunState.SUCCEEDED, 0), ended.outcome
     used = [record for record in await records(team, run.id) if record.code == "break_glass.used"]
     assert [bool(record.statement) for record in used] == [True]
+
+
+@pytest.mark.parametrize(
+    ("signed_by", "said_to_be", "why"),
+    [
+        ("", "alice", "nobody the policy pins has signed the proposal"),
+        ("mallory", "alice", "is said to be alice's, but its proposal is signed by mallory"),
+        ("alice, for another plan", "alice", "nobody the policy pins has signed the proposal"),
+    ],
+)
+async def test_an_approver_s_own_program_signs_no_vote_on_a_forged_proposal(
+    team: Team, web: str, signed_by: str, said_to_be: str, why: str
+) -> None:
+    """A carrier would refuse it all the same; but bob's hand would be under what alice never asked for."""
+    plan, run = await team.plan(web, 0), team.ids.new()
+    signed_for = await team.plan(web, 1) if "another" in signed_by else plan
+    rows = [team.signed(signed_by.split(",", maxsplit=1)[0], "propose", run, signed_for)] if signed_by else []
+    await team.forge(plan, *rows, run=run, state=RunState.AWAITING_APPROVAL, person=said_to_be)
+    async with team.laptop("bob") as ops:
+        assert why in await ops.unproposed(run)
+        with pytest.raises(DeniedError, match=why):
+            await ops.decide(run, Vote(verdict="approve", digest=plan.digest), team.actor("bob"))
+        said = await team.store.read(lambda tx: statements_about(tx, run))
+        assert len(said) == len(rows), "nothing of bob's is among it"
+        assert (await ops.get_run(run)).approvals == ()
+        denied = await ops.decide(run, Vote(verdict="deny", digest=plan.digest), team.actor("bob"))
+    assert denied.state is RunState.DENIED
+
+
+async def test_an_honest_proposal_is_not_called_forged(team: Team, web: str) -> None:
+    """Whoever is warned of everything hears no warning."""
+    async with team.laptop("alice") as ops:
+        run = await ops.propose("scale", {"target": f"deployment/{web}", "replicas": 1}, team.actor("alice"))
+    async with team.laptop("bob") as ops:
+        assert await ops.unproposed(run.id) == ""

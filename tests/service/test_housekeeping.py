@@ -16,7 +16,8 @@ from k8sops.core.actor import Actor
 from k8sops.core.clock import SystemClock, UlidSource
 from k8sops.core.errors import AuditError
 from k8sops.engine.books import Books
-from k8sops.engine.granting import GrantDesk, get_grant
+from k8sops.engine.granting import GrantDesk
+from k8sops.engine.grants import get_grant
 from k8sops.policy.grants import GrantSpec
 from k8sops.policy.load import load_policy
 from k8sops.policy.policy import Policy

@@ -194,6 +194,9 @@ class DeskOps:
     async def decide(self, run: RunId, vote: Vote, actor: Actor) -> Run:
         raise NotImplementedError
 
+    async def unproposed(self, run: RunId) -> str:
+        raise NotImplementedError
+
     async def drift(self, run: RunId) -> tuple[str, ...]:
         raise NotImplementedError
 

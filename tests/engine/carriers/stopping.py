@@ -99,6 +99,29 @@ class Stops:
         assert "may or may not be done: lines/item-1" in done.outcome
         await in_order(elsewhere.database, run.id)
 
+    async def test_a_run_whose_carrier_died_is_left_to_another_to_take_back_what_it_did(
+        self, hands: Hands, world: World, elsewhere: World, ledger: Path
+    ) -> None:
+        """Cancelled after its lease has ended: nobody holds it, and it is not ended over what it did."""
+        run = await world.queued("ledger", ledger, items=3, hang_at=1, gives_back=True)
+        async with dying_in_step(hands, world, run.id, ledger, 1):
+            await lease_over(elsewhere, run.id)
+            asked = await elsewhere.desk.cancel(run.id, BOB, "", taken_back=lambda tx, run: True)
+            assert asked.state is RunState.RUNNING
+            async with hands.at_work(elsewhere):
+                done = await elsewhere.ended(run.id)
+        assert done.state is RunState.CANCELLED
+        assert lines_of(ledger) == [run.plan.steps[0].id, "given-back"]
+        await in_order(elsewhere.database, run.id)
+
+    async def test_what_has_not_begun_is_cancelled_at_once_whoever_could_take_it_back(
+        self, world: World, ledger: Path
+    ) -> None:
+        """There is nothing to take back."""
+        run = await world.queued("ledger", ledger)
+        done = await world.desk.cancel(run.id, BOB, "", taken_back=lambda tx, run: True)
+        assert done.outcome == "cancelled by bob: it had not started, nothing was changed"
+
     async def test_a_run_whose_carrier_died_can_be_cancelled_without_another(
         self, hands: Hands, world: World, elsewhere: World, ledger: Path
     ) -> None:
