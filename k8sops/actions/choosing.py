@@ -6,13 +6,14 @@ change, naming every one that is missing.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import msgspec
 from pydantic import model_validator
 
-from k8sops.core.errors import NotFoundError, UsageError
-from k8sops.core.params import ObjectName, Params, PlainText, option, positional
+from k8sops.core.errors import InvalidError, NotFoundError, UsageError
+from k8sops.core.params import KIND_AND_NAME, ObjectName, Params, PlainText, option, positional
 from k8sops.core.plan import JsonObject, Target
 from k8sops.core.ports import ClusterReader, Resource
 
@@ -21,15 +22,20 @@ class ChosenParams(Params):
     """Which objects."""
 
     targets: tuple[PlainText, ...] = positional(
-        "Objects as KIND/NAME, or a kind with --selector.", metavar="KIND/NAME...", default=()
+        "Objects as KIND/NAME, or a kind with --selector.",
+        metavar="KIND/NAME...",
+        names=KIND_AND_NAME,
+        default=(),
     )
     namespace: ObjectName = option("Where the objects are.", default="default")
     selector: PlainText = option("Objects of the kind by label, as in `app=web`.", short="l", default="")
 
+    nothing_named: ClassVar[str] = "name at least one object as KIND/NAME, or a kind with --selector"
+
     @model_validator(mode="after")
     def _some_targets(self) -> ChosenParams:
         if not self.targets:
-            raise ValueError("name at least one object as KIND/NAME, or a kind with --selector")
+            raise ValueError(self.nothing_named)
         named = [target for target in self.targets if "/" in target]
         if self.selector and named:
             raise ValueError(f"give {named[0]} by name or kinds with --selector, one of the two")
@@ -39,6 +45,26 @@ class ChosenParams(Params):
         if any(not all(target.split("/", 1)) for target in named):
             raise ValueError("write KIND/NAME, as in deployment/web")
         return self
+
+
+def words_apart(given: Any, field: str, belongs: Callable[[str], bool]) -> Any:
+    """Move what follows the targets without a flag to the field it belongs to: `label pod/web tier=gold old-`."""
+    if not isinstance(given, dict):
+        return given
+    words = [str(word) for word in given.get("targets", ())]
+    moved = [word for word in words if belongs(word)]
+    kept = [word for word in words if not belongs(word)]
+    return given | {"targets": kept, field: [*given.get(field, ()), *moved]}
+
+
+def of_one_kind(given: Any, kind: str) -> Any:
+    """Take bare names for names of this kind, and a selector alone for one of this kind: nothing else can be meant."""
+    if not isinstance(given, dict):
+        return given
+    words = [str(word) for word in given.get("targets", ())]
+    if given.get("selector"):
+        return given | {"targets": words or [kind]}
+    return given | {"targets": [word if "/" in word else f"{kind}/{word}" for word in words]}
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +106,7 @@ async def chosen(params: ChosenParams, cluster: ClusterReader, doing: str) -> li
         return await _selected(params, cluster)
     found: list[Chosen] = []
     missing: list[str] = []
+    places: set[str] = set()
     for text in dict.fromkeys(params.targets):
         kind, name = text.split("/", 1)
         resource = await cluster.resource(kind)
@@ -87,31 +114,53 @@ async def chosen(params: ChosenParams, cluster: ClusterReader, doing: str) -> li
             one = await cluster.get(resource, name, _place(resource, params.namespace))
         except NotFoundError:
             missing.append(f"{resource.kind.lower()} {name}")
+            places.add(_place(resource, params.namespace))
             continue
         found.append(Chosen(resource=resource, object=one))
     if missing:
+        where, flag = (f" in {params.namespace}", f" -n {params.namespace}") if any(places) else ("", "")
         raise NotFoundError(
-            f"there is no {', '.join(missing)} in {params.namespace}; nothing was {doing}",
-            hint=f"`k8sops get KIND -n {params.namespace}` lists what there is",
+            f"there is no {' and no '.join(missing)}{where}; nothing was {doing}",
+            hint=f"`k8sops get KIND{flag}` lists what there is",
         )
     return found
 
 
 async def _selected(params: ChosenParams, cluster: ClusterReader) -> list[Chosen]:
-    found = []
+    found: list[Chosen] = []
+    kinds: list[str] = []
+    places: set[str] = set()
     for kind in dict.fromkeys(params.targets):
         resource = await cluster.resource(kind)
-        place = _place(resource, params.namespace)
-        found += [
-            Chosen(resource=resource, object=one)
-            async for one in cluster.list(resource, place, label_selector=params.selector)
-        ]
+        kinds.append(resource.kind.lower())
+        places.add(place := _place(resource, params.namespace))
+        listed = await selected(cluster, resource, place, params.selector)
+        found += [Chosen(resource=resource, object=one) for one in listed]
     if not found:
-        raise UsageError(
-            f"no {' or '.join(params.targets)} in {params.namespace} matches the selector {params.selector!r}",
-            hint="`k8sops get KIND -l SELECTOR` shows what a selector matches",
-        )
+        raise matches_nothing(kinds, params.namespace if any(places) else "", params.selector)
     return sorted(found, key=lambda one: one.target)
+
+
+async def selected(
+    cluster: ClusterReader, resource: Resource, namespace: str, selector: str
+) -> list[JsonObject]:
+    """What a selector matches. Raises UsageError where the server cannot read the selector."""
+    try:
+        return [one async for one in cluster.list(resource, namespace, label_selector=selector)]
+    except InvalidError as error:
+        raise UsageError(
+            f"the selector {selector!r} is not valid: {error.message.rpartition('refused as invalid: ')[2]}",
+            hint="--selector takes labels as in `app=web,tier in (a,b),!canary`",
+        ) from error
+
+
+def matches_nothing(kinds: Sequence[str], namespace: str, selector: str) -> UsageError:
+    """That a selector matches nothing; `kinds` as in `node`, an empty namespace is for what is in none."""
+    where = f" in {namespace}" if namespace else ""
+    return UsageError(
+        f"no {' or '.join(kinds)}{where} matches the selector {selector!r}",
+        hint="`k8sops get KIND -l SELECTOR` shows what a selector matches",
+    )
 
 
 def _place(resource: Resource, namespace: str) -> str:

@@ -12,16 +12,18 @@ from typing import Any, ClassVar, Final
 
 from pydantic import model_validator
 
+from k8sops.actions.choosing import matches_nothing, selected
 from k8sops.actions.drain.cordoning import marks, without_marks
 from k8sops.actions.locked_patch import patch_under_lock
-from k8sops.actions.planning import make_plan, walk_steps
+from k8sops.actions.planning import make_plan, no_change, resting_on, walk_steps
 from k8sops.core.clock import Clock
-from k8sops.core.errors import NotFoundError, UsageError
+from k8sops.core.errors import NotFoundError
 from k8sops.core.journal import Journal
 from k8sops.core.params import ObjectName, Params, PlainText, option, positional
-from k8sops.core.plan import Finding, Forecast, JsonObject, Plan, Requirement, Step, Target
+from k8sops.core.plan import Forecast, JsonObject, Plan, Step, Target
 from k8sops.core.ports import Cluster, ClusterReader
 from k8sops.core.risk import Risk
+from k8sops.core.text import counted
 
 SECONDS_PER_NODE: Final = 0.1
 
@@ -29,7 +31,9 @@ SECONDS_PER_NODE: Final = 0.1
 class CordonParams(Params):
     """Which nodes."""
 
-    nodes: tuple[ObjectName, ...] = positional("Nodes, by name.", metavar="[NODE]...", default=())
+    nodes: tuple[ObjectName, ...] = positional(
+        "Nodes, by name.", metavar="[NODE]...", names="nodes", default=()
+    )
     selector: PlainText = option("Nodes by label, as in `zone=a,pool in (web,api)`.", short="l", default="")
 
     @model_validator(mode="after")
@@ -57,14 +61,8 @@ class _SetUnschedulable:
         findings = []
         if as_wanted:
             state = "cordoned already" if self.unschedulable else "not cordoned"
-            findings.append(
-                Finding(
-                    level="note",
-                    code="no_change",
-                    text=f"{', '.join(as_wanted)}: {state}, left as it is",
-                    subjects=tuple(f"node/{name}" for name in as_wanted),
-                )
-            )
+            text = f"{', '.join(as_wanted)}: {state}, left as it is"
+            findings.append(no_change(text, *(f"node/{name}" for name in as_wanted)))
         steps = [self._step(node) for node in to_change]
         return make_plan(
             self,
@@ -74,10 +72,7 @@ class _SetUnschedulable:
             summary=self._summary(to_change, as_wanted),
             steps=steps,
             findings=findings,
-            requires=[
-                Requirement(target=step.target, fact="spec.unschedulable", value=not self.unschedulable)
-                for step in steps
-            ],
+            requires=resting_on(steps),
             blast_radius={"nodes": len(steps)},
             forecast=Forecast(seconds=SECONDS_PER_NODE * len(steps)),
         )
@@ -104,12 +99,9 @@ class _SetUnschedulable:
     async def _chosen(self, params: CordonParams, cluster: ClusterReader) -> list[JsonObject]:
         resource = await cluster.resource("nodes")
         if params.selector:
-            nodes = [node async for node in cluster.list(resource, label_selector=params.selector)]
+            nodes = await selected(cluster, resource, "", params.selector)
             if not nodes:
-                raise UsageError(
-                    f"no node matches the selector {params.selector!r}",
-                    hint="`k8sops get nodes -l SELECTOR` shows what a selector matches",
-                )
+                raise matches_nothing(("node",), "", params.selector)
             return sorted(nodes, key=lambda node: str(node["metadata"]["name"]))
         missing, found = [], []
         for name in dict.fromkeys(params.nodes):
@@ -144,18 +136,12 @@ class _SetUnschedulable:
     def _summary(self, to_change: Sequence[JsonObject], as_wanted: Sequence[str]) -> str:
         if not to_change:
             state = "cordoned already" if self.unschedulable else "schedulable already"
-            return (
-                f"Nothing to do: {_counted(len(as_wanted))} {'is' if len(as_wanted) == 1 else 'are'} {state}."
-            )
+            return f"Nothing to do: {counted(len(as_wanted), 'node')} {'is' if len(as_wanted) == 1 else 'are'} {state}."
         effect = "takes no new pods; running pods stay" if self.unschedulable else "takes new pods again"
         if len(to_change) > 1:
             effect = effect.replace("takes", "take")
         names = ", ".join(str(node["metadata"]["name"]) for node in to_change)
-        return f"Safe: {_counted(len(to_change))} ({names}) {effect}."
-
-
-def _counted(count: int) -> str:
-    return "1 node" if count == 1 else f"{count} nodes"
+        return f"Safe: {counted(len(to_change), 'node')} ({names}) {effect}."
 
 
 def _is_unschedulable(node: JsonObject) -> bool:

@@ -57,6 +57,25 @@ def make_plan(
     )
 
 
+def no_change(text: str, *subjects: str) -> Finding:
+    """The note that something is as wanted already."""
+    return Finding(level="note", code="no_change", text=text, subjects=subjects)
+
+
+def resting_on(steps: Sequence[Step]) -> list[Requirement]:
+    """Every value that the steps are to change, as it was when the plan was made."""
+    return [
+        Requirement(target=step.target, fact=fact, value=value)
+        for step in steps
+        for fact, value in step.before.items()
+    ]
+
+
+def resting_on_uids(steps: Sequence[Step]) -> list[Requirement]:
+    """That each target is still the object that was planned for, whatever has become of it."""
+    return [Requirement(target=step.target, fact="metadata.uid", value=step.target.uid) for step in steps]
+
+
 def _shortened(summary: str) -> str:
     if len(summary) <= SUMMARY_LIMIT:
         return summary

@@ -12,12 +12,11 @@ from contextlib import aclosing
 from functools import partial
 from typing import Final, TypeVar
 
+from k8sops.actions.troubles import pods_in_trouble
 from k8sops.actions.workload import (
     REPORTS_READINESS,
     Readiness,
     failure_to_create,
-    pod_is_ready,
-    pod_trouble,
     readiness_of,
     readiness_of_pods,
 )
@@ -26,9 +25,8 @@ from k8sops.core.errors import K8sOpsError, NotFoundError, OverruledError, Unrea
 from k8sops.core.events import Emission, Emit
 from k8sops.core.plan import JsonObject, Step
 from k8sops.core.ports import Cluster, Resource, ScaleView, WatchEvent
+from k8sops.core.text import counted
 
-TROUBLE_SHOWN: Final = 3
-LAST_LOOK_S: Final = 5.0
 RETRY_S: Final = 1.0
 
 T = TypeVar("T")
@@ -98,7 +96,7 @@ class _Waiter:
             scale = await self._patiently(self._scale)
             uid, replicas = scale.uid, scale.spec_replicas
             if self.by_pods:
-                self.last = readiness_of_pods(await self._patiently(self._pods))
+                self.last = readiness_of_pods(await self._patiently(self._listed))
         elif self.resource.kind in REPORTS_READINESS:
             uid, replicas = workload["metadata"]["uid"], int(workload["spec"].get("replicas", 1))
             self.last = readiness_of(workload)
@@ -128,7 +126,8 @@ class _Waiter:
     async def _tell_progress(self, obstacle: str) -> None:
         remaining = self.lost or obstacle or self._what_is_missing()
         ready = min(self.last.ready, self.wanted)
-        text = f"{ready} of {self.wanted} ready"
+        left = self.last.existing if self.last.observed else 0
+        text = f"{ready} of {self.wanted} ready" if self.wanted else f"{counted(left, 'pod')} left"
         if (text + remaining) == self.told:
             return
         self.told = text + remaining
@@ -146,37 +145,30 @@ class _Waiter:
         if not self.last.observed:
             return "its controller has not seen the change"
         if self.last.existing > self.wanted:
-            return f"{_counted(self.last.existing - self.wanted, 'pod')} still ending"
+            return f"{counted(self.last.existing - self.wanted, 'pod')} still ending"
         if self.last.ready < self.wanted:
-            return f"{_counted(self.wanted - self.last.ready, 'replica')} not ready"
+            return f"{counted(self.wanted - self.last.ready, 'replica')} not ready"
         return ""
 
-    async def _pods(self) -> list[JsonObject]:
+    async def _pods(self) -> AsyncGenerator[JsonObject, None]:
         if not self.selector:
-            return []
+            return
         pods = await self.cluster.resource("pods")
         namespace = self.step.target.namespace
-        return [pod async for pod in self.cluster.list(pods, namespace, label_selector=self.selector)]
+        async for pod in self.cluster.list(pods, namespace, label_selector=self.selector):
+            yield pod
+
+    async def _listed(self) -> list[JsonObject]:
+        return [pod async for pod in self._pods()]
 
     async def at_deadline(self, timeout_s: int) -> K8sOpsError:
         message = f"{self.label} is set to {self.wanted} replicas, but {self.last.ready} are ready after {timeout_s} s"
         undo = (self.step.undo or {}).get("command", "")
         if self.lost:
             return UnreachableError(f"{message}: {self.lost}", hint=f"the change stands; to go back: {undo}")
-        troubles: list[str] = []
-        try:
-            async with asyncio.timeout(LAST_LOOK_S):
-                troubles.extend(
-                    f"{pod['metadata']['name']}: {pod_trouble(pod)}"
-                    for pod in await self._pods()
-                    if not pod_is_ready(pod)
-                )
-        except (K8sOpsError, TimeoutError):
-            troubles.append("its pods could not be read")
-        shown = "; ".join(troubles[:TROUBLE_SHOWN])
-        more = f"; and {len(troubles) - TROUBLE_SHOWN} more" if len(troubles) > TROUBLE_SHOWN else ""
-        detail = f" ({shown}{more})" if shown else ""
-        return WaitError(f"{message}{detail}", hint=f"the change stands; to go back: {undo}")
+        return WaitError(
+            f"{message}{await pods_in_trouble(self._pods)}", hint=f"the change stands; to go back: {undo}"
+        )
 
 
 async def wait_until_ready(
@@ -200,7 +192,3 @@ async def wait_until_ready(
             await waiter.run()
     except TimeoutError:
         raise await waiter.at_deadline(timeout_s) from None
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"1 {noun}" if number == 1 else f"{number} {noun}s"

@@ -32,7 +32,8 @@ def item_lines(bulk: Bulk, stream: TextIO) -> Iterator[str]:
     kinds = ", ".join(f"{number} {kind}" for kind, number in bulk.counts.items())
     yield from hung(f"{INDENT}{printable(kinds)}", "", INDENT, stream, always=True)
     shown = sorted(bulk.items, key=_rank)[:ITEMS_SHOWN]
-    names = [_name(item) for item in shown]
+    several = len({item.target.kind for item in bulk.items}) > 1
+    names = [_name(item, with_kind=several) for item in shown]
     verbs = max((len(item.verb) for item in shown), default=0)
     column = min(max(map(len, names), default=0), WIDEST_NAME)
     for item, name in zip(shown, names, strict=True):
@@ -73,8 +74,11 @@ def _rank(item: Item) -> tuple[int, float, str, str]:
     )
 
 
-def _name(item: Item) -> str:
+def _name(item: Item, *, with_kind: bool) -> str:
+    """Among several kinds with its own: a Service, its Endpoints and its Deployment have one name."""
     target = item.target
+    if with_kind:
+        return printable(target.label)
     return printable(f"{target.namespace}/{target.name}" if target.namespace else target.name)
 
 

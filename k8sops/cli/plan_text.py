@@ -78,4 +78,6 @@ def _change(before: JsonObject, after: JsonObject) -> str:
 def _value(value: object) -> str:
     if value is None:
         return "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)

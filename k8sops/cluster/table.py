@@ -29,6 +29,7 @@ WITH_METADATA: Final = ("includeObject", "Metadata")
 WITHOUT_OBJECT: Final = ("includeObject", "None")
 CORDONED: Final = "SchedulingDisabled"
 LONGEST_WHY: Final = 40
+LONGEST_WHO: Final = 20
 
 
 class _Marks(msgspec.Struct, frozen=True, gc=False):
@@ -151,8 +152,12 @@ def _with_cordon(cells: tuple[str, ...], marks: _Marks) -> tuple[str, ...]:
     if not marks.by:
         return cells
     why = marks.reason.replace(",", ";")
-    said = f"by {marks.by}: {why}" if len(why) <= LONGEST_WHY else f"by {marks.by}: {why[: LONGEST_WHY - 1]}…"
+    said = f"by {_cut(marks.by, LONGEST_WHO)}: {_cut(why, LONGEST_WHY)}"
     return tuple(f"{cell},{said}" if cell.endswith(CORDONED) else cell for cell in cells)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _texts(cells: tuple[Any, ...]) -> tuple[str, ...]:

@@ -86,3 +86,13 @@ def test_a_plan_of_a_drain_reads_from_its_verdict_to_its_duration(seconds: float
     assert "      evict  shop/web-a  moves to n2" in told
     assert f"  takes     {words}, limited by budget shop/web-pdb" in told
     assert not any("u-n1" in line for line in told)
+
+
+def test_items_of_several_kinds_say_theirs() -> None:
+    """A Service, its Endpoints and its Deployment have one name, and would stand there three times."""
+    target = Target(kind="services", namespace="shop", name="web", uid="s")
+    told = lines(item("web"), Item(target=target, verb="delete", group="services"))
+    assert [line.split()[:2] for line in told[1:]] == [
+        ["delete", "shop/services/web"],
+        ["evict", "shop/pods/web"],
+    ]

@@ -85,6 +85,18 @@ def test_a_cordoned_node_says_who_cordoned_it_and_why() -> None:
     ]  # fmt: skip
 
 
+def test_a_long_name_leaves_room_for_the_reason() -> None:
+    """At 80 columns the reason, which is what is looked for, would be cut off behind a name of an OIDC issuer."""
+    by = "oidc:alexandra.montgomery@platform.example.org"
+    marks = {"k8sops.dev/cordon-by": by, "k8sops.dev/cordon-reason": "disk swap"}
+    row = {
+        "cells": ["n1", "Ready,SchedulingDisabled"],
+        "object": {"metadata": {"name": "n1", "annotations": marks}},
+    }
+    (entry,) = TableCodec().page(page_of(row))
+    assert entry.row.cells[1] == "Ready,SchedulingDisabled,by oidc:alexandra.mont…: disk swap"
+
+
 def test_hostile_cells_arrive_as_they_are() -> None:
     """Displays escape what they show; escaping here too would show the escape of an escape."""
     (entry,) = TableCodec().page(page_of({"cells": ["\x1b[2J\u202e"]}))

@@ -81,7 +81,7 @@ NODE_ACTIONS: Final[tuple[ActionSpec, ...]] = (
             Verb(verb="watch", resource="nodes"),
             *_DRAIN_READS,
             Verb(verb="create", resource="pods/eviction"),
-            Verb(verb="delete", resource="pods"),
+            *(Verb(verb=verb, resource="pods") for verb in ("delete", "patch")),
             Verb(verb="get", resource="persistentvolumeclaims"),
             Verb(verb="get", resource="replicationcontrollers"),
             *(

@@ -51,11 +51,12 @@ class Departure:
 class NodeDrain:
     """One node that is being emptied."""
 
-    def __init__(self, step: Step, now: float) -> None:
+    def __init__(self, step: Step, began: float) -> None:
         self.step: Final = step
         self.name: Final = step.target.name
         self.uid: Final = step.target.uid
-        self.began: Final = now
+        self.began: Final = began
+        """On the injected clock, in seconds; before this process's time where another carrier began it."""
         self.departures: Final[dict[str, Departure]] = {}
         self.kept: Final[dict[str, Pod]] = {}
         self.left: set[str] = set()

@@ -38,7 +38,7 @@ class Drainage:
     def __init__(self, plan: Plan, params: DrainParams, cluster: Cluster, journal: Journal) -> None:
         self.floor = Floor()
         self.watching = Watching(cluster, self.floor, self._note)
-        self.surges = Surges(cluster, self.floor, journal)
+        self.surges = Surges(cluster, self.floor, journal, wanted=params.surge)
         self._params = params
         self._cluster = cluster
         self._journal = journal
@@ -66,12 +66,12 @@ class Drainage:
         await self.watching.synced()
         self._gates.index()
         self.floor.budgets_moved = False
-        if self._params.surge:
-            await self.surges.find()
+        await self.surges.find()
 
     async def drain_node(self, step: Step) -> str:
         """Return, in a sentence, once the node is empty and what left it runs elsewhere."""
-        node = NodeDrain(step, self._clock.monotonic())
+        began = self._clock.monotonic() - await self._journal.under_way_s(step.id)
+        node = NodeDrain(step, began)
         self._nodes[node.name] = node
         self.floor.touched.update(self.floor.on_node[node.name])
         self.floor.changed.set()
@@ -175,7 +175,9 @@ class Drainage:
         one = Departure(pod, node, planned=uid in node.planned)
         node.departures[uid] = one
         self._departures[uid] = one
-        self._replacements.expect(pod, homeless=uid in self._homeless)
+        # Taken over with a second pod there already, one is enough all the same.
+        most = 1 if self.surges.is_single(pod) else None
+        self._replacements.expect(pod, homeless=uid in self._homeless, most=most)
         if pod.ending and self._params.own_grace_s is None:
             one.state = "leaving"
         elif self._params.surge and self.surges.wants(pod):

@@ -75,6 +75,8 @@ class Execution:
         await self._drainage.say_last()
         if self._failed:
             raise self._account()
+        # What was raised by a carrier that died has no eviction here that would be followed by its end.
+        await self._drainage.surges.lower_all()
 
     async def _cordon_all(self) -> None:
         """All nodes first, so that no pod moves from one of them to the next."""

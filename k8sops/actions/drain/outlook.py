@@ -11,6 +11,7 @@ from k8sops.actions.drain.params import DrainParams
 from k8sops.actions.drain.passengers import Passenger, passengers_of
 from k8sops.actions.drain.reading import Scene
 from k8sops.actions.drain.waves import Estimates, Schedule, Slot, estimates_of, schedule
+from k8sops.core.text import counted as counted  # noqa: PLC0414 - findings and the summary take it from here
 from k8sops.forecast.budgets import BudgetBlock, Ledger
 from k8sops.forecast.budgets_counting import Scale
 from k8sops.forecast.fit import Fit, preview
@@ -129,8 +130,3 @@ def listed(names: Sequence[str], shown: int = NAMES_SHOWN) -> str:
     """`a, b, c and 4 more`."""
     head = ", ".join(names[:shown])
     return f"{head} and {len(names) - shown} more" if len(names) > shown else head
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """`1 pod`, `2 pods`."""
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"

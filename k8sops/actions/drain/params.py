@@ -19,7 +19,9 @@ A_WEEK_S: Final = 604_800
 class DrainParams(Params):
     """Which nodes, which pods may go, and how fast."""
 
-    nodes: tuple[ObjectName, ...] = positional("Nodes, by name.", metavar="[NODE]...", default=())
+    nodes: tuple[ObjectName, ...] = positional(
+        "Nodes, by name.", metavar="[NODE]...", names="nodes", default=()
+    )
     selector: PlainText = option("Nodes by label, as in `zone=a,pool in (web,api)`.", short="l", default="")
     pool: PlainText = option(
         "All nodes of a pool: GKE, EKS, AKS, Karpenter and Cluster API are known.", metavar="NAME", default=""

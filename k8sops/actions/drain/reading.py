@@ -8,26 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from k8sops.actions.drain.controllers import Controllers, Workload, controllers_of
 from k8sops.actions.drain.params import DrainParams
 from k8sops.actions.drain.pools import nodes_by_name, nodes_of_pool
+from k8sops.actions.worlds import Named, node_maker, read_storage
 from k8sops.cluster.structs import Meta, OwnerReference
 from k8sops.core.errors import (
     ClusterError,
     ForbiddenError,
     K8sOpsError,
-    NotFoundError,
-    UnknownKindError,
     UsageError,
 )
 from k8sops.core.ports import ClusterReader
 from k8sops.forecast.budgets_counting import Scale, scales_wanted
 from k8sops.forecast.objects import Budget, Node, Pod
-from k8sops.forecast.storage import Attachment, Claim, CsiNode, PersistentVolume, StorageClass
 from k8sops.forecast.world import World
 
 T = TypeVar("T")
@@ -39,21 +37,8 @@ _KINDS: Final = {
     "ReplicationController": "replicationcontrollers",
     "Job": "jobs.batch",
 }
-_Storage: TypeAlias = tuple[
-    tuple[Claim, ...],
-    tuple[PersistentVolume, ...],
-    tuple[StorageClass, ...],
-    tuple[CsiNode, ...],
-    tuple[Attachment, ...],
-]
 _MOST_CUSTOM: Final = 200
 _AT_ONCE: Final = 8
-
-
-class Named(msgspec.Struct, frozen=True, gc=False):
-    """An object of which only the metadata matters."""
-
-    metadata: Meta = Meta()
 
 
 class ServiceSpec(msgspec.Struct, frozen=True, gc=False):
@@ -160,26 +145,6 @@ class _Reading:
             return None
         return Scale(owner.uid, view.spec_replicas)
 
-    async def autoscaler(self, controllers: Controllers) -> str:
-        if await self._karpenter():
-            return "Karpenter"
-        if any(_scales_nodes(workload) for _, workload in controllers.workloads.values()):
-            return "cluster-autoscaler"
-        try:
-            # A provider that hides its autoscaler still has it write its status here.
-            await self.cluster.get(
-                await self.cluster.resource("configmaps"), "cluster-autoscaler-status", "kube-system"
-            )
-        except (NotFoundError, ForbiddenError):
-            return ""
-        return "cluster-autoscaler"
-
-    async def _karpenter(self) -> bool:
-        try:
-            return bool(await self.if_allowed(Named, "nodepools.karpenter.sh"))
-        except (UnknownKindError, NotFoundError):
-            return False
-
 
 async def read_scene(cluster: ClusterReader, params: DrainParams) -> Scene:
     """Read everything, in parallel. Raises NotFoundError or UsageError where nodes asked for are not there."""
@@ -194,25 +159,20 @@ async def read_scene(cluster: ClusterReader, params: DrainParams) -> Scene:
             selected = group.create_task(reading.selected_pods())
             services = group.create_task(reading.if_allowed(Service, "services"))
             spaces = group.create_task(reading.if_allowed(Named, "namespaces"))
-            storage = group.create_task(_storage(reading))
+            storage = group.create_task(read_storage(reading.if_allowed))
     except* K8sOpsError as failures:
         # One sentence for the user: the first of what went wrong together.
         raise _first(failures) from None
     known, autoscaler = await asyncio.gather(
         reading.with_custom(controllers.result(), budgets.result(), pods.result()),
-        reading.autoscaler(controllers.result()),
+        node_maker(cluster, reading.if_allowed, _images(controllers.result())),
     )
-    claims, volumes, classes, csi_nodes, attachments = storage.result()
     return Scene(
         world=World(
             nodes=nodes.result(),
             pods=pods.result(),
             namespaces={one.metadata.name: one.metadata.labels for one in spaces.result() or ()},
-            claims=claims,
-            volumes=volumes,
-            storage_classes=classes,
-            csi_nodes=csi_nodes,
-            attachments=attachments,
+            **storage.result()._asdict(),
         ),
         chosen=chosen.result(),
         budgets=budgets.result(),
@@ -222,17 +182,6 @@ async def read_scene(cluster: ClusterReader, params: DrainParams) -> Scene:
         autoscaler=autoscaler,
         unread=tuple(sorted(reading.unread)),
     )
-
-
-async def _storage(reading: _Reading) -> _Storage:
-    claims, volumes, classes, csi_nodes, attachments = await asyncio.gather(
-        reading.if_allowed(Claim, "persistentvolumeclaims"),
-        reading.if_allowed(PersistentVolume, "persistentvolumes"),
-        reading.if_allowed(StorageClass, "storageclasses.storage.k8s.io"),
-        reading.if_allowed(CsiNode, "csinodes.storage.k8s.io"),
-        reading.if_allowed(Attachment, "volumeattachments.storage.k8s.io"),
-    )
-    return claims or (), volumes or (), classes or (), csi_nodes or (), attachments or ()
 
 
 async def _chosen(reading: _Reading, nodes: asyncio.Task[tuple[Node, ...]]) -> tuple[Node, ...]:
@@ -248,7 +197,11 @@ def _by_name(node: Node) -> str:
     return node.name
 
 
-def _scales_nodes(workload: Workload) -> bool:
-    return workload.spec.replicas > 0 and any(
-        "cluster-autoscaler" in container.image for container in workload.spec.template.spec.containers
-    )
+def _images(controllers: Controllers) -> list[str]:
+    """Of all that runs."""
+    return [
+        container.image
+        for _, workload in controllers.workloads.values()
+        if workload.spec.replicas > 0
+        for container in workload.spec.template.spec.containers
+    ]

@@ -41,14 +41,18 @@ class Replacements:
         self._clock = clock
         self._kin: dict[str, _Kin] = {}
 
-    def expect(self, pod: Pod, *, homeless: bool) -> None:
-        """A pod is to leave; of a `homeless` one the plan says that it will find no other node."""
+    def expect(self, pod: Pod, *, homeless: bool, most: int | None = None) -> None:
+        """A pod is to leave; of a `homeless` one the plan says that it will find no other node.
+
+        No more than `most` of its controller's are waited for.
+        """
         reference = pod.metadata.controller
         if reference is None or reference.kind not in MADE_AGAIN:
             return
         kin = self._kin.get(reference.uid)
         if kin is None:
             ready = self._floor.ready_of(reference.uid)
+            ready = ready if most is None else min(ready, most)
             now = self._clock.monotonic()
             kin = _Kin(reference, pod.metadata.namespace, ready, now)
             self._kin[reference.uid] = kin

@@ -12,12 +12,13 @@ from typing import Any, ClassVar, Final
 
 from pydantic import model_validator
 
-from k8sops.actions.choosing import Chosen, ChosenParams, chosen
+from k8sops.actions.choosing import Chosen, ChosenParams, chosen, of_one_kind
 from k8sops.actions.locked_patch import patch_locked
-from k8sops.actions.planning import make_plan, walk_steps
+from k8sops.actions.planning import make_plan, no_change, resting_on, walk_steps
 from k8sops.core.clock import Clock
 from k8sops.core.errors import AlreadyExistsError, DriftedError, UsageError
 from k8sops.core.journal import Journal
+from k8sops.core.params import KIND_AND_NAME, PlainText, positional
 from k8sops.core.plan import Finding, Forecast, JsonObject, Plan, Requirement, Step
 from k8sops.core.ports import Cluster, ClusterReader
 from k8sops.core.risk import Risk
@@ -32,14 +33,15 @@ SECONDS_PER_OBJECT: Final = 0.1
 class CronJobParams(ChosenParams):
     """Which CronJobs."""
 
+    nothing_named: ClassVar[str] = "name at least one CronJob, or give --selector"
+    targets: tuple[PlainText, ...] = positional(
+        "CronJobs, by name.", metavar="CRONJOB...", names=KIND_AND_NAME, default=()
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _bare_names(cls, given: Any) -> Any:
-        """Take a bare name for a CronJob's: nothing else can be meant."""
-        if not isinstance(given, dict) or given.get("selector"):
-            return given
-        words = [str(word) for word in given.get("targets", ())]
-        return given | {"targets": [word if "/" in word else f"{CRON_JOBS}/{word}" for word in words]}
+        return of_one_kind(given, CRON_JOBS)
 
 
 async def _cron_jobs(params: ChosenParams, cluster: ClusterReader, doing: str) -> list[Chosen]:
@@ -73,10 +75,7 @@ class _SetSuspended:
             summary=self._summary(to_change),
             steps=steps,
             findings=[*_as_wanted(jobs, to_change), *(_running(one) for one in to_change if _active(one))],
-            requires=[
-                Requirement(target=step.target, fact="spec.suspend", value=not self.suspended)
-                for step in steps
-            ],
+            requires=resting_on(steps),
             blast_radius={"cron_jobs": len(steps)},
             forecast=Forecast(seconds=SECONDS_PER_OBJECT * len(steps)),
         )
@@ -164,7 +163,7 @@ class Trigger:
             steps=[_trigger_step(one) for one in jobs],
             findings=[_running(one) for one in jobs if _active(one)],
             requires=[
-                Requirement(target=one.target, fact="spec.jobTemplate", value=_hash(one.object))
+                Requirement(target=one.target, fact="spec.jobTemplate (sha256)", value=_hash(one.object))
                 for one in jobs
             ],
             blast_radius={"jobs": len(jobs)},
@@ -255,7 +254,7 @@ def _as_wanted(jobs: list[Chosen], to_change: list[Chosen]) -> list[Finding]:
     if not labels:
         return []
     text = f"{', '.join(labels)}: as wanted already, left as it is"
-    return [Finding(level="note", code="no_change", text=text, subjects=tuple(labels))]
+    return [no_change(text, *labels)]
 
 
 def _running(one: Chosen) -> Finding:

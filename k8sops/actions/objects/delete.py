@@ -12,14 +12,15 @@ import msgspec
 from k8sops.actions.choosing import Chosen, ChosenParams, chosen
 from k8sops.actions.objects.dependents import Found, dependents_of
 from k8sops.actions.objects.gone import wait_until_gone
-from k8sops.actions.planning import make_plan, walk_steps
+from k8sops.actions.planning import make_plan, resting_on_uids, walk_steps
 from k8sops.core.clock import Clock
 from k8sops.core.errors import ConflictError, K8sOpsError, NotFoundError
 from k8sops.core.journal import Journal
 from k8sops.core.params import Seconds, option
-from k8sops.core.plan import Finding, Forecast, Plan, Requirement, Step, bulk_of
+from k8sops.core.plan import Finding, Forecast, Plan, Step, bulk_of
 from k8sops.core.ports import Cluster, ClusterReader
 from k8sops.core.risk import Risk, riskiest
+from k8sops.core.text import counted
 from k8sops.forecast.objects import Pod
 
 PROPAGATION: Final[dict[str, Literal["Background", "Foreground", "Orphan"]]] = {
@@ -80,9 +81,7 @@ class Delete:
             summary=_summary(objects, along, steps),
             steps=steps,
             findings=findings,
-            requires=[
-                Requirement(target=step.target, fact="metadata.uid", value=step.target.uid) for step in steps
-            ],
+            requires=resting_on_uids(steps),
             blast_radius={
                 "objects": len(targets),
                 "targets": len(targets),
@@ -126,7 +125,9 @@ def _step(one: Chosen, along: Found) -> Step:
         id=f"delete/{one.path}",
         verb="delete",
         target=one.target,
-        why=f"{len(items)} objects go with it" if items else "nothing goes with it",
+        why=f"{counted(len(items), 'object goes', 'objects go')} with it"
+        if items
+        else "nothing goes with it",
         before={"exists": True},
         after={"exists": False},
         risk=risk_of(one),
@@ -199,6 +200,13 @@ def _themselves(objects: list[Chosen]) -> set[str]:
     return {one.target.name for one in objects if one.resource.qualified == "namespaces"}
 
 
+def one_of(plural: str) -> str:
+    """The word for one object of a kind, from its plural: `ingresses` → `ingress`, `policies` → `policy`."""
+    if plural.endswith("ies"):
+        return f"{plural[:-3]}y"
+    return plural.removesuffix("es") if plural.endswith(("sses", "xes")) else plural.removesuffix("s")
+
+
 def _summary(objects: list[Chosen], along: Found, steps: list[Step]) -> str:
     risk = riskiest(step.risk for step in steps)
     verdict = {"low": "Safe", "disruptive": "Disruptive"}.get(str(risk), "Destructive")
@@ -207,11 +215,13 @@ def _summary(objects: list[Chosen], along: Found, steps: list[Step]) -> str:
     for one in along.dependents:
         kind = one.target.kind.split(".", 1)[0]
         kinds[kind] = kinds.get(kind, 0) + 1
-    counted = [f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1])]
-    rest = f" and {len(counted) - NAMED} more kinds" if len(counted) > NAMED else ""
+    along_too = [
+        counted(count, one_of(kind), kind) for kind, count in sorted(kinds.items(), key=lambda pair: -pair[1])
+    ]
+    rest = f" and {counted(len(along_too) - NAMED, 'more kind')}" if len(along_too) > NAMED else ""
     more = (
-        f", and with {'it' if len(objects) == 1 else 'them'} {', '.join(counted[:NAMED])}{rest}"
-        if counted
+        f", and with {'it' if len(objects) == 1 else 'them'} {', '.join(along_too[:NAMED])}{rest}"
+        if along_too
         else ""
     )
     back = "" if risk.rank < Risk.DESTRUCTIVE.rank else "; there is no undo"

@@ -58,7 +58,12 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 async def dependents_of(chosen: Sequence[Chosen], cluster: ClusterReader) -> Found:
     """Read everything that could depend on the chosen objects, a kind at a time, eight kinds at once."""
-    every = [one for one in await cluster.resources() if "list" in one.verbs and one.qualified not in _NOISE]
+    # What nobody can delete is not kept anywhere: metrics.k8s.io lists figures about pods, not objects.
+    every = [
+        one
+        for one in await cluster.resources()
+        if {"list", "delete"} <= set(one.verbs) and one.qualified not in _NOISE
+    ]
     wanted = [(resource, place) for resource in every for place in _places(resource, chosen)]
     held: list[tuple[Resource, Held]] = []
     unread: set[str] = set()

@@ -11,13 +11,14 @@ from typing import Any, ClassVar, Final
 import msgspec
 from pydantic import Field, model_validator
 
-from k8sops.actions.choosing import Chosen, ChosenParams, chosen
+from k8sops.actions.choosing import Chosen, ChosenParams, chosen, of_one_kind
 from k8sops.actions.drain.verdicts import DrainFlags, Verdict, daemonset_of, judge
 from k8sops.actions.objects.gone import wait_until_gone
-from k8sops.actions.planning import make_plan, walk_steps
+from k8sops.actions.planning import make_plan, resting_on_uids, walk_steps
 from k8sops.core.clock import Clock
 from k8sops.core.errors import (
     ConflictError,
+    ForbiddenError,
     K8sOpsError,
     NotFoundError,
     ServerError,
@@ -27,8 +28,8 @@ from k8sops.core.errors import (
 )
 from k8sops.core.events import Emission
 from k8sops.core.journal import Journal
-from k8sops.core.params import PlainText, Seconds, option, positional
-from k8sops.core.plan import Finding, Forecast, Plan, Requirement, Step
+from k8sops.core.params import KIND_AND_NAME, PlainText, Seconds, option, positional
+from k8sops.core.plan import Finding, Forecast, Plan, Step
 from k8sops.core.ports import Cluster, ClusterReader
 from k8sops.core.risk import Risk
 from k8sops.forecast.objects import Pod
@@ -41,7 +42,10 @@ LOOK_AGAIN_S: Final = 2.0
 class EvictParams(ChosenParams):
     """Which pods."""
 
-    targets: tuple[PlainText, ...] = positional("Pods, by name.", metavar="POD...", default=())
+    nothing_named: ClassVar[str] = "name at least one pod, or give --selector"
+    targets: tuple[PlainText, ...] = positional(
+        "Pods, by name.", metavar="POD...", names=KIND_AND_NAME, default=()
+    )
     force: bool = option("Also pods that nothing makes again.", default=False)
     delete_emptydir_data: bool = option("Also pods with emptyDir volumes: their data is lost.", default=False)
     grace_period: int | None = option(
@@ -58,12 +62,7 @@ class EvictParams(ChosenParams):
     @model_validator(mode="before")
     @classmethod
     def _bare_names(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        words = [str(word) for word in given.get("targets", ())]
-        if given.get("selector"):
-            return given | {"targets": words or ["pods"]}
-        return given | {"targets": [word if "/" in word else f"pods/{word}" for word in words]}
+        return of_one_kind(given, "pods")
 
 
 class Evict:
@@ -97,9 +96,7 @@ class Evict:
             summary=_summary(steps),
             steps=steps,
             findings=findings,
-            requires=[
-                Requirement(target=step.target, fact="metadata.uid", value=step.target.uid) for step in steps
-            ],
+            requires=resting_on_uids(steps),
             blast_radius={"pods": len(steps)},
             forecast=Forecast(limited_by="how long the pods take to end, and their budgets"),
         )
@@ -134,16 +131,22 @@ async def _evicted(
             now = journal.clock.monotonic()
             if now >= until:
                 raise WaitError(
-                    f"{target.label} could not be evicted within {timeout_s} s: {error.message}",
+                    f"{target.label} could not be evicted within {timeout_s} s: {said_of_budget(error)}",
                     hint="a budget that never opens: see `k8sops get pdb`, or give a longer --timeout",
                 ) from error
-            waiting = f"{target.label}: {error.message}, since {now - began:.0f} s"
+            waiting = f"{target.label}: {said_of_budget(error)}, since {now - began:.0f} s"
+            text = "no budget allows it yet"
             await journal.tell(
-                Emission(kind="progress", step=step.id, text=error.message, data={"waiting_for": waiting})
+                Emission(kind="progress", step=step.id, text=text, data={"waiting_for": waiting})
             )
             await journal.clock.sleep(min(error.retry_after or LOOK_AGAIN_S, max(0.0, until - now)))
         else:
             return
+
+
+def said_of_budget(error: TooManyRequestsError) -> str:
+    """What the server says of the budget, without what every such answer begins with."""
+    return error.message.rpartition("disruption budget. ")[2].rstrip(".")
 
 
 async def _budgets(one: Chosen, cluster: ClusterReader) -> list[Finding]:
@@ -152,13 +155,16 @@ async def _budgets(one: Chosen, cluster: ClusterReader) -> list[Finding]:
     try:
         await cluster.preview_evict(target.name, target.namespace, uid=target.uid)
     except TooManyRequestsError as error:
-        text = f"{target.label}: {error.message}; the run waits for it until its deadline"
+        text = f"{target.label}: {said_of_budget(error)}; the run waits for it until its deadline"
         return [Finding(level="warning", code="budget_spent", text=text, subjects=(target.label,))]
     except ServerError as error:
-        text = f"{target.label} cannot be evicted: {error.message}"
+        text = f"{target.label} cannot be evicted: {error.message.rpartition('failed with 500: ')[2].rstrip('.')}"
         return [Finding(level="blocker", code="two_budgets", text=text, subjects=(target.label,))]
     except (NotFoundError, ConflictError):
         return []
+    except ForbiddenError as error:
+        text = f"{target.label} cannot be evicted: {error.message.partition(': ')[2] or error.message}"
+        return [Finding(level="blocker", code="refused_by_server", text=text, subjects=(target.label,))]
     except K8sOpsError as error:
         text = f"{target.label}: whether a budget allows it could not be asked: {error.message}"
         return [Finding(level="warning", code="budget_unknown", text=text, subjects=(target.label,))]
@@ -205,5 +211,7 @@ def _summary(steps: list[Step]) -> str:
     pods = steps[0].target.label if len(steps) == 1 else f"{len(steps)} pods"
     lost = sum(step.risk is Risk.DESTRUCTIVE for step in steps)
     if lost:
-        return f"Destructive: {pods} evicted; {lost} of them nothing makes again."
-    return f"Disruptive: {pods} evicted, one after the other, as budgets allow; made again elsewhere."
+        which = "nothing makes it again" if len(steps) == 1 else f"{lost} of them nothing makes again"
+        return f"Destructive: {pods} evicted; {which}."
+    order = "" if len(steps) == 1 else ", one after the other"
+    return f"Disruptive: {pods} evicted{order}, as budgets allow; made again elsewhere."

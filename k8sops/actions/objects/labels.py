@@ -13,13 +13,13 @@ from typing import Any, ClassVar, Final
 
 from pydantic import model_validator
 
-from k8sops.actions.choosing import Chosen, ChosenParams, chosen
+from k8sops.actions.choosing import Chosen, ChosenParams, chosen, words_apart
 from k8sops.actions.locked_patch import patch_locked
-from k8sops.actions.planning import make_plan, walk_steps
+from k8sops.actions.planning import make_plan, no_change, resting_on, walk_steps
 from k8sops.core.clock import Clock
 from k8sops.core.journal import Journal
 from k8sops.core.params import PlainText, option
-from k8sops.core.plan import Finding, Forecast, JsonObject, Plan, Requirement, Step
+from k8sops.core.plan import Finding, Forecast, JsonObject, Plan, Step
 from k8sops.core.ports import Cluster, ClusterReader
 from k8sops.core.risk import Risk, riskiest
 
@@ -45,12 +45,7 @@ class LabelParams(ChosenParams):
     @classmethod
     def _split(cls, given: Any) -> Any:
         """Take what follows the objects for changes: `label pod/web tier=gold old-`."""
-        if not isinstance(given, dict):
-            return given
-        words = [str(word) for word in given.get("targets", ())]
-        moved = [word for word in words if _is_change(word)]
-        kept = [word for word in words if not _is_change(word)]
-        return given | {"targets": kept, "changes": [*given.get("changes", ()), *moved]}
+        return words_apart(given, "changes", _is_change)
 
     @model_validator(mode="after")
     def _well_formed(self) -> LabelParams:
@@ -113,7 +108,7 @@ class _SetMetadata:
 
     async def plan(self, params: LabelParams, cluster: ClusterReader, clock: Clock) -> Plan:
         """Compare what is there with what is wanted; nothing is read but the objects and what selects them."""
-        objects = await chosen(params, cluster, f"{self.name}ed" if self.name == "label" else "annotated")
+        objects = await chosen(params, cluster, "labelled" if self.name == "label" else "annotated")
         wanted = params.wanted
         changing = [one for one in objects if self._differs(one, wanted)]
         findings = [self._unchanged(one) for one in objects if one not in changing]
@@ -133,11 +128,7 @@ class _SetMetadata:
             summary=self._summary(changing, wanted, riskiest(step.risk for step in steps)),
             steps=steps,
             findings=findings,
-            requires=[
-                Requirement(target=step.target, fact=fact, value=value)
-                for step in steps
-                for fact, value in step.before.items()
-            ],
+            requires=resting_on(steps),
             blast_radius={"objects": len(steps)},
             forecast=Forecast(seconds=SECONDS_PER_OBJECT * len(steps)),
         )
@@ -175,9 +166,7 @@ class _SetMetadata:
 
     def _unchanged(self, one: Chosen) -> Finding:
         label = one.target.label
-        return Finding(
-            level="note", code="no_change", text=f"{label} has its {self.noun}s already", subjects=(label,)
-        )
+        return no_change(f"{label} has its {self.noun}s already", label)
 
     def _overwritten(self, one: Chosen, wanted: dict[str, str | None], params: LabelParams) -> list[Finding]:
         if params.overwrite:

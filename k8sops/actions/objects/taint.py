@@ -14,16 +14,16 @@ from typing import Any, ClassVar, Final
 import msgspec
 from pydantic import model_validator
 
-from k8sops.actions.choosing import Chosen, ChosenParams, chosen
+from k8sops.actions.choosing import Chosen, ChosenParams, chosen, of_one_kind, words_apart
 from k8sops.actions.locked_patch import patch_locked
 from k8sops.actions.objects.labels import KEY, LABEL_VALUE
-from k8sops.actions.planning import make_plan, walk_steps
+from k8sops.actions.planning import make_plan, no_change, resting_on, walk_steps
 from k8sops.cluster.nodes import Taint as NodeTaint
 from k8sops.core.clock import Clock
 from k8sops.core.errors import UsageError
 from k8sops.core.journal import Journal
-from k8sops.core.params import ObjectName, PlainText, option, positional
-from k8sops.core.plan import Finding, Forecast, JsonObject, Plan, Requirement, Step
+from k8sops.core.params import KIND_AND_NAME, ObjectName, PlainText, option, positional
+from k8sops.core.plan import Finding, Forecast, JsonObject, Plan, Step
 from k8sops.core.ports import Cluster, ClusterReader
 from k8sops.core.risk import Risk, riskiest
 from k8sops.forecast.objects import Pod, Toleration
@@ -57,7 +57,10 @@ def parse_change(text: str) -> Change | None:
 class TaintParams(ChosenParams):
     """Which nodes, and which taints."""
 
-    targets: tuple[PlainText, ...] = positional("Nodes, by name.", metavar="NODE...", default=())
+    nothing_named: ClassVar[str] = "name at least one node, or give --selector"
+    targets: tuple[PlainText, ...] = positional(
+        "Nodes, by name.", metavar="NODE...", names=KIND_AND_NAME, default=()
+    )
     namespace: ObjectName = option("Nodes are in no namespace.", default="default")
     changes: tuple[PlainText, ...] = option(
         "KEY=VALUE:EFFECT sets, KEY:EFFECT- or KEY- removes; they may also follow the nodes without a flag.",
@@ -69,14 +72,8 @@ class TaintParams(ChosenParams):
     @model_validator(mode="before")
     @classmethod
     def _split(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        words = [str(word) for word in given.get("targets", ())]
-        moved = [word for word in words if parse_change(word) is not None]
-        nodes = [word if "/" in word else f"nodes/{word}" for word in words if word not in moved]
-        if given.get("selector") and not nodes:
-            nodes = ["nodes"]
-        return given | {"targets": nodes, "changes": [*given.get("changes", ()), *moved]}
+        apart = words_apart(given, "changes", lambda word: parse_change(word) is not None)
+        return of_one_kind(apart, "nodes")
 
     @model_validator(mode="after")
     def _well_formed(self) -> TaintParams:
@@ -130,10 +127,7 @@ class Taint:
             summary=_summary(params, steps),
             steps=steps,
             findings=findings,
-            requires=[
-                Requirement(target=step.target, fact="spec.taints", value=step.before["spec.taints"])
-                for step in steps
-            ],
+            requires=resting_on(steps),
             blast_radius={"nodes": len(steps)},
             forecast=Forecast(seconds=SECONDS_PER_NODE * len(steps)),
         )
@@ -244,8 +238,7 @@ def _step(one: Chosen, before: Taints, after: Taints, risk: Risk) -> Step:
 
 
 def _unchanged(one: Chosen) -> Finding:
-    label = one.target.label
-    return Finding(level="note", code="no_change", text=f"{label}: as wanted already", subjects=(label,))
+    return no_change(f"{one.target.label}: as wanted already", one.target.label)
 
 
 def _overwritten(one: Chosen, before: Taints, params: TaintParams) -> list[Finding]:
@@ -285,4 +278,5 @@ def _summary(params: TaintParams, steps: Sequence[Step]) -> str:
     risk = riskiest(step.risk for step in steps)
     nodes = steps[0].target.label if len(steps) == 1 else f"{len(steps)} nodes"
     verdict = "Safe" if risk is Risk.LOW else "Disruptive"
-    return f"{verdict}: {nodes}: {', '.join(params.changes)}."
+    said = (f"{text.removesuffix('-')} removed" if text.endswith("-") else text for text in params.changes)
+    return f"{verdict}: {nodes}: {', '.join(said)}."

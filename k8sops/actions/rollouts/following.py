@@ -7,20 +7,17 @@ middle ends the wait as overruled.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final
 
-from k8sops.actions.rollouts.progress import RolloutState, rollout_state
+from k8sops.actions.rollouts.progress import RolloutState, rollout_state, stuck_before
 from k8sops.actions.rollouts.templates import template_hash
-from k8sops.actions.workload import pod_is_ready, pod_trouble
+from k8sops.actions.troubles import pods_in_trouble
 from k8sops.core.clock import Clock
-from k8sops.core.errors import K8sOpsError, NotFoundError, OverruledError, WaitError
+from k8sops.core.errors import NotFoundError, OverruledError, WaitError
 from k8sops.core.events import Emission, Emit
 from k8sops.core.plan import JsonObject, Step
 from k8sops.core.ports import Cluster, Resource
-
-TROUBLE_SHOWN: Final = 3
-LAST_LOOK_S: Final = 5.0
 
 
 class Follower:
@@ -79,7 +76,7 @@ class Follower:
         self._template = template
         self.last = rollout_state(workload, self._resource.qualified)
         await self._tell()
-        if self.last.stuck:
+        if self.last.stuck and not stuck_before(workload):
             raise WaitError(
                 f"the rollout of {label} is stuck: {self.last.stuck}; {self.last.missing}{await self._troubles()}",
                 hint=self._way_back(),
@@ -88,7 +85,8 @@ class Follower:
 
     async def _tell(self) -> None:
         state = self.last
-        text = f"{state.available} of {state.wanted} available"
+        # A rollout that surges has more available than it wants.
+        text = f"{min(state.available, state.wanted)} of {state.wanted} available"
         if (news := text + state.missing) == self._told:
             return
         self._told = news
@@ -105,22 +103,16 @@ class Follower:
     async def _troubles(self) -> str:
         """Which of its pods are not ready and why, as far as that can be read now."""
         target = self._step.target
-        found: list[str] = []
-        try:
-            async with asyncio.timeout(LAST_LOOK_S):
-                workload = await self._cluster.get(self._resource, target.name, target.namespace)
-                labels = workload["spec"]["selector"].get("matchLabels") or {}
-                selector = ",".join(f"{key}={value}" for key, value in labels.items())
-                pods = await self._cluster.resource("pods")
-                found = [
-                    f"{pod['metadata']['name']}: {pod_trouble(pod)}"
-                    async for pod in self._cluster.list(pods, target.namespace, label_selector=selector)
-                    if not pod_is_ready(pod)
-                ]
-        except (K8sOpsError, TimeoutError):
-            return " (its pods could not be read)"
-        more = f"; and {len(found) - TROUBLE_SHOWN} more" if len(found) > TROUBLE_SHOWN else ""
-        return f" ({'; '.join(found[:TROUBLE_SHOWN])}{more})" if found else ""
+
+        async def pods() -> AsyncGenerator[JsonObject, None]:
+            workload = await self._cluster.get(self._resource, target.name, target.namespace)
+            labels = workload["spec"]["selector"].get("matchLabels") or {}
+            selector = ",".join(f"{key}={value}" for key, value in labels.items())
+            resource = await self._cluster.resource("pods")
+            async for pod in self._cluster.list(resource, target.namespace, label_selector=selector):
+                yield pod
+
+        return await pods_in_trouble(pods)
 
     def _way_back(self) -> str:
         command = (self._step.undo or {}).get("command", "")

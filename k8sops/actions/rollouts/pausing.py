@@ -6,13 +6,13 @@ from typing import ClassVar
 
 from k8sops.actions.choosing import Chosen, ChosenParams
 from k8sops.actions.locked_patch import patch_locked
-from k8sops.actions.planning import make_plan, walk_steps
+from k8sops.actions.planning import make_plan, no_change, resting_on, walk_steps
 from k8sops.actions.rollouts.progress import rollout_state
 from k8sops.actions.rollouts.workloads import WorkloadParams, back, roll_out, workloads
 from k8sops.core.clock import Clock
 from k8sops.core.errors import UsageError
 from k8sops.core.journal import Journal
-from k8sops.core.plan import Finding, Forecast, Plan, Requirement, Step
+from k8sops.core.plan import Finding, Forecast, Plan, Step
 from k8sops.core.ports import Cluster, ClusterReader
 from k8sops.core.risk import Risk
 
@@ -45,9 +45,7 @@ class _SetPaused:
             summary=self._summary(changing),
             steps=steps,
             findings=[_as_wanted(one, word) for one in found if one not in changing],
-            requires=[
-                Requirement(target=step.target, fact="spec.paused", value=not self.paused) for step in steps
-            ],
+            requires=resting_on(steps),
             blast_radius={"workloads": len(steps)},
             forecast=Forecast(seconds=0.1 * len(steps)),
         )
@@ -140,7 +138,7 @@ class RolloutStatus:
         """Wait for each rollout."""
 
         async def look(step: Step) -> str:
-            return f"the rollout of {step.target.label} was followed"
+            return f"following the rollout of {step.target.label}"
 
         await roll_out(plan, cluster, journal, look)
 
@@ -159,4 +157,4 @@ def _follow_step(one: Chosen) -> Step:
 
 def _as_wanted(one: Chosen, word: str) -> Finding:
     label = one.target.label
-    return Finding(level="note", code="no_change", text=f"{label} is {word} already", subjects=(label,))
+    return no_change(f"{label} is {word} already", label)

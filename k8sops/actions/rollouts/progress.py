@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from k8sops.core.plan import JsonObject
+from k8sops.core.text import counted
 
 KINDS: Final = ("deployments.apps", "statefulsets.apps", "daemonsets.apps")
 
@@ -59,7 +60,7 @@ def _of_deployment(spec: dict[str, Any], status: dict[str, Any]) -> RolloutState
     if updated < wanted:
         missing = f"{updated} of {wanted} replicas are of the new template"
     elif existing > updated:
-        missing = f"{_counted(existing - updated, 'old replica')} still ending"
+        missing = f"{counted(existing - updated, 'old replica')} still ending"
     elif available < updated:
         missing = f"{available} of {updated} new replicas are available"
     return RolloutState(wanted=wanted, updated=updated, available=available, missing=missing, stuck=stuck)
@@ -95,11 +96,27 @@ def _of_daemon_set(spec: dict[str, Any], status: dict[str, Any]) -> RolloutState
     return RolloutState(wanted=wanted, updated=updated, available=available, missing=missing)
 
 
+def stuck_before(workload: JsonObject) -> bool:
+    """Whether a Deployment's controller gave up on an earlier template and has not judged the present one yet.
+
+    It leaves `ProgressDeadlineExceeded` standing until the new rollout makes its first progress (Kubernetes 1.36,
+    `pkg/controller/deployment/progress.go`). Whole seconds are enough: no deadline is shorter than one.
+    """
+    given_up = [
+        str(condition.get("lastTransitionTime", ""))
+        for condition in (workload.get("status") or {}).get("conditions") or []
+        if condition.get("type") == "Progressing" and condition.get("status") == "False"
+    ]
+    written = [
+        str(entry.get("time", ""))
+        for entry in workload["metadata"].get("managedFields") or []
+        if "f:template" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+    ]
+    # RFC 3339 in UTC with whole seconds, as the API server writes them, sorts as text.
+    return bool(given_up and written) and max(given_up) <= max(written)
+
+
 def replaces_by_itself(workload: JsonObject) -> bool:
     """Whether a new template replaces pods without anybody deleting them (`OnDelete` does not)."""
     strategy: dict[str, Any] = workload["spec"].get("updateStrategy") or {}
     return strategy.get("type") != "OnDelete"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"1 {noun}" if number == 1 else f"{number} {noun}s"

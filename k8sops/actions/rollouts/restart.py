@@ -6,11 +6,11 @@ finds its own mark and restarts nothing twice.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from k8sops.actions.choosing import Chosen
 from k8sops.actions.planning import make_plan
-from k8sops.actions.rollouts.templates import template_hash
+from k8sops.actions.rollouts.templates import RESTARTED_AT, template_hash
 from k8sops.actions.rollouts.workloads import (
     TEMPLATE,
     WorkloadParams,
@@ -27,8 +27,6 @@ from k8sops.core.params import option
 from k8sops.core.plan import Forecast, JsonObject, Plan, Step
 from k8sops.core.ports import Cluster, ClusterReader
 from k8sops.core.risk import Risk
-
-RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 
 
 class RestartParams(WorkloadParams):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from k8sops.actions.choosing import Chosen
-from k8sops.actions.planning import make_plan
+from k8sops.actions.planning import make_plan, no_change
 from k8sops.actions.rollouts.revisions import (
     Revision,
     present_number,
     revision_to_go_to,
     revisions_of,
 )
-from k8sops.actions.rollouts.templates import differences, template_hash, template_of
+from k8sops.actions.rollouts.templates import differences, runs_the_same, template_hash, template_of
 from k8sops.actions.rollouts.workloads import (
     TEMPLATE,
     WorkloadParams,
@@ -31,6 +31,7 @@ from k8sops.core.params import option
 from k8sops.core.plan import Finding, Forecast, Plan, Step
 from k8sops.core.ports import Cluster, ClusterReader
 from k8sops.core.risk import Risk
+from k8sops.core.text import counted
 
 REVISION: Final = "revision"
 
@@ -63,7 +64,7 @@ class Rollback:
                 findings.append(_same(one, wanted))
                 continue
             steps.append(_step(one, wanted, present_number(revisions, sha)))
-            findings += hindrances(one)
+            findings += [*hindrances(one), *_only_restarted(one, wanted, revisions)]
         changing = [one for one in found if any(step.target == one.target for step in steps)]
         return make_plan(
             self,
@@ -119,10 +120,28 @@ def _step(one: Chosen, wanted: Revision, present: int) -> Step:
     )
 
 
+def _only_restarted(one: Chosen, wanted: Revision, revisions: list[Revision]) -> list[Finding]:
+    """A restart makes a revision too: going back over it changes nothing that runs, which is seldom what is meant."""
+    present = template_of(one.object)
+    if not runs_the_same(present, wanted.template):
+        return []
+    label = one.target.label
+    text = f"revision {wanted.number} of {label} differs from the present one only by a restart"
+    others = [
+        each
+        for each in revisions
+        if each.number < wanted.number and not runs_the_same(present, each.template)
+    ]
+    if others:
+        text += (
+            f"; the newest that runs something else is {others[-1].number}: --to-revision {others[-1].number}"
+        )
+    return [Finding(level="warning", code="only_restarted", text=text, subjects=(label,))]
+
+
 def _same(one: Chosen, wanted: Revision) -> Finding:
     label = one.target.label
-    text = f"{label} has the template of revision {wanted.number} already"
-    return Finding(level="note", code="no_change", text=text, subjects=(label,))
+    return no_change(f"{label} has the template of revision {wanted.number} already", label)
 
 
 def _summary(steps: list[Step], pods: int) -> str:
@@ -135,7 +154,11 @@ def _summary(steps: list[Step], pods: int) -> str:
     (step,) = steps
     fields = [path for path in step.after if path not in {REVISION, TEMPLATE}]
     images = [f"{step.before.get(path)} → {step.after[path]}" for path in fields if path.endswith(".image")]
-    what = images[0] if images else f"{len(fields)} fields of its template change"
+    what = (
+        images[0]
+        if images
+        else f"{counted(len(fields), 'field')} of its template {'changes' if len(fields) == 1 else 'change'}"
+    )
     return (
         f"Disruptive: {step.target.label} goes from revision {step.before[REVISION]} to "
         f"{step.after[REVISION]} ({what}); {pods} pods are replaced."

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from pydantic import model_validator
 
-from k8sops.actions.choosing import Chosen
-from k8sops.actions.planning import make_plan
+from k8sops.actions.choosing import Chosen, words_apart
+from k8sops.actions.planning import make_plan, no_change
 from k8sops.actions.rollouts.templates import template_hash
 from k8sops.actions.rollouts.workloads import (
     TEMPLATE,
@@ -43,12 +43,7 @@ class SetImageParams(WorkloadParams):
     @model_validator(mode="before")
     @classmethod
     def _split(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        words = [str(word) for word in given.get("targets", ())]
-        images = [word for word in words if "=" in word]
-        kept = [word for word in words if "=" not in word]
-        return given | {"targets": kept, "images": [*given.get("images", ()), *images]}
+        return words_apart(given, "images", lambda word: "=" in word)
 
     @model_validator(mode="after")
     def _well_formed(self) -> SetImageParams:
@@ -83,10 +78,8 @@ class SetImage:
                 steps.append(_step(one, present, changed))
                 findings += [*hindrances(one), *_floating(one, changed)]
             else:
-                text = f"{one.target.label} has the images already"
-                findings.append(
-                    Finding(level="note", code="no_change", text=text, subjects=(one.target.label,))
-                )
+                label = one.target.label
+                findings.append(no_change(f"{label} has the images already", label))
         changing = [one for one in found if any(step.target == one.target for step in steps)]
         pods = sum(pods_of(one) for one in changing)
         return make_plan(

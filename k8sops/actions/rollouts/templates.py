@@ -13,6 +13,8 @@ import rfc8785
 from k8sops.core.plan import JsonObject
 
 POD_TEMPLATE_HASH: Final = "pod-template-hash"
+RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
+"""The annotation of a template by which `kubectl rollout restart` makes it another one."""
 NOT_SHOWN: Final = "(not shown)"
 MOST_SHOWN: Final = 40
 
@@ -42,6 +44,17 @@ def differences(present: JsonObject, wanted: JsonObject) -> tuple[JsonObject, Js
     if rest := len(paths) - len(shown):
         old["and more"], new["and more"] = None, f"{rest} fields"
     return old, new
+
+
+def runs_the_same(one: JsonObject, other: JsonObject) -> bool:
+    """Whether two templates differ in nothing but when their pods were told to restart."""
+    return _but_for_restarts(one) == _but_for_restarts(other)
+
+
+def _but_for_restarts(template: JsonObject) -> dict[str, Any]:
+    restarted = f"metadata.annotations.'{RESTARTED_AT}'"
+    empty = ("metadata", "metadata.annotations", "metadata.labels")
+    return {path: value for path, value in flattened(template).items() if path not in {restarted, *empty}}
 
 
 def flattened(value: Any, path: str = "") -> dict[str, Any]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from k8sops.actions.choosing import Chosen, ChosenParams, chosen
 from k8sops.actions.locked_patch import patch_locked
-from k8sops.actions.planning import walk_steps
 from k8sops.actions.rollouts.following import follow
 from k8sops.actions.rollouts.progress import KINDS, replaces_by_itself
 from k8sops.actions.rollouts.templates import template_hash
+from k8sops.actions.together import write_and_wait
 from k8sops.core.errors import UsageError
+from k8sops.core.events import Emit
 from k8sops.core.journal import Journal
 from k8sops.core.params import Seconds, option
 from k8sops.core.plan import Finding, JsonObject, Plan, Requirement, Step
@@ -114,28 +115,13 @@ async def roll_out(
 ) -> None:
     """Write every step's template, `wave` workloads at a time (0: all), each wave complete before the next."""
     params: Any = plan.params
-    waits = not params["no_wait"]
-    size = wave or len(plan.steps) or 1
-    waves = [plan.steps[start : start + size] for start in range(0, len(plan.steps), size)]
-    last_of = {one[-1].id: one for one in waves}
 
-    async def do(step: Step) -> str:
-        said = await write(step)
-        if waits and step.id in last_of:
-            await _wait_for(last_of[step.id], cluster, journal, params["timeout"])
-            said += (
-                ", and its rollout is complete" if size == 1 or len(plan.steps) == 1 else ", all rolled out"
-            )
-        return said
-
-    await walk_steps(plan, journal, do)
-
-
-async def _wait_for(steps: Sequence[Step], cluster: Cluster, journal: Journal, timeout_s: float) -> None:
-    """They roll out side by side; waiting for one after the other ends when the slowest does."""
-    for step in steps:
+    async def wait(step: Step, emit: Emit) -> str:
         resource = await cluster.resource(step.target.kind)
-        await follow(cluster, resource, step, timeout_s=timeout_s, emit=journal.tell, clock=journal.clock)
+        await follow(cluster, resource, step, timeout_s=params["timeout"], emit=emit, clock=journal.clock)
+        return f"the rollout of {step.target.label} is complete"
+
+    await write_and_wait(plan, journal, write, wait, waits=lambda _: not params["no_wait"], wave=wave)
 
 
 def back(action: str, one: Chosen, params: JsonObject, *arguments: str) -> JsonObject:

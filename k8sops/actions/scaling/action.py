@@ -9,12 +9,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from k8sops.actions.planning import make_plan, undo_command
+from k8sops.actions.choosing import matches_nothing, selected
+from k8sops.actions.planning import make_plan, no_change, resting_on
 from k8sops.actions.rollout_wait import wait_until_ready
 from k8sops.actions.scaling.goals import (
     REPLICAS,
     as_exactly,
-    counted,
     replicas_step,
     write_fields,
     write_replicas,
@@ -24,12 +24,15 @@ from k8sops.actions.scaling.owners import Autoscalers, answer, autoscalers_in, o
 from k8sops.actions.scaling.params import ScaleParams, wanted_replicas
 from k8sops.actions.scaling.room import Growth, Rooms
 from k8sops.actions.scaling.whole import exact_steps, stopping_steps
+from k8sops.actions.together import write_and_wait
 from k8sops.actions.workload import parse_target
 from k8sops.core.clock import Clock
-from k8sops.core.errors import K8sOpsError, NotFoundError, PartialError, UsageError
+from k8sops.core.errors import NotFoundError, UsageError
+from k8sops.core.events import Emit
 from k8sops.core.journal import Journal
-from k8sops.core.plan import Finding, Forecast, JsonObject, Plan, Requirement, Step
+from k8sops.core.plan import Finding, Forecast, JsonObject, Plan, Step
 from k8sops.core.ports import Cluster, ClusterReader, Resource, ScaleView
+from k8sops.core.text import counted
 
 STEEP_FACTOR: Final = 3
 
@@ -40,7 +43,8 @@ class _Draft:
     def __init__(self, params: ScaleParams, cluster: ClusterReader) -> None:
         self.params = params
         self.cluster = cluster
-        self.rooms = Rooms(cluster, allow_pending=params.allow_pending)
+        # What is brought back may have been pending before too: that is then how it was.
+        self.rooms = Rooms(cluster, allow_pending=params.allow_pending or bool(params.exactly))
         self.steps: list[Step] = []
         self.findings: list[Finding] = []
         self.pods_now = 0
@@ -60,8 +64,7 @@ class _Draft:
         """One workload to a number."""
         label = _label(resource, scale)
         if scale.spec_replicas == wanted:
-            text = f"{label} has {counted(wanted)} already"
-            self.findings.append(Finding(level="note", code="no_change", text=text, subjects=(label,)))
+            self.findings.append(no_change(f"{label} has {counted(wanted, 'replica')} already", label))
             return
         owner = (await self.autoscalers()).of(resource, scale.name)
         if owner is not None:
@@ -116,11 +119,7 @@ class Scale:
             summary=_summary(params, draft),
             steps=steps,
             findings=draft.findings,
-            requires=[
-                Requirement(target=step.target, fact=fact, value=value)
-                for step in steps
-                for fact, value in step.before.items()
-            ],
+            requires=resting_on(steps),
             blast_radius={"pods_now": draft.pods_now, "pods_after": draft.pods_after},
             forecast=Forecast(limited_by="how fast pods start or end"),
         )
@@ -131,58 +130,39 @@ class Scale:
         Raises the error of an only step, else PartialError listing what was done and what was not.
         """
         timeout_s = ScaleParams.model_validate(plan.params).timeout
-        failed: dict[str, K8sOpsError] = {}
-        for step in plan.steps:
-            try:
-                await journal.step(step, partial(_write, cluster, step))
-            except K8sOpsError as error:
-                failed[step.id] = error
-        for step in plan.steps:
-            if step.id in failed or REPLICAS not in step.after:
-                continue
-            try:
-                await wait_until_ready(
-                    cluster,
-                    await cluster.resource(step.target.kind),
-                    step,
-                    wanted=int(step.after[REPLICAS]),
-                    timeout_s=timeout_s,
-                    emit=journal.tell,
-                    clock=journal.clock,
-                )
-            except K8sOpsError as error:
-                failed[step.id] = error
-        if failed:
-            raise _failure(plan, failed)
+
+        async def wait(step: Step, emit: Emit) -> str:
+            wanted = int(step.after[REPLICAS])
+            await wait_until_ready(
+                cluster,
+                await cluster.resource(step.target.kind),
+                step,
+                wanted=wanted,
+                timeout_s=timeout_s,
+                emit=emit,
+                clock=journal.clock,
+            )
+            label = step.target.label
+            return f"{label}: {counted(wanted, 'replica')} ready" if wanted else f"{label} runs nothing now"
+
+        await write_and_wait(
+            plan, journal, partial(_write, cluster), wait, waits=lambda step: REPLICAS in step.after
+        )
 
 
 async def _write(cluster: Cluster, step: Step) -> str:
     return await (write_replicas if REPLICAS in step.after else write_fields)(cluster, step)
 
 
-def _failure(plan: Plan, failed: dict[str, K8sOpsError]) -> K8sOpsError:
-    if len(plan.steps) == 1:
-        return next(iter(failed.values()))
-    done = [step for step in plan.steps if step.id not in failed]
-    reasons = "; ".join(error.message for error in failed.values())
-    undo = "; ".join(command for step in done if (command := undo_command(step)))
-    return PartialError(
-        f"{len(done)} of {len(plan.steps)} were done: {', '.join(step.target.label for step in done) or 'none'}. "
-        f"Not done: {reasons}",
-        hint=f"to go back: {undo}" if undo else "",
-    )
-
-
 async def _chosen(params: ScaleParams, cluster: ClusterReader) -> list[tuple[Resource, ScaleView]]:
     """The workloads that are meant. Raises NotFoundError naming all that are missing."""
-    found, missing = [], []
+    found, missing, kinds = [], [], []
     for target in dict.fromkeys(params.targets):
         if params.selector:
             resource = await cluster.resource(target)
-            names = [
-                one["metadata"]["name"]
-                async for one in cluster.list(resource, params.namespace, label_selector=params.selector)
-            ]
+            kinds.append(resource.kind.lower())
+            listed = await selected(cluster, resource, params.namespace, params.selector)
+            names = [one["metadata"]["name"] for one in listed]
         else:
             kind, name = parse_target(target)
             resource, names = await cluster.resource(kind), [name]
@@ -195,12 +175,9 @@ async def _chosen(params: ScaleParams, cluster: ClusterReader) -> list[tuple[Res
         if len(params.targets) == 1:
             raise missing[0]
         names = [error.message.removesuffix(" does not exist") for error in missing]
-        raise NotFoundError(f"there is no {', '.join(names)}; nothing was scaled", hint=missing[0].hint)
+        raise NotFoundError(f"there is no {' and no '.join(names)}; nothing was scaled", hint=missing[0].hint)
     if not found:
-        raise UsageError(
-            f"no {' or '.join(params.targets)} in {params.namespace} matches the selector {params.selector!r}",
-            hint="`k8sops get KIND -l SELECTOR` shows what a selector matches",
-        )
+        raise matches_nothing(kinds, params.namespace, params.selector)
     return found
 
 
@@ -256,7 +233,10 @@ def _findings(label: str, scale: ScaleView, replicas: int) -> list[Finding]:
         text = f"{label} grows more than {STEEP_FACTOR}-fold, from {scale.spec_replicas} to {replicas}"
         findings.append(Finding(level="warning", code="steep", text=text, subjects=subject))
     if scale.status_replicas != scale.spec_replicas:
-        text = f"{label} is not settled: {scale.status_replicas} pods exist, {scale.spec_replicas} are wanted"
+        text = (
+            f"{label} is not settled: "
+            f"{counted(scale.status_replicas, 'pod exists', 'pods exist')}, {scale.spec_replicas} are wanted"
+        )
         findings.append(Finding(level="note", code="unsettled", text=text, subjects=subject))
     return findings
 
@@ -270,22 +250,22 @@ def _summary(params: ScaleParams, draft: _Draft) -> str:
         )
         several = sum(one.code == "no_change" for one in draft.findings) > 1
         return "Nothing to do: all is as wanted already." if several else f"Nothing to do: {told}."
-    more = f"; {others} of what would start or scale pods changed too" if others else ""
+    more = f"; {counted(others, 'other object')} changed with them" if others else ""
     if params.to_zero:
         return f"Outage: namespace {params.namespace}: {len(scaled)} workloads go to zero{more}."
     if len(scaled) != 1:
         falling = sum(step.after[REPLICAS] < step.before[REPLICAS] for step in scaled)
         verdict = "Disruptive" if falling else "Safe"
         present = sum(step.before[REPLICAS] for step in scaled)
-        change = f"from {present} to {counted(sum(step.after[REPLICAS] for step in scaled))}"
+        change = f"from {present} to {counted(sum(step.after[REPLICAS] for step in scaled), 'replica')}"
         return f"{verdict}: {len(scaled)} workloads, together {change}{more}."
-    return _one_summary(scaled[0]) + (more + "." if more else "")
+    return f"{_one_summary(scaled[0]).removesuffix('.')}{more}."
 
 
 def _one_summary(step: Step) -> str:
     target, present, replicas = step.target, step.before[REPLICAS], step.after[REPLICAS]
     kind = target.kind.split(".", 1)[0].removesuffix("s")
-    change = f"{kind} {target.namespace}/{target.name} goes from {present} to {counted(replicas)}"
+    change = f"{kind} {target.namespace}/{target.name} goes from {present} to {counted(replicas, 'replica')}"
     if replicas == 0:
         return f"Outage: {change}; nothing of it runs afterwards."
     if replicas < present:

@@ -16,6 +16,7 @@ from k8sops.core.errors import ConflictError, DriftedError
 from k8sops.core.plan import JsonObject, Step, Target
 from k8sops.core.ports import Cluster, Resource, ScaleView
 from k8sops.core.risk import Risk
+from k8sops.core.text import counted
 
 CONFLICT_TRIES: Final = 5
 REPLICAS: Final = "spec.replicas"
@@ -70,7 +71,12 @@ def replicas_step(resource: Resource, scale: ScaleView, replicas: int) -> Step:
         risk=Risk.DISRUPTIVE if going_down else Risk.LOW,
         undo={
             "action": "scale",
-            "params": {"targets": [goal], "namespace": scale.namespace, "replicas": scale.spec_replicas},
+            "params": {
+                "targets": [goal],
+                "namespace": scale.namespace,
+                "replicas": scale.spec_replicas,
+                "allow_pending": True,
+            },
             "command": shlex.join(command),
         },
     )
@@ -133,8 +139,14 @@ async def write_fields(cluster: Cluster, step: Step) -> str:
         step,
         facts=lambda found: {fact: field_of(found, fact) for fact in facts},
         body=body,
-        done=f"{step.target.label}: {', '.join(f'{fact} is {step.after[fact]}' for fact in facts)}",
+        done=f"{step.target.label}: {', '.join(f'{fact} is {_said(step.after[fact])}' for fact in facts)}",
     )
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "not set"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 async def write_replicas(cluster: Cluster, step: Step) -> str:
@@ -148,10 +160,11 @@ async def write_replicas(cluster: Cluster, step: Step) -> str:
                 f"{label} was deleted and made again since the plan was made", hint="plan again"
             )
         if scale.spec_replicas == replicas:
-            return f"{label} is set to {counted(replicas)}"
+            return f"{label} is set to {counted(replicas, 'replica')}"
         if scale.spec_replicas != step.before[REPLICAS]:
             raise DriftedError(
-                f"{label} now has {counted(scale.spec_replicas)}, not the {step.before[REPLICAS]} the plan rests on",
+                f"{label} now has {counted(scale.spec_replicas, 'replica')}, "
+                f"not the {step.before[REPLICAS]} the plan rests on",
                 hint="plan again",
             )
         try:
@@ -166,13 +179,8 @@ async def write_replicas(cluster: Cluster, step: Step) -> str:
         except ConflictError:
             # A status write moved the resourceVersion; only a changed spec is drift, and the next read tells.
             continue
-        return f"{label} is set to {counted(replicas)}"
+        return f"{label} is set to {counted(replicas, 'replica')}"
     raise ConflictError(
         f"{label} was changed by others {CONFLICT_TRIES} times in a row while being scaled",
         hint="run the command again",
     )
-
-
-def counted(replicas: int) -> str:
-    """As in `1 replica`."""
-    return "1 replica" if replicas == 1 else f"{replicas} replicas"

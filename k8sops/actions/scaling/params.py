@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from pydantic import field_validator, model_validator
 
-from k8sops.core.params import ObjectName, Params, PlainText, Seconds, option, positional
+from k8sops.core.params import KIND_AND_NAME, ObjectName, Params, PlainText, Seconds, option, positional
 
 MOST_REPLICAS: Final = 2**31 - 1
 _RELATIVE: Final = re.compile(r"[+-]\d{1,9}|\d{1,5}%")
@@ -19,7 +19,10 @@ class ScaleParams(Params):
     """What to scale, and to how many."""
 
     targets: tuple[PlainText, ...] = positional(
-        "Workloads as KIND/NAME, or a kind with --selector.", metavar="KIND/NAME...", default=()
+        "Workloads as KIND/NAME, or a kind with --selector.",
+        metavar="KIND/NAME...",
+        names=KIND_AND_NAME,
+        default=(),
     )
     replicas: int | str | None = option(
         "How many replicas to run: 5, +2, -1, or 50% of what runs now (rounded up).",
@@ -36,6 +39,7 @@ class ScaleParams(Params):
     exactly: tuple[PlainText, ...] = option(
         "Several values at once, as a run records them: KIND/NAME=VALUE.",
         metavar="KIND/NAME=VALUE",
+        names=KIND_AND_NAME,
         default=(),
     )
     autoscaler: Autoscaler = option(

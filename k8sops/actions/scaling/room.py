@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from k8sops.actions.scaling.quota import room_for
-from k8sops.actions.worlds import read_world
-from k8sops.core.errors import ClusterError, ForbiddenError, UsageError
+from k8sops.actions.worlds import if_allowed, node_maker, read_world
+from k8sops.core.errors import ForbiddenError, UsageError
 from k8sops.core.plan import Finding, JsonObject
 from k8sops.core.ports import ClusterReader
 from k8sops.forecast.fit import preview, reasons_in_words
@@ -22,7 +23,6 @@ from k8sops.forecast.world import World
 
 OVERRIDE: Final = "--allow-pending"
 MOST_PREVIEWED: Final = 500
-_CUSTOM_NODES: Final = ("nodepools.karpenter.sh",)
 
 
 class Growth(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +92,7 @@ class Rooms:
         if not homeless:
             return []
         words = Counter(reasons_in_words(fit) for fit in homeless).most_common(1)[0][0]
-        maker = await self._node_maker()
+        maker = await node_maker(self._cluster, partial(if_allowed, self._cluster))
         if maker:
             text = f"{growth.label}: {len(homeless)} of {growth.more} new pods need a new node from {maker}: {words}"
             return [Finding(level="warning", code="needs_nodes", text=text, subjects=(growth.label,))]
@@ -102,22 +102,6 @@ class Rooms:
                 level=self._level, code="does_not_fit", text=text, subjects=(growth.label,), override=OVERRIDE
             )
         ]
-
-    async def _node_maker(self) -> str:
-        """What makes nodes when pods wait for one; empty where nothing is known to."""
-        for kind in _CUSTOM_NODES:
-            try:
-                resource = await self._cluster.resource(kind)
-                if [one async for one in self._cluster.list(resource)]:
-                    return "Karpenter"
-            except (ClusterError, UsageError):
-                continue
-        try:
-            config_maps = await self._cluster.resource("configmaps")
-            await self._cluster.get(config_maps, "cluster-autoscaler-status", "kube-system")
-        except ClusterError:
-            return ""
-        return "the cluster autoscaler"
 
 
 def _new_pod(growth: Growth, template: JsonObject, number: int) -> Pod:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from k8sops.actions.planning import no_change
 from k8sops.actions.scaling.goals import PAUSED, PAUSED_REPLICAS, field_of, fields_step, replicas_step
 from k8sops.actions.scaling.owners import (
     HPA,
@@ -126,7 +127,7 @@ async def exact_steps(
         step = await _exact(cluster, resource, found, entry, value)
         if step is None:
             text = f"{resource.kind.lower()} {namespace}/{name} is as wanted already"
-            findings.append(Finding(level="note", code="no_change", text=text, subjects=(name,)))
+            findings.append(no_change(text, name))
         else:
             steps.append((step, found))
     if missing:

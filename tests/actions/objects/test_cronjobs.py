@@ -91,3 +91,14 @@ async def test_what_is_no_cron_job_is_refused(desk: Desk, cluster: KubeCluster) 
         await desk.plan("trigger", "deployment/web")
     with pytest.raises(NotFoundError, match="no cronjob web"):
         await desk.plan("suspend", "web")
+
+
+async def test_a_selector_alone_means_cron_jobs(desk: Desk, cluster: KubeCluster) -> None:
+    """Nothing else can be suspended, so nobody has to say it."""
+    manifest = cron_job("nightly", desk.namespace)
+    manifest["metadata"]["labels"] = {"team": "data"}
+    await create(cluster, manifest)
+    plan = (await desk.plan("suspend", selector="team=data")).plan
+    assert [step.target.name for step in plan.steps] == ["nightly"]
+    with pytest.raises(UsageError, match="name at least one CronJob, or give --selector"):
+        await desk.plan("suspend")

@@ -69,6 +69,8 @@ async def test_deleting_a_namespace_lists_all_that_is_in_it_and_kubernetes_own_a
     plan = (await desk.plan("delete", f"namespace/{desk.namespace}")).plan
     assert plan.steps[0].bulk is not None
     assert plan.steps[0].bulk.counts["delete deployments"] == 1
+    # What metrics.k8s.io lists of the same pod is no object, and goes nowhere.
+    assert plan.steps[0].bulk.counts["delete pods"] == 1
     assert desk.namespace in plan.blast_radius["namespaces"]
     with pytest.raises(BlockedError, match="belongs to Kubernetes itself"):
         await desk.do("delete", "namespace/kube-system")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from k8sops.actions.objects.evict import Evict, EvictParams
 from k8sops.cluster.client import KubeCluster
+from k8sops.cluster.readonly import ReadOnlyCluster
+from k8sops.core.clock import SystemClock
 from k8sops.core.errors import BlockedError
 from k8sops.core.plan import JsonObject
 from k8sops.core.risk import Risk
 from k8sops.core.run import RunState
+from k8sops.sandbox.manager import SandboxHandle
 from tests.support.desk import Desk
+from tests.support.persons import client_as, granted, rule
 from tests.support.workloads import create, deployment, naked_pod
 
 
@@ -77,3 +83,19 @@ async def test_a_pod_under_two_budgets_is_a_blocker(desk: Desk, cluster: KubeClu
     (pod,) = await desk.ready_pods(cluster, "web", 1)
     plan = (await desk.plan("evict", pod["metadata"]["name"])).plan
     assert [one.code for one in plan.blockers] == ["two_budgets"]
+
+
+async def test_who_may_not_evict_is_told_so_by_the_plan(
+    desk: Desk, cluster: KubeCluster, sandbox: SandboxHandle, tmp_path: Path
+) -> None:
+    """The dry run needs the right that the run needs: there is nothing to wait for."""
+    await create(cluster, deployment("web", desk.namespace))
+    await desk.ready_pods(cluster, "web", 1)
+    params = EvictParams.model_validate({"selector": "app=web", "namespace": desk.namespace})
+    async with (
+        granted(cluster, "reader", rule("", "pods", "get", "list")),
+        client_as(sandbox, tmp_path, "reader") as client,
+    ):
+        plan = await Evict().plan(params, ReadOnlyCluster(client), SystemClock())
+    (blocker,) = plan.blockers
+    assert 'user "reader" may not create pods/eviction' in blocker.text

@@ -41,7 +41,9 @@ async def test_a_value_that_is_there_is_overwritten_only_when_asked(desk: Desk, 
 async def test_one_missing_object_refuses_the_whole_request(desk: Desk, cluster: KubeCluster) -> None:
     """kubectl would label the first and then fail: nothing is half done here."""
     await create(cluster, deployment("web", desk.namespace))
-    with pytest.raises(NotFoundError, match=r"no deployment nope, configmap nah .* nothing was labeled"):
+    with pytest.raises(
+        NotFoundError, match=r"no deployment nope and no configmap nah .* nothing was labelled"
+    ):
         await desk.do("label", "deployment/web", "deployment/nope", "configmap/nah", "tier=gold")
     assert await desk.labels("deployment", "web") == {}
 
@@ -91,3 +93,19 @@ async def _pod_of(desk: Desk, cluster: KubeCluster) -> str:
         if event.object:
             return str(event.object["metadata"]["name"])
     raise AssertionError("the watch ended")
+
+
+async def test_a_selector_that_cannot_be_read_is_told_as_one(desk: Desk) -> None:
+    """The server's word for it is that Deployments are refused as invalid."""
+    with pytest.raises(UsageError, match=r"the selector 'app=\(' is not valid: unable to parse") as caught:
+        await desk.plan("label", "deployments", "a=b", selector="app=(")
+    assert "--selector" in caught.value.hint
+
+
+async def test_what_is_in_no_namespace_is_not_missed_in_one(desk: Desk) -> None:
+    """A node is not missing from a namespace."""
+    with pytest.raises(NotFoundError, match=r"there is no node nope; nothing was labelled") as caught:
+        await desk.plan("label", "node/nope", "a=b")
+    assert " -n " not in caught.value.hint
+    with pytest.raises(UsageError, match=r"no node matches the selector 'a=nope'"):
+        await desk.plan("label", "nodes", "a=b", selector="a=nope")

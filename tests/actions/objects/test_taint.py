@@ -82,3 +82,9 @@ async def test_a_value_is_replaced_only_when_asked_and_nonsense_is_refused(desk:
         await desk.do("taint", node, "theirs=y:NoSchedule")
     with pytest.raises(UsageError, match="no effect that exists"):
         await desk.plan("taint", node, "a=b:NoSuch")
+
+
+async def test_a_taint_that_goes_is_told_as_removed(desk: Desk, node: str) -> None:
+    """`theirs-.` at the end of a sentence reads as a typing error."""
+    plan = (await desk.plan("taint", node, "theirs-")).plan
+    assert plan.summary == f"Safe: nodes/{node}: theirs removed."

@@ -11,7 +11,7 @@ from k8sops.cluster.client import KubeCluster
 from k8sops.core.errors import BlockedError, UsageError
 from k8sops.core.plan import JsonObject
 from k8sops.core.risk import Risk
-from k8sops.core.run import RunState
+from k8sops.core.run import Run, RunState
 from tests.support.desk import Desk
 from tests.support.workloads import NEVER_READY, create, deployment, stateful_set
 
@@ -182,3 +182,76 @@ async def _observed(desk: Desk, cluster: KubeCluster) -> None:
             found = event.object
             if found and found["status"].get("observedGeneration") == found["metadata"]["generation"]:
                 return
+
+
+def sequence_of(run: Run) -> list[tuple[str, str]]:
+    """What was written and what was complete, in order."""
+    return [
+        (event.kind, event.step.rpartition(".")[2])
+        for event in run.events
+        if event.kind == "step_done" or (event.kind == "note" and "is complete" in event.text)
+    ]
+
+
+async def test_several_are_restarted_together_and_each_has_its_own_result(
+    desk: Desk, cluster: KubeCluster
+) -> None:
+    """The one that never comes up neither holds the others up nor makes their result unknown."""
+    await create(cluster, deployment("bad", desk.namespace, annotations=NEVER_READY))
+    for name in ("web", "api"):
+        await create(cluster, deployment(name, desk.namespace))
+        await desk.ready_pods(cluster, name, 1)
+    run = await desk.do("restart", "deployment/bad", "deployment/web", "deployment/api", timeout=20)
+    assert run.state is RunState.FAILED
+    assert run.error is not None
+    assert run.error.code == "partial"
+    space = desk.namespace
+    assert (
+        f"2 of 3 were done: {space}/deployments/web, {space}/deployments/api. Not done" in run.error.message
+    )
+    assert f"the rollout of {space}/deployments/bad is not complete after 20 s" in run.error.message
+    done = sequence_of(run)
+    assert done[:3] == [("step_done", name) for name in ("bad", "web", "api")]
+    assert sorted(done[3:]) == [("note", "api"), ("note", "web")]
+
+
+async def test_a_wave_is_complete_before_the_next_begins(desk: Desk, cluster: KubeCluster) -> None:
+    """Told by the order on record: what is written after what was complete."""
+    names = ("web", "api", "cart")
+    for name in names:
+        await create(cluster, deployment(name, desk.namespace))
+        await desk.ready_pods(cluster, name, 1)
+    run = await desk.do("restart", *(f"deployment/{name}" for name in names), wave=2)
+    assert run.state is RunState.SUCCEEDED, run.error
+    done = sequence_of(run)
+    assert done[:2] == [("step_done", "web"), ("step_done", "api")]
+    assert sorted(done[2:4]) == [("note", "api"), ("note", "web")]
+    assert done[4:] == [("step_done", "cart"), ("note", "cart")]
+
+
+async def test_a_wave_that_failed_is_the_last_and_says_what_was_not_begun(
+    desk: Desk, cluster: KubeCluster
+) -> None:
+    """Whoever restarts in waves does it to stop in time."""
+    await create(cluster, deployment("bad", desk.namespace, annotations=NEVER_READY))
+    await create(cluster, deployment("web", desk.namespace))
+    run = await desk.do("restart", "deployment/bad", "deployment/web", wave=1, timeout=4)
+    assert run.state is RunState.FAILED
+    assert run.error is not None
+    assert "0 of 2 were done: none. Not done: the rollout of" in run.error.message
+    assert run.error.message.endswith(f"Not begun: {desk.namespace}/deployments/web")
+    assert [step for kind, step in sequence_of(run) if kind == "step_done"] == ["bad"]
+
+
+async def test_going_back_over_a_restart_says_that_nothing_would_change(
+    desk: Desk, cluster: KubeCluster
+) -> None:
+    """A restart makes a revision: in an outage `rollback` right after one would only restart again."""
+    await create(cluster, deployment("web", desk.namespace))
+    assert (await desk.do("set-image", "deployment/web", "app=example/app:2")).state is RunState.SUCCEEDED
+    assert (await desk.do("restart", "deployment/web")).state is RunState.SUCCEEDED
+    plan = (await desk.plan("rollback", "deployment/web")).plan
+    (told,) = [one for one in plan.findings if one.code == "only_restarted"]
+    assert told.text.endswith("only by a restart; the newest that runs something else is 1: --to-revision 1")
+    to_first = (await desk.plan("rollback", "deployment/web", to_revision=1)).plan
+    assert "only_restarted" not in {one.code for one in to_first.findings}

@@ -201,6 +201,21 @@ async def test_a_namespace_goes_to_zero_and_comes_back_exactly(desk: Desk, clust
     assert again.plan.summary == "Nothing to do: all is as wanted already."
 
 
+async def test_what_was_pending_before_comes_back_pending(desk: Desk, cluster: KubeCluster) -> None:
+    """Bringing a namespace back must not end at a pod that found no node before either; nor may an undo."""
+    manifest = deployment("gpu", desk.namespace)
+    manifest["spec"]["template"]["spec"]["nodeSelector"] = {"tests.k8sops.dev/none": "such"}
+    await create(cluster, manifest)
+    run = await desk.do("scale", to_zero=True)
+    assert run.state is RunState.SUCCEEDED, run.error
+    for back in (await desk.plan("scale", restore=run.id), await desk.ops.undo(run.id, desk.actor)):
+        assert codes(back) == [("warning", "does_not_fit")]
+    one = await desk.do("scale", "deployment/gpu", replicas=1, allow_pending=True, timeout=1)
+    assert one.error is not None
+    down = await desk.do("scale", "deployment/gpu", replicas=0)
+    assert codes(await desk.ops.undo(down.id, desk.actor)) == [("warning", "does_not_fit")]
+
+
 async def test_restore_takes_a_run_that_scaled(desk: Desk) -> None:
     """Another kind of run has nothing that a scale could bring back."""
     other = await desk.do("annotate", f"namespace/{desk.namespace}", "a=b")
