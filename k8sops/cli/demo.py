@@ -37,17 +37,22 @@ def demo_command(tour: bool, keep: bool) -> int:
 
 
 def _screen() -> int:
+    from k8sops.cli.sandbox_history import history_place
     from k8sops.core.tables import TableQuery
     from k8sops.service import open_ops
     from k8sops.service.config import load_config
     from k8sops.tui import run_tui
 
     handle = _filled_sandbox(DEMO_SANDBOX)
+    # For this process and for a worker that it may leave behind.
+    present = history_place(handle).environment(os.environ)
+    os.environ.clear()
+    os.environ.update(present)
     config = load_config({"kubeconfig": (handle.kubeconfig,), "context": handle.context})
     code = run_tui(lambda: open_ops(config), TableQuery(kind="pods"), all_namespaces=True)
     click.echo(
-        f"The sandbox is still up:\n  export KUBECONFIG={handle.kubeconfig}\n"
-        "  k8sops get pods -A        look again\n  k8sops sandbox down       end it and leave nothing"
+        'The sandbox is still up:\n  eval "$(k8sops sandbox env --user alice)"\n'
+        "  k8sops approvals list     what waits for alice\n  k8sops sandbox down       end it and leave nothing"
     )
     return code
 
@@ -57,7 +62,7 @@ def _tour(*, keep: bool) -> int:
 
     started = time.monotonic()
     with _sandbox_for_a_while(f"tour-{os.getpid()}", keep=keep) as handle:
-        play_tour(handle.kubeconfig)
+        play_tour(handle)
     click.echo(f"The tour took {time.monotonic() - started:.0f} s.")
     return 0
 
@@ -80,6 +85,7 @@ def _sandbox_for_a_while(name: str, *, keep: bool) -> Iterator[SandboxHandle]:
 def _filled_sandbox(name: str) -> SandboxHandle:
     from k8sops.cli.build_progress import BuildDisplay
     from k8sops.cli.running import run_async
+    from k8sops.cli.sandbox_history import HISTORY, make_history_of
     from k8sops.sandbox.manager import SandboxManager
     from k8sops.sandbox.seed import seed
 
@@ -88,7 +94,8 @@ def _filled_sandbox(name: str) -> SandboxHandle:
     click.echo(f"A real control plane is up: {handle.nodes} nodes, API server {handle.server}.", err=True)
     with BuildDisplay(sys.stderr) as display:
         report = run_async(seed(handle.kubeconfig, progress=display.say))
+        make_history_of(handle, display.say)
     click.echo(f"Filled with {sum(report.applied.values())} objects in {report.seconds:.0f} s.", err=True)
-    for line in report.story:
+    for line in (*report.story, *HISTORY):
         click.echo(f"  {line}", err=True)
     return handle

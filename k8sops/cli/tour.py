@@ -11,16 +11,21 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from k8sops.core.errors import K8sOpsError
 
+if TYPE_CHECKING:
+    from k8sops.sandbox.manager import SandboxHandle
+
 COMMAND_DEADLINE_S: Final = 180
+HERE: Final = "kubernetes-admin"
+"""Who plays the tour, but for the stops that say otherwise."""
 
 Answer = dict[str, Any]
 
@@ -39,27 +44,22 @@ class Stop:
     command: tuple[str, ...]
     comes_true: Callable[[Guide], bool]
     exit_code: int = 0
+    who: str = ""
+    """Who types it, where not the administrator."""
 
 
 class Guide:
-    """Runs commands against one kubeconfig and reads the cluster back through the program itself."""
+    """Runs commands against one cluster and reads it back through the program itself."""
 
-    def __init__(self, kubeconfig: Path) -> None:
-        # A store beside the sandbox: what is played must not stand in the user's own record.
-        store = f"sqlite:///{kubeconfig.parent / 'k8sops.db'}"
-        self._environment = {
-            **os.environ,
-            "KUBECONFIG": str(kubeconfig),
-            "K8SOPS_DATABASE_URL": store,
-            "NO_COLOR": "1",
-        }
-        for name in ("K8SOPS_CONTEXT", "K8SOPS_NAMESPACE", "K8SOPS_POLICY"):
-            self._environment.pop(name, None)
+    def __init__(self, environment: Mapping[str, str], people: Mapping[str, Path] | None = None) -> None:
+        """`environment` leads to cluster and store, `people` are kubeconfigs of others than the administrator."""
+        self._environment = {**environment, "NO_COLOR": "1"}
+        self._people = people or {}
 
     def play(self, stop: Stop) -> None:
         """Show the command and its output. Raises TourError."""
-        click.echo(f"\n── {stop.title}\n$ {shlex.join(('k8sops', *stop.command))}")
-        done = self._run(*stop.command)
+        click.echo(f"\n── {stop.title}\n{stop.who}$ {shlex.join(('k8sops', *stop.command))}")
+        done = self._run(*stop.command, who=stop.who)
         click.echo(_indented(done.stderr + done.stdout))
         if done.returncode != stop.exit_code:
             raise TourError(f"{stop.title}: `k8sops {' '.join(stop.command)}` exited {done.returncode}")
@@ -78,10 +78,11 @@ class Guide:
             raise TourError(f"`k8sops {' '.join(arguments)}` exited {done.returncode}: {done.stderr.strip()}")
         return json.loads(done.stdout)
 
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _run(self, *arguments: str, who: str = "") -> subprocess.CompletedProcess[str]:
+        theirs = {"KUBECONFIG": str(self._people[who])} if who else {}
         return subprocess.run(  # noqa: S603 - the program itself, with the tour's own words
             [sys.executable, "-m", "k8sops", *arguments],
-            env=self._environment,
+            env={**self._environment, **theirs},
             capture_output=True,
             text=True,
             timeout=COMMAND_DEADLINE_S,
@@ -113,7 +114,7 @@ def _is_cordoned(guide: Guide, node: str) -> bool:
     return bool(guide.read("node", node)["spec"].get("unschedulable", False))
 
 
-STOPS: Final = (
+TROUBLE_STOPS: Final = (
     Stop(
         "Is everything well? checkout is not",
         ("get", "deployments", "-n", "shop"),
@@ -124,6 +125,40 @@ STOPS: Final = (
         ("get", "pods", "-n", "shop", "-l", "app=checkout"),
         _crash_looping,
     ),
+    Stop(
+        "Last night somebody tried what checkout waits for, and could not",
+        ("runs", "list", "--state", "failed"),
+        lambda g: _states(g, by="alice").count("failed") == 1,
+    ),
+    Stop(
+        "bob has seen the way back, and waits for a word from ops",
+        ("approvals", "list"),
+        lambda g: _states(g, by="bob")[0] == "awaiting_approval",
+    ),
+)
+
+
+def approval_stops(guide: Guide) -> tuple[Stop, ...]:
+    """bob's plan is approved by somebody else than bob, and then goes out with bob's own rights."""
+    (waiting,) = guide.told("approvals", "list")["runs"]
+    run, digest = str(waiting["id"]), str(waiting["digest"])[:12]
+    return (
+        Stop(
+            "alice is of ops, and agrees to exactly this plan",
+            ("approve", run, "--digest", digest, "--reason", "go"),
+            lambda g: _states(g, by="bob")[0] == "queued",
+            who="alice",
+        ),
+        Stop(
+            "bob carries it out: checkout is back",
+            ("runs", "start", run),
+            lambda g: _ready(g, "checkout", "shop") == 3,
+            who="bob",
+        ),
+    )
+
+
+STOPS: Final = (
     Stop(
         "The shop needs more web servers: look at the plan first; nothing changes",
         ("scale", "deployment/web", "--replicas", "5", "-n", "shop", "--plan"),
@@ -173,41 +208,62 @@ def node_stops(node: str) -> tuple[Stop, ...]:
     )
 
 
-def _outcomes(guide: Guide) -> list[str]:
-    return [str(run["state"]) for run in guide.told("runs", "list")]
+def _node_of_web(guide: Guide) -> tuple[Stop, ...]:
+    web = guide.read("pods", "-n", "shop", "-l", "app=web")["items"]
+    return node_stops(str(web[0]["spec"]["nodeName"]))
+
+
+def _states(guide: Guide, by: str) -> list[str]:
+    """Of the runs of one person or username, newest first."""
+    return [str(run["state"]) for run in guide.told("runs", "list", "--by", by)]
 
 
 def _undo_asked(guide: Guide) -> str:
     """The id of the scale's run, to go back by."""
-    return str(next(run["id"] for run in guide.told("runs", "list") if run["action"] == "scale"))
+    return str(
+        next(run["id"] for run in guide.told("runs", "list", "--by", HERE) if run["action"] == "scale")
+    )
 
 
 def record_stops(guide: Guide) -> tuple[Stop, ...]:
     """Everything is on record, can be taken back, and the record can be proved."""
     return (
-        Stop("All of it is on record", ("runs", "list"), lambda g: _outcomes(g) == ["succeeded"] * 3),
+        Stop("All of it is on record", ("runs", "list"), lambda g: _states(g, by=HERE) == ["succeeded"] * 3),
         Stop(
             "The peak is over: plan the way back from the record, and go it",
             ("runs", "undo", _undo_asked(guide), "--yes"),
             lambda g: g.read("deployment", "web", "-n", "shop")["spec"]["replicas"] == 3,
         ),
-        Stop("Has anybody rewritten what happened?", ("audit", "verify"), lambda g: len(_outcomes(g)) == 4),
+        Stop(
+            "Has anybody rewritten what happened?",
+            ("audit", "verify"),
+            lambda g: len(_states(g, by=HERE)) == 4,
+        ),
     )
 
 
-def play_tour(kubeconfig: Path) -> None:
-    """Play every stop in order. Raises TourError at the first that does not come true."""
-    guide = Guide(kubeconfig)
-    for stop in STOPS:
-        guide.play(stop)
-    web = guide.read("pods", "-n", "shop", "-l", "app=web")["items"]
-    stops = (*STOPS, *node_stops(str(web[0]["spec"]["nodeName"])))
-    for stop in stops[len(STOPS) :]:
-        guide.play(stop)
-    on_record = record_stops(guide)
-    for stop in on_record:
-        guide.play(stop)
-    played = len(stops) + len(on_record)
+def play_tour(handle: SandboxHandle) -> None:
+    """Play every stop in order, on a sandbox that has its history. Raises TourError at the first that is not true."""
+    from k8sops.cli.sandbox_history import history_place
+    from k8sops.sandbox.manager import SandboxManager
+    from k8sops.sandbox.people import kubeconfigs
+
+    people = kubeconfigs(SandboxManager(handle.folder.parent), handle.name)
+    environment = history_place(handle).environment(os.environ) | {"KUBECONFIG": str(handle.kubeconfig)}
+    guide = Guide(environment, people)
+    played = 0
+    # Each part is made when the one before has come true: what it names is on record only then.
+    parts: tuple[Callable[[Guide], tuple[Stop, ...]], ...] = (
+        lambda _: TROUBLE_STOPS,
+        approval_stops,
+        lambda _: STOPS,
+        _node_of_web,
+        record_stops,
+    )
+    for part in parts:
+        for stop in part(guide):
+            guide.play(stop)
+            played += 1
     click.echo(f"\n{played} of {played} stops came true.")
 
 

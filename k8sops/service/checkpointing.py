@@ -55,14 +55,19 @@ def sink_of(config: Config) -> CheckpointSink | None:
 
 
 async def write_checkpoint(
-    database: Database, books: Books, *, actor: Actor, sink: CheckpointSink | None = None
+    database: Database,
+    books: Books,
+    *,
+    actor: Actor,
+    sink: CheckpointSink | None = None,
+    key_at: Path | None = None,
 ) -> SignedCheckpoint | None:
     """Sign what the chain is now, and keep it; None where there are no records, or this key signed the last one.
 
-    Workers call it from time to time. Raises KeyFileError, AuditError where the sink holds another history, and what
-    writing to the store raises.
+    Workers call it from time to time; `key_at` is another key's file than this installation's. Raises KeyFileError,
+    AuditError where the sink holds another history, and what writing to the store raises.
     """
-    key = await asyncio.to_thread(checkpoint_key)
+    key = await asyncio.to_thread(checkpoint_key, key_at)
     if await database.read(lambda tx: _nothing_new(tx, key.key_id)):
         return None
 

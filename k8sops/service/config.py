@@ -78,7 +78,9 @@ class Config(BaseModel):
 
 
 def data_folder() -> Path:
-    """Where this user's own store and keys are (XDG data folder)."""
+    """Where this user's own store and keys are: K8SOPS_DATA, else the user's data folder (XDG)."""
+    if given := os.environ.get("K8SOPS_DATA"):
+        return Path(given).expanduser().absolute()
     return user_data_path("k8sops")
 
 

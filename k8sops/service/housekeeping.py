@@ -13,7 +13,7 @@ from k8sops.core.actor import Actor
 from k8sops.core.clock import Clock
 from k8sops.engine.books import Books
 from k8sops.engine.carrier_records import sweep_carriers
-from k8sops.engine.granting import sweep_grants
+from k8sops.engine.grants import sweep_grants
 from k8sops.engine.policy_watch import note_policy
 from k8sops.engine.schedules.ledger import prune
 from k8sops.policy.policy import Policy

@@ -6,6 +6,7 @@ Also what writing to it takes: the audit chain's seal, the redactor's key (kept 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from k8sops.core.clock import Clock, IdSource
@@ -14,13 +15,24 @@ from k8sops.core.errors import K8sOpsError, UnreachableError
 if TYPE_CHECKING:
     from k8sops.engine.books import Books
     from k8sops.service.config import Config
-    from k8sops.store.database import Database
+    from k8sops.store.database import Boundary, Database
 
 
 class Storage:
     """A store that opens itself once, on first use."""
 
-    def __init__(self, config: Config, clock: Clock, ids: IdSource) -> None:
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        ids: IdSource,
+        *,
+        data: Path | None = None,
+        boundary: Boundary | None = None,
+    ) -> None:
+        """`data` is where the redactor's key lies, `boundary` hears of commits (`open_database`)."""
+        self._data = data
+        self._boundary = boundary
         self._config = config
         self._clock = clock
         self._ids = ids
@@ -43,7 +55,8 @@ class Storage:
             from k8sops.redact import load_redactor
             from k8sops.service.config import data_folder
 
-            redactor = await asyncio.to_thread(load_redactor, data_folder() / "redaction.key")
+            data = self._data or data_folder()
+            redactor = await asyncio.to_thread(load_redactor, data / "redaction.key")
             self._books = Books(seal, redactor, self._ids)
         return self._books
 
@@ -51,7 +64,7 @@ class Storage:
         from k8sops.store.database import open_database
 
         try:
-            return await open_database(self._config.store_url, clock=self._clock)
+            return await open_database(self._config.store_url, clock=self._clock, boundary=self._boundary)
         except UnreachableError as error:
             if self._config.emergency or not self._config.database_url:
                 raise
