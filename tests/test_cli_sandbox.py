@@ -38,7 +38,8 @@ def test_status_shows_every_process_and_the_nodes(at_shared: str, capsys: pytest
     status = json.loads(capsys.readouterr().out)
     assert status["state"] == "ready"
     assert {c["component"]: c["running"] for c in status["components"]} == dict.fromkeys(
-        ("etcd", "kube-apiserver", "kwok", "kubelet", "kube-controller-manager", "kube-scheduler"), True
+        ("etcd", "kube-apiserver", "kwok", "kubelet", "kube-controller-manager", "kube-scheduler", "played"),
+        True,
     )
 
 

@@ -9,29 +9,27 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
+from k8sops.cli.sandbox_cache import cache_group
+from k8sops.cli.sandbox_chaos import chaos_group
+from k8sops.cli.sandbox_history import HISTORY, env_command
+from k8sops.cli.sandbox_options import CONTEXT, name_option, output_option, print_json
+from k8sops.cli.sandbox_traffic import traffic_command
 from k8sops.sandbox.locations import DEFAULT_NAME, write_private
 
 if TYPE_CHECKING:
     from k8sops.sandbox.status import SandboxStatus
 
-_CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 _TOOL: Final = {"ignore_unknown_options": True}
 _UNITS: Final = 1024 * 1024
 
-_name_option = click.option(
-    "--name", default=DEFAULT_NAME, show_default=True, metavar="NAME", help="Which sandbox; several can run."
-)
-_output_option = click.option(
-    "-o", "--output", "output", type=click.Choice(["text", "json"]), default="text", help="How to print it."
-)
 _tool_arguments = click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 
 
-@click.group("sandbox", context_settings=_CONTEXT)
+@click.group("sandbox", context_settings=CONTEXT)
 def sandbox_group() -> None:
     """A real, local control plane with simulated nodes.
 
@@ -44,29 +42,48 @@ def sandbox_group() -> None:
       k8sops sandbox up                          start it (the first time builds it, for some minutes)
       k8sops sandbox seed                        fill it with a small company in trouble
       k8sops sandbox kubectl -- get pods -A      look at it with kubectl
+      k8sops sandbox chaos latency 300ms         break something, for a while
+      k8sops sandbox traffic --updates 100       let its pods change
       k8sops sandbox down                        end it and leave nothing behind
     """  # noqa: D301 - click reads the character
 
 
+sandbox_group.add_command(cache_group)
+sandbox_group.add_command(chaos_group)
+sandbox_group.add_command(env_command)
+sandbox_group.add_command(traffic_command)
+
+
 @sandbox_group.command("up")
-@_name_option
+@name_option
 @click.option("--nodes", type=click.IntRange(0, 5000), default=5, show_default=True, help="Simulated nodes.")
+@click.option("--pods", type=click.IntRange(0), default=0, help="Running pods that a new one holds at once.")
+@click.option(
+    "--objects",
+    type=click.IntRange(0),
+    default=0,
+    help="Objects that a new one holds at once; nodes and pods are counted among them.",
+)
 @click.option(
     "--kubernetes-args",
     default="",
     metavar="ARGS",
     help="Further flags for kube-apiserver, as one string; they win over the sandbox's own.",
 )
-def up_command(name: str, nodes: int, kubernetes_args: str) -> int:
+def up_command(name: str, nodes: int, pods: int, objects: int, kubernetes_args: str) -> int:
     """Start a sandbox, or whatever is missing of it, and wait until it is ready.
 
     Ready means: the API server says so, the controllers and the scheduler are healthy, every node is Ready, and a pod
     could be created. The first `up` builds the binaries from source (KUBEBUILDER_ASSETS may name a folder that has
     them); later ones take a few seconds. Running it again repairs what has died.
 
+    With --pods or --objects a new sandbox holds that load when it is ready; the first one of its size keeps a snapshot
+    of it for the next (`k8sops sandbox cache`). `seed` brings in the company, and adds load to one that runs.
+
     \b
     Examples:
       k8sops sandbox up --nodes 20
+      k8sops sandbox up --name large --nodes 500 --pods 10000 --objects 20000
       k8sops sandbox up --name two --kubernetes-args '--feature-gates=InPlacePodVerticalScaling=true -v=2'
     """  # noqa: D301 - click reads the character
     import asyncio
@@ -79,6 +96,8 @@ def up_command(name: str, nodes: int, kubernetes_args: str) -> int:
             SandboxManager().up(
                 name,
                 nodes=nodes,
+                pods=pods,
+                objects=objects,
                 apiserver_arguments=_arguments(kubernetes_args),
                 report=display.build,
                 say=display.say,
@@ -95,7 +114,7 @@ def up_command(name: str, nodes: int, kubernetes_args: str) -> int:
 
 
 @sandbox_group.command("down")
-@_name_option
+@name_option
 @click.option(
     "--keep", is_flag=True, help="Keep data and certificates, so that a later `up` goes on from here."
 )
@@ -123,8 +142,8 @@ def down_command(name: str, keep: bool, every: bool) -> int:
 
 
 @sandbox_group.command("status")
-@_name_option
-@_output_option
+@name_option
+@output_option
 def status_command(name: str, output: str) -> int:
     """Show each process of a sandbox, and how many nodes are Ready.
 
@@ -136,14 +155,14 @@ def status_command(name: str, output: str) -> int:
 
     status = asyncio.run(SandboxManager().status(name))
     if output == "json":
-        _print_json(status)
+        print_json(status)
     else:
         _print_status(status)
     return 0 if status.state == "ready" else 1
 
 
 @sandbox_group.command("list")
-@_output_option
+@output_option
 def list_command(output: str) -> int:
     """List all sandboxes of this user, running or kept."""
     import asyncio
@@ -152,7 +171,7 @@ def list_command(output: str) -> int:
 
     found = asyncio.run(SandboxManager().list())
     if output == "json":
-        _print_json(found)
+        print_json(found)
         return 0
     if not found:
         click.echo("there is no sandbox; `k8sops sandbox up` makes one", err=True)
@@ -165,16 +184,19 @@ def list_command(output: str) -> int:
 
 
 @sandbox_group.command("kubeconfig")
-@_name_option
+@name_option
 @click.option("--user", default="", metavar="USER", help="Issue a certificate for this person.")
 @click.option("--group", "groups", multiple=True, metavar="GROUP", help="A group of theirs; can be repeated.")
+@click.option("--faulty", is_flag=True, help="Lead through the proxy of `sandbox chaos proxy`.")
 @click.option(
     "--output",
     "target",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write to this file, readable by you alone, instead of printing.",
 )
-def kubeconfig_command(name: str, user: str, groups: tuple[str, ...], target: Path | None) -> int:
+def kubeconfig_command(
+    name: str, user: str, groups: tuple[str, ...], faulty: bool, target: Path | None
+) -> int:
     """Print the administrator's kubeconfig, or one for somebody else, to play several people.
 
     A new person may do nothing until RBAC says otherwise: bind a role to the user or to a group.
@@ -185,14 +207,20 @@ def kubeconfig_command(name: str, user: str, groups: tuple[str, ...], target: Pa
       k8sops sandbox kubectl -- create clusterrolebinding ops --clusterrole=edit --group=ops
       k8sops --kubeconfig alice.kubeconfig get pods -A
     """  # noqa: D301 - click reads the character
+    import asyncio
+
+    from k8sops.sandbox.faults.remote import ChaosRemote
     from k8sops.sandbox.manager import SandboxManager
 
     manager = SandboxManager()
     if groups and not user:
         raise click.UsageError("--group needs --user")
-    text = (
-        manager.kubeconfig_for(name, user, groups) if user else manager.handle(name).kubeconfig.read_bytes()
-    )
+    if faulty:
+        asyncio.run(ChaosRemote(name).start())
+    if user:
+        text = manager.kubeconfig_for(name, user, groups, faulty=faulty)
+    else:
+        text = (ChaosRemote(name) if faulty else manager.handle(name)).kubeconfig.read_bytes()
     if target is None:
         click.echo(text.decode(), nl=False)
     else:
@@ -202,15 +230,19 @@ def kubeconfig_command(name: str, user: str, groups: tuple[str, ...], target: Pa
 
 
 @sandbox_group.command("seed")
-@_name_option
+@name_option
 @click.option(
     "--objects", type=click.IntRange(0), default=0, help="Further objects, to see how things scale."
 )
 @click.option("--pods", type=click.IntRange(0), default=0, help="Running pods among those objects.")
 @click.option("--nodes", type=click.IntRange(0), default=0, help="Nodes among those objects.")
-@_output_option
-def seed_command(name: str, objects: int, pods: int, nodes: int, output: str) -> int:
+@click.option("--no-history", is_flag=True, help="The cluster alone: no runs, schedules and audit trail.")
+@output_option
+def seed_command(name: str, objects: int, pods: int, nodes: int, no_history: bool, output: str) -> int:
     """Fill a running sandbox with a small company in trouble, the same every time.
+
+    The company's history (runs, votes, schedules, an audit trail) is made once, by real runs, in a store of the
+    sandbox's own; `k8sops sandbox env` leads to it.
 
     \b
     Examples:
@@ -219,28 +251,34 @@ def seed_command(name: str, objects: int, pods: int, nodes: int, output: str) ->
     """  # noqa: D301 - click reads the character
     import asyncio
 
+    from k8sops.cli.sandbox_history import make_history_of
+    from k8sops.core.documents import struct_document
     from k8sops.sandbox.manager import SandboxManager
     from k8sops.sandbox.seed import seed
 
-    kubeconfig = SandboxManager().handle(name).kubeconfig
+    handle = SandboxManager().handle(name)
 
     def progress(line: str) -> None:
         click.echo(line, err=True)
 
-    report = asyncio.run(seed(kubeconfig, progress=progress, objects=objects, pods=pods, nodes=nodes))
+    report = asyncio.run(seed(handle.kubeconfig, progress=progress, objects=objects, pods=pods, nodes=nodes))
+    history = None if no_history else make_history_of(handle, progress)
     if output == "json":
-        _print_json(report)
+        print_json(struct_document(report) | {"history": struct_document(history) if history else None})
         return 0
     click.echo(
         f"{sum(report.applied.values())} objects in place, {report.created} of them new, in {report.seconds:.0f} s"
     )
-    for line in report.story:
+    for line in (*report.story, *(HISTORY if history else ())):
         click.echo(f"  {line}")
+    if history:
+        suffix = "" if name == DEFAULT_NAME else f" --name {name}"
+        click.echo(f'\n  eval "$(k8sops sandbox env{suffix} --user alice)"   look at it as alice')
     return 0
 
 
 @sandbox_group.command("kubectl", context_settings=_TOOL)
-@_name_option
+@name_option
 @_tool_arguments
 def kubectl_command(name: str, arguments: tuple[str, ...]) -> int:
     """Run kubectl of the sandbox's own version against it (built when first wanted).
@@ -257,7 +295,7 @@ def kubectl_command(name: str, arguments: tuple[str, ...]) -> int:
 
 
 @sandbox_group.command("etcdctl", context_settings=_TOOL)
-@_name_option
+@name_option
 @_tool_arguments
 def etcdctl_command(name: str, arguments: tuple[str, ...]) -> int:
     """Run etcdctl against a sandbox's database (built when first wanted).
@@ -310,18 +348,14 @@ def _arguments(text: str) -> tuple[str, ...]:
     return arguments
 
 
-def _print_json(value: Any) -> None:
-    import msgspec
-
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
-
-
 def _print_status(status: SandboxStatus) -> None:
     from k8sops.cli.console import paint, put
 
     style = {"ready": "low", "stopped": "warning", "starting": "warning"}.get(status.state, "blocker")
     put(f"sandbox {status.name}: {paint(status.state, style, sys.stdout, bold=True)}")
     put(f"  nodes      {status.nodes_ready} of {status.nodes} Ready")
+    if status.load is not None:
+        put(f"  load       {status.load.pods:,} pods, {status.load.rest:,} other objects")
     put(f"  server     {status.server}\n  kubeconfig {status.kubeconfig}")
     put(f"  created    {status.created}, {status.versions.replace('_', ' ')}\n")
     for one in status.components:
@@ -329,6 +363,10 @@ def _print_status(status: SandboxStatus) -> None:
         memory = f"{one.memory_bytes // _UNITS} MB" if one.running else "-"
         painted = paint(f"{word:<8}", style, sys.stdout)
         put(f"  {one.component:<24} {painted} pid {one.pid:<8} {memory:>7}  port {one.port}")
+    if status.faults:
+        put("\nfaults in force (`k8sops sandbox chaos clear` ends them)")
+    for fault in status.faults:
+        put(f"  {fault.id:<24} {paint(fault.text, 'warning', sys.stdout)}, until {fault.until[11:19]} UTC")
     if status.state == "degraded":
         put(f"\n`k8sops sandbox up --name {status.name}` starts {', '.join(status.gone)} again")
 

@@ -15,7 +15,7 @@ import aiohttp
 
 from k8sops.core.errors import SandboxError
 
-REQUEST_SECONDS: Final = 10.0
+REQUEST_SECONDS: Final = 60.0
 PROBE_SECONDS: Final = 2.0
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import yaml
 
 from k8sops.sandbox.kubeconfig import kubeconfig_text
+from k8sops.sandbox.kubelet.addresses import NODE_ADDRESS, NODE_PORT, SERVICE_RANGE, SERVING, egress_socket
 from k8sops.sandbox.locations import write_private
-from k8sops.sandbox.pki import SERVICE_RANGE, Pki
+from k8sops.sandbox.pki import ADMIN_GROUP, Pki
+from k8sops.sandbox.played.objects import SERVING_NAME
 from k8sops.sandbox.ports import LOOPBACK, Ports
 from k8sops.sandbox.state import SandboxFolder, SandboxState
 
@@ -25,11 +28,15 @@ CONTROLLER_MANAGER: Final = "kube-controller-manager"
 SCHEDULER: Final = "kube-scheduler"
 KWOK: Final = "kwok"
 KUBELET: Final = "kubelet"
+PLAYED: Final = "played"
+CHAOS: Final = "chaos"
+"""Not of the start order: it is there once somebody has asked for faults."""
 
-START_ORDER: Final = (ETCD, APISERVER, KWOK, KUBELET, CONTROLLER_MANAGER, SCHEDULER)
-"""The first two need nothing, the next two an API server that answers, the last two one whose RBAC is in place."""
+START_ORDER: Final = (ETCD, APISERVER, KWOK, KUBELET, PLAYED, CONTROLLER_MANAGER, SCHEDULER)
+"""The first two need nothing, the next three an API server that answers, the last two one whose RBAC is in place."""
 
 POD_RANGE: Final = "10.0.0.1/16"
+LEASE_SECONDS: Final = 40
 
 
 class Components:
@@ -41,10 +48,13 @@ class Components:
         self._folder: Final = folder
         self._ports: Final[Ports] = state.ports
         self._extra: Final = state.apiserver_arguments
+        # kwok renews a lease four times in its duration: twenty renewals a second are enough for one small machine.
+        self._lease_seconds: Final = max(LEASE_SECONDS, state.nodes // 5)
         self._binaries: Final = binaries
         self._data: Final = data
         """The package's own data files: audit policy and stages."""
         self._pki: Final = Pki(folder.pki)
+        self._egress: Final = egress_socket(folder.path)
 
     @property
     def server(self) -> str:
@@ -76,13 +86,39 @@ class Components:
         )
         write_private(self._folder.kubeconfig, admin)
         write_private(self._folder.config / "kwok.yaml", self._kwok_configuration())
-        for name in ("audit-policy.yaml", "node-stages.yaml", "pod-stages.yaml"):
+        for name in ("audit-policy.yaml", "node-stages.yaml", "pod-stages.yaml", "storage-stages.yaml"):
             write_private(self._folder.config / name, (self._data / name).read_bytes())
+
+    def write_nodes(self, now: datetime) -> None:
+        """What the nodes serve with, and the road on which the API server reaches them."""
+        self._pki.ensure_serving(SERVING, now, names=(NODE_ADDRESS,))
+        write_private(self._folder.config / "egress.yaml", self._egress_configuration())
+
+    def write_played(self, now: datetime) -> None:
+        """What the played parts of a cloud serve with, and ask the API server with."""
+        self._pki.ensure_serving(PLAYED, now, groups=(ADMIN_GROUP,), names=(SERVING_NAME,))
+
+    def write_chaos(self, now: datetime) -> None:
+        """What the chaos process serves with, and the administrator's kubeconfig that leads through it."""
+        self._pki.ensure_serving(CHAOS, now)
+        faulty = kubeconfig_text(
+            sandbox=self._folder.name,
+            user="kubernetes-admin",
+            server=f"https://{LOOPBACK}:{self._ports.chaos}",
+            authority=self._pki.certificate("cluster-ca").read_bytes(),
+            identity=self._pki.read("admin"),
+            faulty=True,
+        )
+        write_private(self._folder.faulty_kubeconfig, faulty)
 
     def command(self, component: str) -> list[str]:
         """Program and arguments of a component."""
         if component == KUBELET:
             return self._kubelet()
+        if component == PLAYED:
+            return self._played()
+        if component == CHAOS:
+            return self._chaos()
         arguments = {
             ETCD: self._etcd,
             APISERVER: self._apiserver,
@@ -164,6 +200,7 @@ class Components:
             f"--kubelet-certificate-authority={pki.certificate('cluster-ca')}",
             f"--kubelet-client-certificate={pki.certificate('apiserver-kubelet-client')}",
             f"--kubelet-client-key={pki.key('apiserver-kubelet-client')}",
+            f"--egress-selector-config-file={self._folder.config / 'egress.yaml'}",
             f"--requestheader-client-ca-file={pki.certificate('front-proxy-ca')}",
             "--requestheader-allowed-names=front-proxy-client",
             "--requestheader-username-headers=X-Remote-User",
@@ -186,6 +223,7 @@ class Components:
             *self._controller_flags(CONTROLLER_MANAGER, self._ports.controller_manager),
             "--use-service-account-credentials",
             "--controllers=*",
+            f"--node-monitor-grace-period={self._lease_seconds + 10}s",
             f"--root-ca-file={self._pki.certificate('cluster-ca')}",
             f"--service-account-private-key-file={self._pki.key('service-account')}",
             f"--cluster-signing-cert-file={self._pki.certificate('cluster-ca')}",
@@ -216,6 +254,7 @@ class Components:
             f"--config={self._folder.config / 'kwok.yaml'}",
             f"--config={self._folder.config / 'node-stages.yaml'}",
             f"--config={self._folder.config / 'pod-stages.yaml'}",
+            f"--config={self._folder.config / 'storage-stages.yaml'}",
             f"--server-address={LOOPBACK}:{self._ports.kwok}",
             # A line for every patch would fill the disk of a busy sandbox.
             "--v=WARN",
@@ -228,8 +267,36 @@ class Components:
             f"--page-port={self._ports.page}",
             f"--kwok-port={self._ports.kwok}",
             f"--apiserver-port={self._ports.apiserver}",
-            f"--pki={self._folder.pki}",
+            f"--folder={self._folder.path}",
         ]
+
+    def _played(self) -> list[str]:
+        return [
+            *(sys.executable, "-P", "-m", "k8sops.sandbox.played"),
+            f"--port={self._ports.played}",
+            f"--apiserver-port={self._ports.apiserver}",
+            f"--pki={self._folder.pki}",
+            f"--seed={self._folder.name}",
+        ]
+
+    def _chaos(self) -> list[str]:
+        return [
+            *(sys.executable, "-P", "-m", "k8sops.sandbox.faults.daemon"),
+            f"--folder={self._folder.path}",
+            f"--port={self._ports.chaos}",
+            f"--apiserver-port={self._ports.apiserver}",
+        ]
+
+    def _egress_configuration(self) -> bytes:
+        transport = {"uds": {"udsName": str(self._egress)}}
+        proxied = {"proxyProtocol": "HTTPConnect", "transport": transport}
+        connection = proxied if self._egress else {"proxyProtocol": "Direct"}
+        document = {
+            "apiVersion": "apiserver.k8s.io/v1beta1",
+            "kind": "EgressSelectorConfiguration",
+            "egressSelections": [{"name": "cluster", "connection": connection}],
+        }
+        return yaml.safe_dump(document).encode()
 
     def _kwok_configuration(self) -> bytes:
         documents = [
@@ -240,9 +307,9 @@ class Components:
                     "manageAllNodes": True,
                     "enableDebuggingHandlers": True,
                     "cidr": POD_RANGE,
-                    "nodeIP": LOOPBACK,
-                    "nodePort": self._ports.kubelet,
-                    "nodeLeaseDurationSeconds": 40,
+                    "nodeIP": NODE_ADDRESS if self._egress else LOOPBACK,
+                    "nodePort": NODE_PORT if self._egress else self._ports.kubelet,
+                    "nodeLeaseDurationSeconds": self._lease_seconds,
                     # Defaults are not applied to a file's options; without these kwok refuses to start.
                     "nodeLeaseParallelism": 16,
                     "podPlayStageParallelism": 16,

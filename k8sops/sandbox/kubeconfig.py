@@ -10,16 +10,28 @@ from k8sops.sandbox.certificates import KeyPair
 
 
 def kubeconfig_text(
-    *, sandbox: str, user: str, server: str, authority: bytes, identity: KeyPair, context: str = ""
+    *,
+    sandbox: str,
+    user: str,
+    server: str,
+    authority: bytes,
+    identity: KeyPair,
+    context: str = "",
+    faulty: bool = False,
 ) -> bytes:
-    """A kubeconfig for one person on one sandbox; its context is `k8sops-SANDBOX` unless told otherwise."""
-    context = context or context_name(sandbox)
+    """A kubeconfig for one person on one sandbox; its context is `k8sops-SANDBOX` unless told otherwise.
+
+    One that leads through the fault proxy (`faulty`) shares no name with the others, so that both can be in force.
+    """
+    suffix = "-faulty" if faulty else ""
+    cluster, user = context_name(sandbox) + suffix, user + suffix
+    context = (context or context_name(sandbox)) + suffix
     document = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [
             {
-                "name": context_name(sandbox),
+                "name": cluster,
                 "cluster": {"server": server, "certificate-authority-data": _encoded(authority)},
             }
         ],
@@ -35,7 +47,7 @@ def kubeconfig_text(
         "contexts": [
             {
                 "name": context,
-                "context": {"cluster": context_name(sandbox), "user": user, "namespace": "default"},
+                "context": {"cluster": cluster, "user": user, "namespace": "default"},
             }
         ],
         "current-context": context,

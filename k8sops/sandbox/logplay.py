@@ -26,6 +26,9 @@ LOG_ANNOTATION: Final = "sandbox.k8sops.dev/log"
 RATE_ANNOTATION: Final = "sandbox.k8sops.dev/log-rate"
 """Lines per second; between 0.001 and 1000."""
 
+SILENT: Final = "silent"
+"""The script of a container that says nothing by itself."""
+
 Lookup = Callable[[], Awaitable[dict[str, Any] | None]]
 
 
@@ -101,7 +104,8 @@ async def _instance(lookup: Lookup, where: str, container: str, *, previous: boo
         raise Refusal(404, f"pod {where!r} is not known to this node")
     name = pod["metadata"]["name"]
     status = pod.get("status", {})
-    every = (*status.get("containerStatuses", ()), *status.get("initContainerStatuses", ()))
+    kinds = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+    every = [one for kind in kinds for one in status.get(kind, ())]
     found = next((one for one in every if one["name"] == container), None)
     if found is None:
         raise Refusal(400, f"container {container!r} in pod {name!r} is waiting to start: ContainerCreating")
@@ -130,12 +134,19 @@ def _life(pod: Mapping[str, Any], container: str, life: Mapping[str, Any], resta
     ended = life.get("finishedAt")
     return Instance(
         seed=f"{pod['metadata']['uid']}/{container}/{restart}",
-        script=annotations.get(LOG_ANNOTATION, ""),
+        script=SILENT if _is_shell(pod, container) else annotations.get(LOG_ANNOTATION, ""),
         period=1 / rate,
         started=_seconds(life.get("startedAt") or pod["metadata"]["creationTimestamp"]),
         ended=None if ended is None else _seconds(ended),
         reason=life.get("reason", "") if ended else "",
     )
+
+
+def _is_shell(pod: Mapping[str, Any], container: str) -> bool:
+    """Whether the container is one that somebody types into (`kubectl run -it`, `kubectl debug`)."""
+    kinds = ("containers", "ephemeralContainers")
+    every = [one for kind in kinds for one in pod["spec"].get(kind) or ()]
+    return any(one["name"] == container and one.get("stdin") for one in every)
 
 
 def _selected(instance: Instance, options: Mapping[str, str], now: float) -> Iterator[tuple[float, str]]:
@@ -158,6 +169,8 @@ def _selected(instance: Instance, options: Mapping[str, str], now: float) -> Ite
 
 def _between(instance: Instance, after: float, until: float) -> Iterator[tuple[float, str]]:
     """Lines with `after` < time ≤ `until`."""
+    if instance.script == SILENT:
+        return
     end = until if instance.ended is None else min(until, instance.ended)
     count = int(max(end - instance.started, 0.0) / instance.period) + 1
     first = max(int((after - instance.started) / instance.period) - 1, count - KEPT_LINES, 0)

@@ -38,7 +38,10 @@ def node_manifest(index: int) -> dict[str, Any]:
                 "node-role.kubernetes.io/worker": "",
                 "k8sops.dev/pool": "large" if large else "general",
             },
-            "annotations": {"sandbox.k8sops.dev/made-by": "sandbox-up"},
+            "annotations": {
+                "sandbox.k8sops.dev/made-by": "sandbox-up",
+                "volumes.kubernetes.io/controller-managed-attach-detach": "true",
+            },
         },
         "status": {"capacity": capacity, "allocatable": capacity},
     }

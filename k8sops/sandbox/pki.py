@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from k8sops.sandbox.certificates import KeyPair, issue, new_authority, new_signing_key
+from k8sops.sandbox.kubelet.addresses import API_SERVICE_ADDRESS
 from k8sops.sandbox.locations import write_private
 from k8sops.sandbox.ports import LOOPBACK
 
 ADMIN_USER: Final = "kubernetes-admin"
 ADMIN_GROUP: Final = "system:masters"
-SERVICE_RANGE: Final = "10.96.0.0/16"
-API_SERVICE_ADDRESS: Final = "10.96.0.1"
 
 _API_HOSTS: Final = (
     "kubernetes",
@@ -70,6 +69,14 @@ class Pki:
         self._write("kwok", issue(cluster, "system:kwok", (ADMIN_GROUP,), now))
         self._write("kubelet", issue(cluster, "system:sandbox-kubelet", (ADMIN_GROUP,), now, serves=_LOCAL))
         self._write("service-account", new_signing_key())
+
+    def ensure_serving(
+        self, name: str, now: datetime, *, groups: tuple[str, ...] = (), names: tuple[str, ...] = ()
+    ) -> None:
+        """A certificate to serve with on loopback, for a component that came later than the sandbox."""
+        if not self.key(name).exists():
+            hosts = (*_LOCAL, *names)
+            self._write(name, issue(self.read("cluster-ca"), f"sandbox-{name}", groups, now, serves=hosts))
 
     def issue_for(self, user: str, groups: tuple[str, ...], now: datetime) -> KeyPair:
         """A client certificate for a person; it is written nowhere."""

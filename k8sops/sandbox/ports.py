@@ -35,6 +35,10 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     kwok: int
     page: int
     """What every forwarded port of a pod leads to."""
+    played: int = 0
+    """0 in a sandbox that was made before there was one: it then takes any."""
+    chaos: int = 0
+    """0 in a sandbox that was made before there was one."""
 
     def all(self) -> tuple[int, ...]:
         """The numbers alone."""

@@ -94,6 +94,8 @@ async def stop(records: Sequence[ProcessRecord], clock: Clock, *, grace_seconds:
     """
     for record in records:
         _signal(record, signal.SIGTERM)
+        # A stopped process would not see the other before its grace is over.
+        _signal(record, signal.SIGCONT)
     left = await _gone(records, clock, grace_seconds)
     for record in left:
         _signal(record, signal.SIGKILL)
@@ -114,6 +116,12 @@ async def _gone(records: Sequence[ProcessRecord], clock: Clock, seconds: float) 
         await asyncio.sleep(POLL_SECONDS)
         left = [record for record in left if is_running(record)]
     return left
+
+
+def wake(records: Sequence[ProcessRecord]) -> None:
+    """Continue those that somebody stopped (SIGSTOP); nothing happens to the others."""
+    for record in records:
+        _signal(record, signal.SIGCONT)
 
 
 def _signal(record: ProcessRecord, number: signal.Signals) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ import msgspec
 from k8sops.core.clock import Clock
 from k8sops.core.errors import SandboxError
 from k8sops.sandbox.apiclient import ApiClient, ready_nodes
+from k8sops.sandbox.etcdapi import open_etcd
 from k8sops.sandbox.nodes import node_manifest, node_name
 from k8sops.sandbox.pki import Pki
 from k8sops.sandbox.ports import LOOPBACK
@@ -24,7 +25,9 @@ from k8sops.sandbox.state import SandboxFolder, SandboxState
 
 START_SECONDS: Final = 90.0
 SECONDS_PER_NODE: Final = 0.3
+SECONDS_PER_OBJECT: Final = 0.01
 POLL_SECONDS: Final = 0.1
+POLL_SECONDS_PER_NODE: Final = 0.001
 TAIL_BYTES: Final = 64 * 1024
 LINE_LIMIT: Final = 400
 
@@ -44,10 +47,18 @@ class Readiness:
         self._state: Final = state
         self._server: Final = server
         self._clock: Final = clock
+        load = state.load.total if state.load else 0
+        # Every component reads all there is before it calls itself ready; a busy machine takes its time over that.
+        self._patience: Final = START_SECONDS + SECONDS_PER_NODE * state.nodes + SECONDS_PER_OBJECT * load
 
     def client(self) -> ApiClient:
         """An administrator's client; open it with `async with`."""
         return admin_client(self._folder, self._server)
+
+    async def etcd_answers(self, processes: Sequence[ProcessRecord]) -> None:
+        """Until etcd takes requests."""
+        async with open_etcd(self._folder, self._state.ports) as etcd:
+            await self._until("etcd to answer", etcd.answers, processes)
 
     async def api_answers(self, processes: Sequence[ProcessRecord]) -> None:
         """Until the API server takes requests; it may not be ready for all of them yet."""
@@ -59,6 +70,11 @@ class Readiness:
         async with self.client() as client:
             hook = "/readyz/poststarthook/rbac/bootstrap-roles"
             await self._until("the default roles", lambda: client.probe(hook), processes)
+
+    async def nodes_are_ready(self, processes: Sequence[ProcessRecord]) -> None:
+        """Until every node there should be is Ready."""
+        async with self.client() as client:
+            await self._nodes(client, processes)
 
     async def everything(self, processes: Sequence[ProcessRecord]) -> None:
         """Until all is as a user expects it; creates the nodes on the way."""
@@ -84,6 +100,7 @@ class Readiness:
                         "the kubelet endpoint to answer",
                         lambda: client.probe(f"https://{LOOPBACK}:{ports.kubelet}/healthz"),
                     ),
+                    ("the metrics API to be served", lambda: client.probe("/apis/metrics.k8s.io/v1beta1")),
                     ("the default service account", account),
                 )
             ]
@@ -92,28 +109,30 @@ class Readiness:
     async def _nodes(self, client: ApiClient, processes: Sequence[ProcessRecord]) -> None:
         wanted = {node_name(index + 1) for index in range(self._state.nodes)}
 
-        async def present() -> set[str]:
-            answer = await client.get("/api/v1/nodes")
-            return ready_nodes((answer or {}).get("items", ()))
+        async def nodes() -> Sequence[Mapping[str, Any]]:
+            found: Sequence[Mapping[str, Any]] = ((await client.get("/api/v1/nodes")) or {}).get("items", ())
+            return found
 
-        missing = wanted - await present()
+        missing = wanted - {node["metadata"]["name"] for node in await nodes()}
         for start in range(0, len(wanted), 16):
             batch = [i + 1 for i in range(start, min(start + 16, len(wanted))) if node_name(i + 1) in missing]
             await asyncio.gather(*(client.create("/api/v1/nodes", node_manifest(i)) for i in batch))
 
         async def ready() -> bool:
-            return wanted <= await present()
+            return wanted <= ready_nodes(await nodes())
 
-        seconds = START_SECONDS + SECONDS_PER_NODE * len(wanted)
-        await self._until(f"{len(wanted)} nodes to be Ready", ready, processes, seconds)
+        # A list of many nodes costs the machine that they are waiting for.
+        pause = max(POLL_SECONDS, POLL_SECONDS_PER_NODE * len(wanted))
+        await self._until(f"{len(wanted)} nodes to be Ready", ready, processes, pause)
 
     async def _until(
         self,
         what: str,
         condition: Condition,
         processes: Sequence[ProcessRecord],
-        seconds: float = START_SECONDS,
+        pause: float = POLL_SECONDS,
     ) -> None:
+        seconds = self._patience
         deadline = self._clock.monotonic() + seconds
         while not await condition():
             for process in processes:
@@ -128,7 +147,7 @@ class Readiness:
                     f"the sandbox waited {seconds:.0f} s in vain for {what}",
                     hint="the machine may be overloaded; try again, or with fewer --nodes",
                 )
-            await self._clock.sleep(POLL_SECONDS)
+            await self._clock.sleep(pause)
 
 
 async def _all(*waits: Coroutine[Any, Any, None]) -> None:

@@ -26,6 +26,7 @@ from k8sops.core.errors import SandboxError
 from k8sops.sandbox.locations import private_folder, write_private
 from k8sops.sandbox.ports import Ports
 from k8sops.sandbox.processes import ProcessRecord
+from k8sops.sandbox.seed.load_objects import LoadSize
 
 STATE_FILE: Final = "state.json"
 LOCK_SECONDS: Final = 120.0
@@ -42,11 +43,29 @@ class SandboxState(msgspec.Struct, frozen=True, kw_only=True):
     nodes: int
     apiserver_arguments: tuple[str, ...] = ()
     processes: tuple[ProcessRecord, ...] = ()
+    load: LoadSize | None = None
+    """What `up` put into it beside its nodes; `seed` may have added to that since."""
+    laying: bool = False
+    """True until that is in place: what an `up` that was killed meanwhile left is begun anew."""
+    extras: tuple[str, ...] = ()
+    """Components that were started on demand and belong to the sandbox from then on."""
 
     def with_process(self, record: ProcessRecord) -> SandboxState:
         """The state with this process in the place of an earlier one of the same component."""
         others = tuple(p for p in self.processes if p.component != record.component)
         return msgspec.structs.replace(self, processes=(*others, record))
+
+    def with_extra(self, component: str) -> SandboxState:
+        """The state of a sandbox that has this component too."""
+        return msgspec.structs.replace(self, extras=tuple(dict.fromkeys((*self.extras, component))))
+
+    def without_extra(self, component: str) -> SandboxState:
+        """The state once the component and its process are gone."""
+        return msgspec.structs.replace(
+            self,
+            extras=tuple(name for name in self.extras if name != component),
+            processes=tuple(p for p in self.processes if p.component != component),
+        )
 
 
 class SandboxFolder:
@@ -56,6 +75,7 @@ class SandboxFolder:
         self.name: Final = name
         self.path: Final = home / name
         self.kubeconfig: Final = self.path / "kubeconfig"
+        self.faulty_kubeconfig: Final = self.path / "faulty.kubeconfig"
         self.pki: Final = self.path / "pki"
         self.etcd: Final = self.path / "etcd"
         self.logs: Final = self.path / "log"

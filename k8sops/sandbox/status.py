@@ -9,11 +9,14 @@ import msgspec
 
 from k8sops.core.errors import SandboxError
 from k8sops.sandbox.apiclient import ApiClient, ready_nodes
-from k8sops.sandbox.components import START_ORDER
+from k8sops.sandbox.components import CHAOS, START_ORDER
+from k8sops.sandbox.faults.remote import ChaosRemote
+from k8sops.sandbox.faults.specs import Fault
 from k8sops.sandbox.kubeconfig import context_name
 from k8sops.sandbox.ports import LOOPBACK, Ports
 from k8sops.sandbox.processes import ProcessRecord, is_running, memory_bytes
 from k8sops.sandbox.readiness import admin_client
+from k8sops.sandbox.seed.load_objects import LoadSize
 from k8sops.sandbox.state import SandboxFolder, SandboxState
 
 
@@ -42,6 +45,10 @@ class SandboxStatus(msgspec.Struct, frozen=True, kw_only=True):
     nodes: int
     nodes_ready: int
     components: tuple[ComponentStatus, ...]
+    load: LoadSize | None = None
+    """What `up --pods` or `--objects` put into it."""
+    faults: tuple[Fault, ...] = ()
+    """Those that `sandbox chaos` has in force."""
 
     @property
     def gone(self) -> tuple[str, ...]:
@@ -78,7 +85,16 @@ async def status_of(folder: SandboxFolder, state: SandboxState) -> SandboxStatus
         nodes=nodes,
         nodes_ready=nodes_ready,
         components=components,
+        load=state.load,
+        faults=await _faults(folder, state),
     )
+
+
+async def _faults(folder: SandboxFolder, state: SandboxState) -> tuple[Fault, ...]:
+    if CHAOS not in state.extras:
+        return ()
+    report = await ChaosRemote(folder.name, folder.path.parent).look()
+    return report.faults if report else ()
 
 
 async def _nodes(client: ApiClient) -> tuple[int, int]:
@@ -93,7 +109,8 @@ async def _nodes(client: ApiClient) -> tuple[int, int]:
 
 def _components(state: SandboxState) -> tuple[ComponentStatus, ...]:
     known = {process.component: process for process in state.processes}
-    return tuple(_component(name, known.get(name), state.ports) for name in START_ORDER)
+    names = (*START_ORDER, *state.extras)
+    return tuple(_component(name, known.get(name), state.ports) for name in names)
 
 
 def _component(name: str, record: ProcessRecord | None, ports: Ports) -> ComponentStatus:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -57,7 +57,9 @@ def kubectl_beside(kubectl_path: Path, sandbox: SandboxHandle, cluster_namespace
         try:
             yield process.stdout
         finally:
-            process.terminate()
+            # It may have ended by itself, as `exec` does when its pod goes.
+            with suppress(ProcessLookupError):
+                process.terminate()
             await process.communicate()
 
     return run

@@ -164,8 +164,8 @@ def test_what_a_pod_refers_to_exists(owner: Manifest, template: dict[str, Any]) 
     assert annotations["sandbox.k8sops.dev/log"]
 
 
-def test_every_claim_has_a_volume_made_for_it() -> None:
-    """No provisioner runs in a sandbox: a claim without its own volume would stay pending."""
+def test_every_claim_has_a_volume_made_for_it_or_one_of_the_class_that_is_provisioned() -> None:
+    """A `precious` claim without its own volume would stay pending, as would one of a class that nobody has."""
     waiting = {
         f"{one.namespace}/{one.name}": one.body["spec"]["storageClassName"]
         for one in of_kind("PersistentVolumeClaim")
@@ -180,7 +180,16 @@ def test_every_claim_has_a_volume_made_for_it() -> None:
         for volume in of_kind("PersistentVolume")
         for ref in [volume.body["spec"]["claimRef"]]
     }
-    assert made == waiting
+    assert {name: made.get(name, "standard") for name in waiting} == waiting
+    assert set(made) <= set(waiting)
+    assert {f"data/data-postgres-{ordinal}" for ordinal in range(3)} <= set(made)
+    assert {volume.body["spec"]["storageClassName"] for volume in of_kind("PersistentVolume")} == {
+        "precious",
+        "standard",
+    }
+    assert {one.name for one in of_kind("StorageClass")} == {"precious"}, (
+        "the sandbox itself brings the others"
+    )
 
 
 def test_a_binding_binds_a_role_that_exists() -> None:

@@ -74,12 +74,18 @@ class SeedApi:
         self._server = server
 
     async def send(
-        self, method: str, path: str, body: bytes | None = None, content_type: str = JSON
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        content_type: str = JSON,
+        *,
+        attempts: int = ATTEMPTS,
     ) -> Answer:
         """One request. Raises RefusedError with the server's message, UnreachableError when nobody answers."""
         answer = b""
         status = 0
-        for attempt in range(ATTEMPTS):
+        for attempt in range(attempts):
             if attempt:
                 await asyncio.sleep(0.1 * 2**attempt)
             try:
@@ -88,7 +94,7 @@ class SeedApi:
                 ) as response:
                     answer, status = await response.read(), response.status
             except (aiohttp.ClientConnectionError, TimeoutError) as error:
-                if attempt == ATTEMPTS - 1:
+                if attempt == attempts - 1:
                     raise UnreachableError(
                         f"{self._server} does not answer: {str(error) or type(error).__name__}",
                         hint="`k8sops sandbox status` says which process is gone",

@@ -16,9 +16,10 @@ import msgspec
 
 from k8sops.core.clock import Clock, rfc3339
 from k8sops.core.errors import K8sOpsError, SandboxError
+from k8sops.sandbox.etcdapi import BATCH
 from k8sops.sandbox.seed import load_objects
 from k8sops.sandbox.seed.api import RefusedError, SeedApi, conditions_of
-from k8sops.sandbox.seed.etcd_copies import BATCH, EtcdCopies, copy_of
+from k8sops.sandbox.seed.etcd_copies import EtcdCopies, copy_of
 from k8sops.sandbox.seed.load_objects import LOAD_LABEL, LoadSize, Placed
 from k8sops.sandbox.seed.manifests import collection_path
 

@@ -139,10 +139,15 @@ def pod(number: int, size: LoadSize, on_node: str) -> Placed:
     return Placed("Pod", where, name, body)
 
 
+def load_address(number: int) -> str:
+    """The address of the load's n-th pod; the pods that kwok plays have theirs below 10.128.0.0."""
+    return f"10.{128 + number // 62_500}.{number // 250 % 250}.{number % 250 + 1}"
+
+
 def running(placed: Placed, number: int, now: str) -> JsonObject:
     """The status of a pod that started at `now` and is ready; addresses and ids follow from the number."""
     container = placed.body["spec"]["containers"][0]
-    address = f"10.{128 + number // 62_500}.{number // 250 % 250}.{number % 250 + 1}"
+    address = load_address(number)
     conditions = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
     digest = hashlib.sha256(f"{placed.namespace}/{placed.name}".encode()).hexdigest()
     return {
