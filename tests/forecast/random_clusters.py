@@ -112,7 +112,8 @@ def _node(rng: random.Random, cluster: str, index: int, zones: int, scale: int) 
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": name, "labels": labels},
+        # Its CSINode, where it has one, is the case's own.
+        "metadata": {"name": name, "labels": labels, "annotations": {"sandbox.k8sops.dev/csi": "none"}},
         "spec": {"taints": taints} if taints else {},
         "status": {"capacity": size, "allocatable": size},
     }

@@ -139,10 +139,12 @@ def test_an_autoscaler_acts_on_the_load_it_sees_and_then_holds(kubectl: Kubectl)
             one.get("resource", {}).get("current", {}).get("averageUtilization")
             for one in seen.get("currentMetrics") or ()
         ]
-        return seen.get("currentReplicas") == 4 and bool(used) and 45 <= (used[0] or 0) <= 55
+        count = seen.get("currentReplicas") or 0
+        # What it saw while pods were only coming may have made it ask for more than four; it waits minutes to go back.
+        shared = bool(used) and 180 <= count * (used[0] or 0) <= 220
+        return count >= 4 and count == seen.get("desiredReplicas") and shared
 
-    wait_until(f"four pods at half their request, last seen {status()}", settled, SETTLED_S)
-    assert status()["desiredReplicas"] == 4
+    wait_until("pods that share two tenths of a core, none above its half", settled, SETTLED_S)
 
 
 def test_who_may_not_see_pods_does_not_see_what_they_use(

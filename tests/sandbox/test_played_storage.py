@@ -108,6 +108,10 @@ def test_a_volume_comes_with_its_first_pod_and_goes_with_its_claim(kubectl: Kube
     name = volume["metadata"]["name"]
     assert name == f"pvc-{look(kubectl, 'pvc', 'data')['metadata']['uid']}"
     assert volume["spec"]["csi"]["driver"] == DRIVER
+    # The scheduler waits for the claim to be bound before it binds the pod.
+    wait_until(
+        "the pod to have a node", lambda: "nodeName" in look(kubectl, "pod", "keeper")["spec"], SETTLED_S
+    )
     node = look(kubectl, "pod", "keeper")["spec"]["nodeName"]
     zone = look(kubectl, "node", node)["metadata"]["labels"]["topology.kubernetes.io/zone"]
     (term,) = volume["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
@@ -193,3 +197,18 @@ def test_every_node_tells_how_many_volumes_it_takes_and_the_scheduler_keeps_to_i
         lambda: "exceed max volume count" in json.dumps(look(kubectl, "pod", "greedy").get("status", {})),
         SETTLED_S,
     )
+
+
+def test_a_node_that_wants_none_has_no_driver(kubectl: Kubectl) -> None:
+    """Whoever plays another driver there must not find its CSINode taken, or removed again."""
+    label = {"sandbox.k8sops.dev/test": "csi"}
+    names = {"csi-without": {"sandbox.k8sops.dev/csi": "none"}, "csi-with": {}}
+    for name, notes in names.items():
+        metadata = {"name": name, "labels": label, "annotations": notes}
+        apply(kubectl, {"apiVersion": "v1", "kind": "Node", "metadata": metadata})
+    try:
+        # Nodes are seen in their order: once the later one has its driver, the earlier one was passed over.
+        wait_until("the driver of the later node", lambda: look(kubectl, "csinode", "csi-with"), SETTLED_S)
+        assert look(kubectl, "csinode", "csi-without") == {}
+    finally:
+        kubectl("delete", "node", *names, "--wait=false")

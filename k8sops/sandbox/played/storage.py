@@ -26,6 +26,8 @@ SELECTED_NODE: Final = "volume.kubernetes.io/selected-node"
 PROVISIONED_BY: Final = "pv.kubernetes.io/provisioned-by"
 CONTROLLER_ATTACHES: Final = "volumes.kubernetes.io/controller-managed-attach-detach"
 """What a kubelet writes on its node; without it kube-controller-manager attaches nothing there."""
+NOT_PLAYED: Final = "sandbox.k8sops.dev/csi"
+"""Annotation: with the value `none` a node has no driver, so that somebody else may write its CSINode."""
 FINALIZER: Final = "external-provisioner.volume.kubernetes.io/finalizer"
 ONE_WRITER: Final = frozenset({"ReadWriteOnce", "ReadWriteOncePod"})
 """What a disk can be; several nodes at once cannot have it."""
@@ -50,7 +52,10 @@ class Storage:
         """See to the node's CSINode, and that volumes are attached to it at all."""
         name, uid = node["metadata"]["name"], node["metadata"]["uid"]
         self._zones[name] = node["metadata"].get("labels", {}).get(ZONE_LABEL, "")
-        if node["metadata"].get("annotations", {}).get(CONTROLLER_ATTACHES) != "true":
+        annotations = node["metadata"].get("annotations", {})
+        if annotations.get(NOT_PLAYED) == "none":
+            return
+        if annotations.get(CONTROLLER_ATTACHES) != "true":
             note = {"metadata": {"annotations": {CONTROLLER_ATTACHES: "true"}}}
             await self._api.request("PATCH", f"/api/v1/nodes/{name}", note, content_type=MERGE)
         if self._registered.get(name) == uid:
