@@ -6,7 +6,6 @@ its wave was written; the progress is of all of them and names the slowest.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
@@ -16,6 +15,7 @@ from k8sops.core.errors import K8sOpsError, PartialError
 from k8sops.core.events import Emission, Emit
 from k8sops.core.journal import Journal
 from k8sops.core.plan import JsonObject, Plan, Step
+from k8sops.core.tasks import all_of
 from k8sops.core.text import counted
 
 Write = Callable[[Step], Awaitable[str]]
@@ -67,13 +67,7 @@ async def wait_together(steps: Sequence[Step], wait: Wait, emit: Emit) -> dict[s
         await crowd.ended(step, said, complete=step.id not in failed)
 
     failed: dict[str, K8sOpsError] = {}
-    tasks = [asyncio.create_task(one(step)) for step in steps]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await all_of(one(step) for step in steps)
     return {step.id: failed[step.id] for step in steps if step.id in failed}
 
 

@@ -20,6 +20,7 @@ from typing import Final
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import SandboxError
+from k8sops.core.tasks import all_of
 from k8sops.sandbox.etcdapi import BATCH, EtcdApi, open_etcd
 from k8sops.sandbox.locations import private_folder
 from k8sops.sandbox.ports import LOOPBACK
@@ -118,13 +119,7 @@ class Preload:
                     said = now
                     self._say(progress(written, self._load.total, now - begun))
 
-        tasks = [asyncio.ensure_future(writer()) for _ in range(WRITERS)]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await all_of(writer() for _ in range(WRITERS))
         seconds = max(self._clock.monotonic() - begun, 0.001)
         self._say(f"{written:,} objects written in {seconds:.1f} s, {written / seconds:,.0f}/s")
 

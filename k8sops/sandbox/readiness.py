@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ import msgspec
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import SandboxError
+from k8sops.core.tasks import all_of
 from k8sops.sandbox.apiclient import ApiClient, ready_nodes
 from k8sops.sandbox.etcdapi import open_etcd
 from k8sops.sandbox.nodes import node_manifest, node_name
@@ -104,7 +105,7 @@ class Readiness:
                     ("the default service account", account),
                 )
             ]
-            await _all(*waits, self._nodes(client, processes))
+            await all_of([*waits, self._nodes(client, processes)])
 
     async def _nodes(self, client: ApiClient, processes: Sequence[ProcessRecord]) -> None:
         wanted = {node_name(index + 1) for index in range(self._state.nodes)}
@@ -148,17 +149,6 @@ class Readiness:
                     hint="the machine may be overloaded; try again, or with fewer --nodes",
                 )
             await self._clock.sleep(pause)
-
-
-async def _all(*waits: Coroutine[Any, Any, None]) -> None:
-    """Wait for all; the first failure ends the others and is raised by itself."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def admin_client(folder: SandboxFolder, server: str) -> ApiClient:
