@@ -63,6 +63,12 @@ def test_top_shows_every_pod_that_runs_and_no_other(kubectl: Kubectl) -> None:
         pod("ends", play="complete"),
         pod("stuck", play="image-pull-error"),
     )
+    # It runs for a moment before it ends, and is measured while it does.
+    wait_until(
+        "the pod that ends to have ended",
+        lambda: kubectl("get", "pod", "ends", "-o", "jsonpath={.status.phase}").stdout == "Succeeded",
+        SETTLED_S,
+    )
     wait_until(
         f"three pods that run, last seen {top(kubectl)}",
         lambda: set(top(kubectl)) == {"web", "crashes", "leaks"},
