@@ -27,7 +27,7 @@ from k8sops.core.run import Run, StepRecord
 from k8sops.engine.books import Books
 from k8sops.engine.doubt import InDoubt, Settle, look, unanswered
 from k8sops.engine.leased_store import LeasedStore, unbroken
-from k8sops.engine.recording import Item, Recording
+from k8sops.engine.recording import Item, Record, Recording
 from k8sops.engine.refusals import UNSIGNED
 from k8sops.engine.timing import Timing
 from k8sops.engine.under_way import UnderWay
@@ -180,13 +180,13 @@ class RunJournal(Recording):
             if lost:
                 raise InDoubt(why, error, lost) from error
             raise
-        await self._end(item, "done", result)
+        self._done(item, result)
         return result
 
     async def _failed(self, item: Item, error: K8sOpsError) -> None:
         lost = () if self._idempotent else unanswered(error)
         if not lost:
-            await self._end(item, "failed", error.message)
+            await self._end(item, "failed", error.message, code="step.outcome")
             return
         await self._broken_off(item, lost[0].message, begun=True)
         raise InDoubt(lost[0].message, error, lost) from error
@@ -256,14 +256,15 @@ class RunJournal(Recording):
     async def tell(self, emission: Emission) -> None:
         """A note at once; progress at most twice a second."""
         if emission.kind != "progress":
-            await self._record("event", [emission])
+            await self._record("event", Record(emissions=[emission]))
             return
         self._held.tell(emission)
         await self.flush()
 
     async def flush(self, *, last: bool = False) -> None:
-        """Store the progress that was held back, where it is due; the `last` is."""
-        if self._held.due(self._clock.monotonic(), last=last):
+        """Store the progress that was held back, where it is due; at the `last`, that and all else that is told."""
+        unfinished = last and (self._unstored or self._writing.locked())
+        if unfinished or self._held.due(self._clock.monotonic(), last=last):
             await self._record("progress", last=last)
 
     async def _all_quiet(self, seconds: float) -> bool:
@@ -279,18 +280,18 @@ class RunJournal(Recording):
         due = now + timedelta(seconds=seconds)
         await self._record(
             "timer.started",
-            [Emission(kind="note", step=path, text=f"{path}: {text}")],
-            rows=lambda tx: start_step(tx, self._lease, path, known=False, state="waiting", due_at=due),
-            landed=lambda tx: step_stands(tx, self._lease, path, "waiting"),
+            Record(
+                emissions=[Emission(kind="note", step=path, text=f"{path}: {text}")],
+                rows=lambda tx: start_step(tx, self._lease, path, known=False, state="waiting", due_at=due),
+                stands=lambda tx: step_stands(tx, self._lease, path, "waiting"),
+            ),
         )
         self._steps[path] = StepRecord(path=path, state="waiting", started_at=now, due_at=due)
         return due
 
     async def _pass(self, path: str, result: str) -> None:
-        await self._record(
-            "timer.passed",
-            rows=lambda tx: end_step(tx, self._run.id, path, state="done", result=result),
-        )
+        passed = Record(rows=lambda tx: end_step(tx, self._run.id, path, state="done", result=result))
+        await self._record("timer.passed", passed)
         self._steps[path] = replace(self._steps[path], state="done", result=result)
 
     async def _park(self, until: datetime, waiting_for: str, *, signal: str = "") -> NoReturn:
@@ -309,7 +310,8 @@ class RunJournal(Recording):
                 lease_until=None,
             )
 
-        await self._record("parked", news if waiting_for != self._waiting_for else (), rows=rows, last=True)
+        told = news if waiting_for != self._waiting_for else ()
+        await self._record("parked", Record(emissions=told, rows=rows), last=True)
         raise Parked(waiting_for)
 
 

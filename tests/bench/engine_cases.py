@@ -54,39 +54,44 @@ async def bare(url: str) -> Cost:
     with bare_connection(url) as execute:
         wall, cpu = time.perf_counter(), time.process_time()
         for number in range(STEPS):
-            bare_commit(execute, run.id, number, ended=False)
-            bare_commit(execute, run.id, number, ended=True)
+            bare_commit(execute, run.id, number)
         return Cost(STEPS, time.perf_counter() - wall, time.process_time() - cpu, 0.0)
 
 
-def bare_commit(execute: Callable[..., Any], run: str, number: int, *, ended: bool) -> None:
-    """One commit of a step: its event, its row, its record, and the heads of both."""
-    now, path = time.time_ns(), f"ledger/item:{number:04}"
+def bare_commit(execute: Callable[..., Any], run: str, number: int) -> None:
+    """One commit of a step: the end of the one before and its start, each with event, row and record, and the heads."""
+    now = time.time_ns()
     at = now // 1_000_000
-    kind = "step_done" if ended else "step_started"
     execute("BEGIN")
-    execute("UPDATE runs SET last_seq = last_seq + 1, lease_until = %s WHERE id = %s", (now / 1e9, run))
-    execute(
-        "INSERT INTO run_events (run, seq, at, kind, step, text, data) VALUES (%s, %s, %s, %s, %s, %s, '{}')",
-        (run, 1000 + 2 * number + ended, at, kind, path, "write lines/item-1"),
-    )
-    if ended:
+    execute("UPDATE runs SET last_seq = last_seq + 2, lease_until = %s WHERE id = %s", (now / 1e9, run))
+    for kind, of in (("step_done", number - 1), ("step_started", number)):
         execute(
-            "UPDATE run_steps SET state = 'done', ended_at = %s, result = %s WHERE run = %s AND path = %s",
-            (at, "line 1 is written", run, path),
+            "INSERT INTO run_events (run, seq, at, kind, step, text, data) VALUES (%s, %s, %s, %s, %s, %s, '{}')",
+            (
+                run,
+                1000 + 2 * of + (kind == "step_done"),
+                at,
+                kind,
+                f"ledger/item:{of:04}",
+                "write lines/item-1",
+            ),
         )
-    else:
-        execute(
-            "INSERT INTO run_steps (run, path, state, fence, attempt, started_at, result)"
-            " VALUES (%s, %s, 'started', 1, 1, %s, '')",
-            (run, path, at),
-        )
-    execute("UPDATE audit_head SET seq = seq + 1, hash = %s WHERE id = 1", (f"{now:064}",))
     execute(
-        "INSERT INTO audit (seq, hash, record, at, code, run, person, action, outcome)"
-        " VALUES (%s, %s, %s, %s, 'step.intent', %s, 'alice', 'ledger', '')",
-        (now, f"{now:064}", RECORD, at, run),
+        "UPDATE run_steps SET state = 'done', ended_at = %s, result = %s WHERE run = %s AND path = %s",
+        (at, "line 1 is written", run, f"ledger/item:{number - 1:04}"),
     )
+    execute(
+        "INSERT INTO run_steps (run, path, state, fence, attempt, started_at, result)"
+        " VALUES (%s, %s, 'started', 1, 1, %s, '')",
+        (run, f"ledger/item:{number:04}", at),
+    )
+    execute("UPDATE audit_head SET seq = seq + 2, hash = %s WHERE id = 1", (f"{now:064}",))
+    for record in (now, now + 1):
+        execute(
+            "INSERT INTO audit (seq, hash, record, at, code, run, person, action, outcome)"
+            " VALUES (%s, %s, %s, %s, 'step.intent', %s, 'alice', 'ledger', '')",
+            (record, f"{record:064}", RECORD, at, run),
+        )
     execute("COMMIT")
 
 

@@ -50,7 +50,7 @@ class Workers:
         self._alive.add(pid)
         return pid
 
-    async def end_of(self, pid: int, *, within_s: float = 60.0) -> int:
+    async def end_of(self, pid: int, *, within_s: float = 120.0) -> int:
         """How it ended: its exit code, or minus the signal."""
         codes: list[int] = []
 
@@ -64,7 +64,7 @@ class Workers:
         self._alive.discard(pid)
         return codes[0]
 
-    async def ends_of(self, pids: Sequence[int], *, within_s: float = 60.0) -> list[int]:
+    async def ends_of(self, pids: Sequence[int], *, within_s: float = 120.0) -> list[int]:
         """The same of several."""
         return [await self.end_of(pid, within_s=within_s) for pid in pids]
 

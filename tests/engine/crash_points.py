@@ -32,8 +32,9 @@ CASES: Final[dict[str, Case]] = {
         params={"items": 8, "step_s": 0.1}, before=DONE | IN_DOUBT, after=DONE | IN_DOUBT, nth=3
     ),
     "carrier.gone": Case(),
-    "step.started": Case(after=IN_DOUBT, nth=2),
-    "step.done": Case(before=IN_DOUBT, nth=2),
+    "step.started": Case(after=IN_DOUBT),
+    "step.next": Case(before=IN_DOUBT, after=IN_DOUBT, nth=2),
+    "step.done": Case(before=IN_DOUBT),
     "step.failed": Case(params={"fail_at": 1}, before=IN_DOUBT, after=frozenset({RunState.FAILED})),
     "step.broken_off": Case(params={"break_at": 1}, before=IN_DOUBT, after=IN_DOUBT),
     "event": Case(params={"signal": "nod"}),

@@ -32,6 +32,7 @@ from tests.support.ledger import free, lines_of
 
 WHENS = ("before", "after")
 AT_ONCE = 14
+REPEATED = {"step.started", "step.next", "step.done", "heartbeat"}
 IMPATIENT = msgspec.structs.replace(DYING, step_s=0.4)
 
 
@@ -106,7 +107,7 @@ def casualties(folder: Path) -> list[Casualty]:
     """Each case before and after its commit; what may be done again, at the commits of its steps, too."""
     found = []
     for name, case in CASES.items():
-        actions = ("once", "ledger") if name in {"step.started", "step.done", "heartbeat"} else ("once",)
+        actions = ("once", "ledger") if name in REPEATED else ("once",)
         found += [
             Casualty(when, name, case, action, folder / f"{when}-{name}-{action}")
             for when in WHENS

@@ -114,7 +114,7 @@ async def bring_in_doubt(world: SignedWorld, workers: Workers, some: list[Casual
     orders = [
         Order(
             task="carry", url=world.url, run=one.run, identity=EXECUTE_AS, signed=True,
-            point="after:step.started", nth=2, timing=DYING,
+            point="after:step.next", timing=DYING,
         )
         for one in some
     ]  # fmt: skip

@@ -25,8 +25,11 @@ PASSES_AFTER: Final = {
     "after:run.queued": timedelta(milliseconds=140),
     "after:run.running": timedelta(milliseconds=60),
     "after:step.started": timedelta(milliseconds=120),
+    "after:step.next": timedelta(milliseconds=120),
 }
 """What a person takes to read the plan, a carrier to come round, and the API server to answer."""
+DONE_AT: Final = frozenset({"after:step.done", "after:step.next"})
+"""Where a step is done, and the run may wait for what it changed."""
 
 
 def last_midnight(now: datetime) -> datetime:
@@ -49,9 +52,9 @@ class StoryClock:
 
     def committed(self, boundary: str) -> None:
         """Let time pass at a commit; called by the store's writing thread."""
-        passes = self._takes if boundary == "after:step.done" else PASSES_AFTER.get(boundary)
-        if passes:
-            self._now += passes
+        self._now += PASSES_AFTER.get(boundary, timedelta(0))
+        if boundary in DONE_AT:
+            self._now += self._takes
 
     def now(self) -> datetime:
         """The story's moment."""

@@ -206,7 +206,7 @@ class Stage:
         """The reasons on record, in order."""
         return [entry.why for entry in await self.entries(name)]
 
-    async def until_fired(self, names: Sequence[str], count: int, *, within_s: float = 30.0) -> None:
+    async def until_fired(self, names: Sequence[str], count: int, *, within_s: float = 120.0) -> None:
         """Return once each of them has made so many runs."""
         async with asyncio.timeout(within_s):
             for name in names:
