@@ -13,7 +13,7 @@ HEAVY = ("textual", "slack_bolt", "kubernetes", "aiohttp", "pydantic", "rich", "
 def _loaded_by(module: str) -> set[str]:
     code = f"import sys, {module}; print(' '.join(sorted({{name.split('.')[0] for name in sys.modules}})))"
     done = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120
     )
     return set(done.stdout.split())
 

@@ -15,7 +15,7 @@ from k8sops.core.journal import Fenced
 from k8sops.core.plan import Step, Target
 from k8sops.core.risk import Risk
 
-WITHIN_S = 60
+WITHIN_S = 180
 
 
 def step(name: str) -> Step:

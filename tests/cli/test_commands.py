@@ -60,7 +60,7 @@ def k8sops_process(k8sops: Command) -> Callable[..., Told]:
     def run(*arguments: str) -> Told:
         done = subprocess.run(
             [sys.executable, "-m", "k8sops", *arguments],
-            capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL, check=False,
+            capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
         return Told(done.returncode, done.stdout, done.stderr)
 

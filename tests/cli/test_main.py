@@ -12,7 +12,7 @@ def k8sops(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Com
     """Run the program as a user would, without a terminal."""
     return subprocess.run(
         [sys.executable, "-m", "k8sops", *arguments],
-        capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL, env=env,
+        capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL, env=env,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ import pytest
 from k8sops.cluster.client import KubeCluster
 from tests.support.workloads import NEVER_READY, create, deployment, replicas_of
 
-DEADLINE_S = 60
+DEADLINE_S = 180
 
 
 class Terminal:

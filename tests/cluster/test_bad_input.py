@@ -139,7 +139,7 @@ def definition(group: str) -> dict[str, Any]:
 
 async def once_served(cluster: KubeCluster, groups: tuple[str, ...]) -> Discovery:
     """A discovery that found `gizmos` in each group: the server lists a kind a moment after it has established it."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             fresh = Discovery(cluster.transport, SystemClock())
             served = {found.group for found in await fresh.resources() if found.plural == "gizmos"}

@@ -91,7 +91,7 @@ async def test_a_watch_that_is_cut_or_expires_loses_nothing_and_doubles_nothing(
     maps = await cluster.resource("cm")
     told: list[tuple[str, str]] = []
     async with aclosing(cluster.watch(maps, cluster_namespace)) as events:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             async for event in events:
                 name = event.object.get("metadata", {}).get("name", "")
                 if name != "kube-root-ca.crt" and event.type not in {"lost", "recovered"}:

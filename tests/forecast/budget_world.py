@@ -20,7 +20,7 @@ from tests.support.workloads import create
 
 T = TypeVar("T")
 
-DEADLINE_S: Final = 60.0
+DEADLINE_S: Final = 240.0
 POLL_S: Final = 0.05
 HOLD: Final = "tests.k8sops.dev/hold"
 STATIC: Final = {"sandbox.k8sops.dev/static": "true"}

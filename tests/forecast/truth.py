@@ -29,7 +29,7 @@ T = TypeVar("T")
 AT_ONCE: Final = 16
 QUIET_S: Final = 2.5
 """How long nothing may change; a pod that was refused is tried again after a second, then after two."""
-DEADLINE_S: Final = 90.0
+DEADLINE_S: Final = 240.0
 
 
 class SetUpError(Exception):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from k8sops.sandbox.manager import SandboxHandle
 
 ALICE = Actor(name="kubernetes-admin")
-DEADLINE_S = 90
+DEADLINE_S = 180
 READY_AFTER_RESTART = {"sandbox.k8sops.dev/ready-delay": "6s"}
 
 

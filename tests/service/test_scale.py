@@ -22,7 +22,7 @@ from k8sops.service.config import Config
 from tests.support.workloads import NEVER_READY, create, deployment, replicas_of, stateful_set
 
 ALICE = Actor(name="kubernetes-admin")
-RUN_DEADLINE_S = 60
+RUN_DEADLINE_S = 180
 
 
 @pytest.fixture

@@ -192,7 +192,7 @@ async def test_a_refused_write_to_disk_keeps_nothing_and_the_store_goes_on(tmp_p
         [sys.executable, "-c", LIMITED, url],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -52,7 +52,7 @@ async def test_a_reader_sees_only_what_is_committed_and_does_not_wait_for_the_wr
 
     writing = asyncio.create_task(store.write(work, name="test"))
     await asyncio.to_thread(inserted.wait, 30)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert await keys(store) == []
     go_on.set()
     await writing

@@ -179,7 +179,7 @@ class World:
         """The run with events and votes."""
         return await get_run(self.database, run)
 
-    async def ended(self, run: str, *, within_s: float = 60.0) -> Run:
+    async def ended(self, run: str, *, within_s: float = 120.0) -> Run:
         """The run once nothing more happens to it by itself."""
 
         async def over() -> bool:
@@ -188,7 +188,7 @@ class World:
         await eventually(over, within_s=within_s)
         return await self.get(run)
 
-    async def until(self, run: str, true: Callable[[Run], bool], *, within_s: float = 60.0) -> Run:
+    async def until(self, run: str, true: Callable[[Run], bool], *, within_s: float = 120.0) -> Run:
         """The run once `true` holds of it."""
         found: list[Run] = []
 
@@ -248,7 +248,7 @@ async def serving(*carriers: EmbeddedCarrier, grace_s: float = 5.0) -> AsyncIter
         await asyncio.gather(*tasks)
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]], *, within_s: float = 60.0) -> None:
+async def eventually(holds: Callable[[], Awaitable[bool]], *, within_s: float = 120.0) -> None:
     """Return once it holds; what is looked at belongs to another task or process, so it is asked again and again."""
     async with asyncio.timeout(within_s):
         while True:

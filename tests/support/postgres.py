@@ -99,7 +99,7 @@ class PostgresTestServer:
             ("-w", "-D", str(self._server.pgdata), *arguments),
             bin_path=self._server.bin_path,
             user=self._server.system_user,
-            timeout=60,
+            timeout=240,
         )
 
 

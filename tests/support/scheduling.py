@@ -156,7 +156,7 @@ class Worker:
         found = await self.database.read(lambda tx: [row.id for row in tx.execute(statement)])
         return [await self.records.get_run(run) for run in found]
 
-    async def until(self, run: str, *states: RunState, within_s: float = 60.0) -> Run:
+    async def until(self, run: str, *states: RunState, within_s: float = 120.0) -> Run:
         """The run once it is in one of these states."""
 
         async def holds() -> bool:

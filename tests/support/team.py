@@ -175,7 +175,7 @@ class Team:
         assert isinstance(ops, EngineOps)
         return ops.schedule_desk
 
-    async def fired(self, schedule: str, *, within_s: float = 60.0) -> Run:
+    async def fired(self, schedule: str, *, within_s: float = 120.0) -> Run:
         """The first run of a schedule, once a carrier has judged it."""
         wanted = RunFilter(schedule=schedule, limit=1000)
 
@@ -189,7 +189,7 @@ class Team:
                     return found
                 await asyncio.sleep(0.1)
 
-    async def ended(self, run: str, *, within_s: float = 60.0) -> Run:
+    async def ended(self, run: str, *, within_s: float = 120.0) -> Run:
         """The run once a carrier has judged it."""
         async with asyncio.timeout(within_s):
             while True:

@@ -27,8 +27,8 @@ from tests.support.clients import client_of
 from tests.support.restarts import kill_api_server, repair
 from tests.support.workloads import create, deployment, naked_pod
 
-DEADLINE_S = 90
-RESTART_DEADLINE_S = 90
+DEADLINE_S = 180
+RESTART_DEADLINE_S = 180
 
 
 def _table(app: K8sOpsApp) -> LiveTable:

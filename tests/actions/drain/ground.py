@@ -25,7 +25,7 @@ STOP: Final = "sandbox.k8sops.dev/stop-time"
 READY: Final = "sandbox.k8sops.dev/ready-delay"
 FAST: Final = {"sandbox.k8sops.dev/fast": "true"}
 POOL: Final = "tests.k8sops.dev/pool"
-WITHIN_S: Final = 60.0
+WITHIN_S: Final = 180.0
 
 
 class Ground:

@@ -72,7 +72,7 @@ async def test_a_pod_that_never_ends_is_named_with_its_finalizers(ground: Ground
     first, _ = await ground.add_nodes(2)
     async with ground.only(first):
         await ground.workload("Deployment", "stuck", 1, finalizer=HELD)
-    run = await begun(ops, nodes=[first], timeout=16)
+    run = await begun(ops, nodes=[first], timeout=40)
     said = await heard(ops, run.id, lambda text: text.startswith("note: pod"))
     assert f"finalizers {HELD} hold it" in said
     message = error_of(await ended(ops, run.id))

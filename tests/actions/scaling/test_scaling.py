@@ -71,7 +71,7 @@ async def test_one_target_that_fails_leaves_the_others_their_own_result(
     """kubectl stops at the first error and says nothing about the rest."""
     await create(cluster, deployment("bad", desk.namespace, annotations=NEVER_READY))
     await create(cluster, deployment("good", desk.namespace))
-    run = await desk.do("scale", "deployment/bad", "deployment/good", replicas="+1", timeout=5)
+    run = await desk.do("scale", "deployment/bad", "deployment/good", replicas="+1", timeout=30)
     assert run.state is RunState.FAILED
     assert run.error is not None
     assert run.error.code == "partial"
@@ -139,7 +139,7 @@ async def test_what_quota_would_refuse_is_a_blocker_and_named_when_gone_on_with(
     await desk.ready_pods(cluster, "web", 1)
     with pytest.raises(BlockedError, match="3 more pods are asked for, 1 would be made"):
         await desk.do("scale", "deployment/web", replicas=4)
-    run = await desk.do("scale", "deployment/web", replicas=4, allow_pending=True, timeout=5)
+    run = await desk.do("scale", "deployment/web", replicas=4, allow_pending=True, timeout=15)
     assert ("warning", "quota") in codes(run)
     assert run.state is RunState.FAILED
     assert run.error is not None
@@ -248,7 +248,7 @@ async def scaled_objects(cluster: KubeCluster, kubeconfig: Path) -> AsyncIterato
     }
     resource = await cluster.resource("customresourcedefinitions")
     await cluster.create(resource, manifest)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         async for event in cluster.watch(resource, field_selector="metadata.name=scaledobjects.keda.sh"):
             conditions: list[Any] = event.object.get("status", {}).get("conditions") or []
             if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
@@ -289,7 +289,7 @@ async def test_a_scaled_object_is_paused_and_let_go_on_again(
 
 async def _served(kubeconfig: Path) -> Resource:
     """The kind as a new client discovers it, once the API server tells of it."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             client = await connect(
                 context=None, kubeconfig=[kubeconfig], impersonate=None, clock=SystemClock(), cluster_names={}
@@ -323,7 +323,7 @@ async def _state(desk: Desk, cluster: KubeCluster) -> dict[str, int | bool]:
 async def _counted(desk: Desk, cluster: KubeCluster) -> None:
     """Wait until the quota's use is known: before that, the API server admits nothing."""
     resource = await cluster.resource("resourcequotas")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         async for event in cluster.watch(resource, desk.namespace):
             if event.object.get("status", {}).get("used"):
                 return
@@ -332,7 +332,7 @@ async def _counted(desk: Desk, cluster: KubeCluster) -> None:
 async def _existing(desk: Desk, cluster: KubeCluster, name: str) -> None:
     """Wait until a pod has been placed."""
     resource = await cluster.resource("pods")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         async for event in cluster.watch(resource, desk.namespace, field_selector=f"metadata.name={name}"):
             if event.object.get("spec", {}).get("nodeName"):
                 return

@@ -30,8 +30,9 @@ from k8sops.service.ops import EngineOps
 from k8sops.service.policy_desk import check_policy
 from k8sops.service.worker import WorkerOptions, work
 from tests.service.history.conftest import Acme, Two
+from tests.support.engine_world import eventually
 
-DEADLINE_S = 120.0
+DEADLINE_S = 300.0
 MOST = RunFilter(limit=100)
 
 
@@ -181,9 +182,12 @@ async def test_alice_approves_what_bob_asked_for_and_a_worker_carries_it_out(
     await asyncio.gather(worker, return_exceptions=True)
     assert ended.state is RunState.SUCCEEDED, ended.headline
     async with open_api(acme.handle.kubeconfig, connections=1) as api:
-        checkout = await api.find("/apis/apps/v1/namespaces/shop/deployments/checkout")
-    assert checkout is not None
-    assert checkout["status"]["readyReplicas"] == 3
+
+        async def is_back() -> bool:
+            checkout = await api.find("/apis/apps/v1/namespaces/shop/deployments/checkout")
+            return checkout is not None and checkout["status"].get("readyReplicas") == 3
+
+        await eventually(is_back, within_s=DEADLINE_S)
 
 
 async def test_what_env_prints_leads_a_shell_to_it(two: Two, tmp_path: Path) -> None:
