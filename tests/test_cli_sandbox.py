@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from k8sops.sandbox.binaries import binaries_folder
 from k8sops.sandbox.build import BuildProgress
 from k8sops.sandbox.locations import cache_folder
 from k8sops.sandbox.manager import SandboxHandle
+from tests.sandbox.waiting import wait_until
 
 
 @pytest.fixture
@@ -30,13 +32,15 @@ def at_shared(sandbox: SandboxHandle, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_status_shows_every_process_and_the_nodes(at_shared: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Text for people, JSON for programs, and exit code 0 only when all is ready."""
-    assert main(["sandbox", "status", "--name", at_shared]) == 0
+    wait_until("a ready sandbox", lambda: main(["sandbox", "status", "--name", at_shared]) == 0)
     text = capsys.readouterr().out
-    assert "5 of 5 Ready" in text
+    # Nodes of other tests may be there yet.
+    assert re.search(r"\d+ of \d+ Ready", text)
     assert "kube-scheduler" in text
     assert main(["sandbox", "status", "--name", at_shared, "-o", "json"]) == 0
     status = json.loads(capsys.readouterr().out)
     assert status["state"] == "ready"
+    assert status["nodes"] >= 5
     assert {c["component"]: c["running"] for c in status["components"]} == dict.fromkeys(
         ("etcd", "kube-apiserver", "kwok", "kubelet", "kube-controller-manager", "kube-scheduler", "played"),
         True,
@@ -75,6 +79,7 @@ def test_etcdctl_is_built_when_first_wanted_and_reads_the_sandbox_s_database(
         (tmp_path / "toolchain").symlink_to(fetched)
     monkeypatch.setenv("K8SOPS_CACHE", str(tmp_path))
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    monkeypatch.delenv("K8SOPS_ASSETS_URL", raising=False)
     command = [sys.executable, "-m", "k8sops", "sandbox", "etcdctl", "--name", at_shared, "--"]
     arguments = ["get", "--keys-only", "/registry/namespaces/kube-system"]
     first, second = (
@@ -139,7 +144,7 @@ def test_ctrl_c_during_up_ends_what_was_started(tmp_path: Path) -> None:
         assert process.stderr is not None
         assert any("starting kube-apiserver" in line for line in process.stderr)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(180) == 130
     commands = [" ".join(p.info["cmdline"] or ()) for p in psutil.process_iter(["cmdline"])]
     assert [command for command in commands if str(home) in command] == []
     assert list(home.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Shows a build's progress: one line drawn over and over on a terminal, a plain line now and then elsewhere."""
+"""Shows how far a build or a fetch is: one line drawn over and over on a terminal, else a plain one now and then."""
 
 from __future__ import annotations
 
@@ -31,15 +31,20 @@ class BuildDisplay:
         self._clear()
 
     def build(self, progress: BuildProgress) -> None:
-        """How far a build is."""
+        """How far a build is, or a fetch in its place."""
         if progress.note:
             self._show(progress.note, progress.note)
             return
-        self._show(
-            f"building {progress.binary} ({progress.index} of {progress.count}), "
-            f"{_duration(progress.elapsed)} so far, {_remaining(progress.remaining)}",
-            progress.binary,
-        )
+        which = f"{progress.binary} ({progress.index} of {progress.count})"
+        if progress.fetching:
+            size = f" of {_megabytes(progress.size_bytes)}" if progress.size_bytes else ""
+            so_far = (
+                f", {_megabytes(progress.received_bytes)}{size} MB so far" if progress.received_bytes else ""
+            )
+            line = f"fetching {which}{so_far}"
+        else:
+            line = f"building {which}, {_duration(progress.elapsed)} so far, {_remaining(progress.remaining)}"
+        self._show(line, progress.binary)
 
     def say(self, step: str) -> None:
         """What is being done now."""
@@ -65,6 +70,10 @@ class BuildDisplay:
 def _duration(seconds: float) -> str:
     whole = int(seconds)
     return f"{whole // 60} min {whole % 60:02} s" if whole >= 60 else f"{whole} s"
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1_000_000:.1f}"
 
 
 def _remaining(seconds: float) -> str:

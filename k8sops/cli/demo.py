@@ -27,7 +27,8 @@ NODES: Final = 5
 def demo_command(tour: bool, keep: bool) -> int:
     """Bring up a real control plane, fill it with a small company in trouble, and open the live screen on it.
 
-    The first time, the control plane is built from pinned sources, for some minutes; later ones start in seconds.
+    The first time, the control plane is built from pinned sources, for some minutes, or fetched from the mirror that
+    K8SOPS_ASSETS_URL names; later ones start in seconds.
     Without a terminal a short tour is played instead, with the program's own commands; it exits 0 only if all that
     it showed came true on the cluster, and leaves no process behind.
     """
@@ -89,6 +90,7 @@ def _filled_sandbox(name: str) -> SandboxHandle:
     from k8sops.sandbox.manager import SandboxManager
     from k8sops.sandbox.seed import seed
 
+    _say_both_ways()
     with BuildDisplay(sys.stderr) as display:
         handle = run_async(SandboxManager().up(name, nodes=NODES, report=display.build, say=display.say))
     click.echo(f"A real control plane is up: {handle.nodes} nodes, API server {handle.server}.", err=True)
@@ -99,3 +101,18 @@ def _filled_sandbox(name: str) -> SandboxHandle:
     for line in (*report.story, *HISTORY):
         click.echo(f"  {line}", err=True)
     return handle
+
+
+def _say_both_ways() -> None:
+    """Before minutes of building begin, somebody who looks on is told that there is another way."""
+    if not sys.stderr.isatty():
+        return
+    from k8sops.sandbox.binaries import building_ahead
+    from k8sops.sandbox.versions import CONTROL_PLANE
+
+    if seconds := building_ahead(CONTROL_PLANE):
+        click.echo(
+            f"Kubernetes is built here from pinned sources, once: about {max(round(seconds / 60), 1)} min on two cores."
+            "\nOr Ctrl-C, and K8SOPS_ASSETS_URL=https://… fetches release binaries from a mirror (docs/sandbox.md).",
+            err=True,
+        )

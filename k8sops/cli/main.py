@@ -163,7 +163,9 @@ def _guarded(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for eac
         return ExitCode.USAGE
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "k8sops"
-        click.echo(f"error: {error.format_message()}\nhint: `{where} --help` shows how", err=True)
+        # Click breaks the choices of a missing argument into lines.
+        said = " ".join(error.format_message().split())
+        click.echo(f"error: {said}\nhint: `{where} --help` shows how", err=True)
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

@@ -56,7 +56,12 @@ sandbox_group.add_command(traffic_command)
 
 @sandbox_group.command("up")
 @name_option
-@click.option("--nodes", type=click.IntRange(0, 5000), default=5, show_default=True, help="Simulated nodes.")
+@click.option(
+    "--nodes",
+    type=click.IntRange(0, 5000),
+    default=None,
+    help="Simulated nodes: 5 in a new one unless given; a later `up` can add to them.",
+)
 @click.option("--pods", type=click.IntRange(0), default=0, help="Running pods that a new one holds at once.")
 @click.option(
     "--objects",
@@ -70,7 +75,7 @@ sandbox_group.add_command(traffic_command)
     metavar="ARGS",
     help="Further flags for kube-apiserver, as one string; they win over the sandbox's own.",
 )
-def up_command(name: str, nodes: int, pods: int, objects: int, kubernetes_args: str) -> int:
+def up_command(name: str, nodes: int | None, pods: int, objects: int, kubernetes_args: str) -> int:
     """Start a sandbox, or whatever is missing of it, and wait until it is ready.
 
     Ready means: the API server says so, the controllers and the scheduler are healthy, every node is Ready, and a pod

@@ -28,7 +28,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _DEFAULT: Final = "5m"
 _PAUSE: Final = "30s"
 _COMPONENTS: Final = (
-    *("kube-apiserver", "etcd", "kube-controller-manager", "kube-scheduler", "kwok", "kubelet"),
+    *("kube-apiserver", "etcd", "kube-controller-manager", "kube-scheduler", "kwok", "kubelet", "played"),
 )
 _STATES: Final = ("not-ready", "unreachable", "vanish", "ready")
 
@@ -130,8 +130,10 @@ def latency_command(
       k8sops sandbox chaos latency 300ms
       k8sops sandbox chaos latency 2s --jitter 1s --share 0.1 --for 10m
     """  # noqa: D301 - click reads the character
-    from k8sops.sandbox.faults.specs import Latency
+    from k8sops.sandbox.faults.specs import MOST_DELAY_SECONDS, Latency
 
+    if max(delay, jitter or 0.0) > MOST_DELAY_SECONDS:
+        raise click.UsageError(f"DELAY and --jitter take at most {duration_text(MOST_DELAY_SECONDS)}")
     return _add(name, output, Latency, latency=delay, jitter=jitter or 0.0, seconds=seconds, **which)
 
 

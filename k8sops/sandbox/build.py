@@ -34,7 +34,7 @@ DRAFT_PREFIX: Final = ".draft-"
 
 
 class BuildProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a build is. All times in seconds."""
+    """How far a build is, or a fetch in its place. All times in seconds."""
 
     note: str = ""
     """What happens instead of compiling: waiting for another builder, fetching a toolchain."""
@@ -44,6 +44,10 @@ class BuildProgress(msgspec.Struct, frozen=True, kw_only=True):
     elapsed: float = 0.0
     remaining: float = 0.0
     """Estimated from the last build on this machine, or else from the reference machine's."""
+    fetching: bool = False
+    received_bytes: int = 0
+    size_bytes: int = 0
+    """Of the file that is fetched; 0 while it is not known."""
 
 
 Report = Callable[[BuildProgress], None]
@@ -52,11 +56,11 @@ Report = Callable[[BuildProgress], None]
 async def build(wanted: Sequence[Binary], folder: Path, cache: Path, clock: Clock, report: Report) -> None:
     """Build what `folder` does not have yet. Raises SandboxError with the compiler's last words."""
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    async with _exclusive(folder / ".lock", clock, report):
+    async with one_at_a_time(folder, clock, report, "builds"):
         missing = [binary for binary in wanted if not (folder / binary.name).exists()]
         if not missing:
             return
-        _sweep(folder)
+        sweep(folder)
         go = await find_go(cache, lambda note: report(BuildProgress(note=note)))
         draft = Path(tempfile.mkdtemp(prefix=DRAFT_PREFIX, dir=folder))
         try:
@@ -136,14 +140,23 @@ async def _compile(go: Path, binary: Binary, draft: Path, clock: Clock, tick: Ca
         raise SandboxError(
             f"{binary.name} could not be built: {lines[-1] if lines else 'the compiler gave no reason'}",
             hint="Go needs its module proxy for the first build; or set KUBEBUILDER_ASSETS to a folder with the "
-            "binaries. What is built already is kept",
+            "binaries, or K8SOPS_ASSETS_URL to a mirror of them. What is built already is kept",
         )
 
 
+def expected_seconds(missing: Sequence[Binary], folder: Path) -> float:
+    """How long building these takes, by the last build on this machine, or else by the reference machine's."""
+    past = _timings(folder)
+    return sum(past.get(binary.name, binary.seconds) for binary in missing)
+
+
 @asynccontextmanager
-async def _exclusive(lock: Path, clock: Clock, report: Report) -> AsyncIterator[None]:
-    """Hold the lock, waiting for another builder and saying so."""
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+async def one_at_a_time(folder: Path, clock: Clock, report: Report, does: str) -> AsyncIterator[None]:
+    """Hold the folder's lock; while another process has it, say what that one `does`.
+
+    Raises SandboxError after an hour.
+    """
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = clock.monotonic() + LOCK_DEADLINE_SECONDS
     try:
         while True:
@@ -153,18 +166,18 @@ async def _exclusive(lock: Path, clock: Clock, report: Report) -> AsyncIterator[
             except BlockingIOError as error:
                 if clock.monotonic() >= deadline:
                     raise SandboxError(
-                        f"another process has been building into {lock.parent} for an hour",
+                        f"another process has been filling {folder} for an hour",
                         hint="end that process and try again",
                     ) from error
-                report(BuildProgress(note="waiting for another process that builds the same binaries"))
+                report(BuildProgress(note=f"waiting for another process that {does} the same binaries"))
                 await asyncio.sleep(TICK_SECONDS)
         yield
     finally:
         os.close(descriptor)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what interrupted builds left; under the lock nobody else's draft can be meant."""
+def sweep(folder: Path) -> None:
+    """Remove what interrupted processes left; under the lock nobody else's draft can be meant."""
     for draft in folder.glob(f"{DRAFT_PREFIX}*"):
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -173,7 +173,8 @@ class Components:
             "--quota-backend-bytes=8589934592",
             "--auto-compaction-mode=periodic",
             "--auto-compaction-retention=10m",
-            "--log-level=warn",
+            # Its gateway warns of every request that bears a certificate with a name: hundreds of lines a second.
+            "--log-level=error",
         ]
 
     def _apiserver(self) -> list[str]:

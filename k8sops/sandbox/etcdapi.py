@@ -1,7 +1,7 @@
 """A sandbox's etcd through its JSON gateway: transactions, a snapshot, nothing else.
 
-For what passes the API server by on purpose: laying in a load before the API server starts, and copies of pods. The
-key lies in the sandbox's own folder, so this can reach no other database.
+For what passes the API server by on purpose: laying in a load before the API server starts, copies of pods, and changes
+of pods by the hundred. The key lies in the sandbox's own folder, so this can reach no other database.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -29,6 +30,17 @@ JsonObject = dict[str, Any]
 
 class _Blob(msgspec.Struct, frozen=True):
     blob: bytes = b""
+
+
+class _Header(msgspec.Struct, frozen=True):
+    revision: str = "0"
+
+
+class _Exchanged(msgspec.Struct, frozen=True):
+    """What a transaction with a condition answers; numbers of 64 bits come as text."""
+
+    header: _Header = _Header()
+    succeeded: bool = False
 
 
 class _Streamed(msgspec.Struct, frozen=True):
@@ -63,18 +75,33 @@ class EtcdApi:
 
         Raises SandboxError with etcd's own words; then nothing of it is stored.
         """
+        answer = await self._transaction({"success": operations}, len(operations))
+        responses: Sequence[JsonObject] = msgspec.json.decode(answer).get("responses", ())
+        return responses
+
+    async def replace(self, key: bytes, value: bytes, revision: int) -> int:
+        """Store a value in the place of the one of that revision, and return the new one's; 0 where it is another.
+
+        Raises SandboxError.
+        """
+        there = {"key": key, "target": "MOD", "mod_revision": str(revision)}
+        put = {"request_put": {"key": key, "value": value}}
+        answer = await self._transaction({"compare": [there], "success": [put]}, 1)
+        exchanged = msgspec.json.decode(answer, type=_Exchanged)
+        return int(exchanged.header.revision) if exchanged.succeeded else 0
+
+    async def _transaction(self, request: JsonObject, writes: int) -> bytes:
         try:
             async with self._session.post(
-                f"{self._endpoint}/v3/kv/txn", data=msgspec.json.encode({"success": operations})
+                f"{self._endpoint}/v3/kv/txn", data=msgspec.json.encode(request)
             ) as response:
                 answer, status = await response.read(), response.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _silent(error) from error
         if status != 200:
             said = answer[:200].decode(errors="replace")
-            raise SandboxError(f"the sandbox's etcd refused {len(operations)} writes: {said}")
-        responses: Sequence[JsonObject] = msgspec.json.decode(answer).get("responses", ())
-        return responses
+            raise SandboxError(f"the sandbox's etcd refused {writes} writes: {said}")
+        return answer
 
     async def snapshot(self) -> AsyncIterator[bytes]:
         """The whole database as `etcdctl snapshot save` writes it: the file, then the SHA-256 over it.
@@ -121,3 +148,15 @@ async def open_etcd(folder: SandboxFolder, ports: Ports) -> AsyncIterator[EtcdAp
     connector = aiohttp.TCPConnector(ssl=tls)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         yield EtcdApi(session, f"https://{LOOPBACK}:{ports.etcd}")
+
+
+@asynccontextmanager
+async def open_etcd_beside(kubeconfig: Path) -> AsyncIterator[EtcdApi | None]:
+    """The etcd of the sandbox this kubeconfig administers, or None where it is not one of ours."""
+    folder = SandboxFolder(kubeconfig.parent.parent, kubeconfig.parent.name)
+    state = folder.load() if kubeconfig == folder.kubeconfig else None
+    if state is None:
+        yield None
+        return
+    async with open_etcd(folder, state.ports) as etcd:
+        yield etcd

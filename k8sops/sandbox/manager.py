@@ -19,7 +19,7 @@ from k8sops.core.clock import Clock, SystemClock, rfc3339
 from k8sops.core.errors import SandboxError, UsageError
 from k8sops.sandbox.binaries import ensure_binaries, unheard
 from k8sops.sandbox.build import Report
-from k8sops.sandbox.components import APISERVER, CHAOS, ETCD, START_ORDER, Components
+from k8sops.sandbox.components import APISERVER, CHAOS, ETCD, KWOK, START_ORDER, Components
 from k8sops.sandbox.kubeconfig import context_name, kubeconfig_text
 from k8sops.sandbox.kubelet.folders import remove_tree
 from k8sops.sandbox.locations import cache_folder, private_folder, sandbox_home, validate_name
@@ -32,9 +32,11 @@ from k8sops.sandbox.seed.load_objects import LoadSize, load_size
 from k8sops.sandbox.snapshots import SnapshotCache
 from k8sops.sandbox.state import SandboxFolder, SandboxState, ports_in_use, sandbox_names
 from k8sops.sandbox.status import SandboxStatus, status_of
+from k8sops.sandbox.takeover import Takeover
 from k8sops.sandbox.versions import CONTROL_PLANE, VERSION_SET
 
 MOST_NODES: Final = 5000
+DEFAULT_NODES: Final = 5
 NODES_BY_API: Final = 50
 """More of them are written into etcd before the API server starts: through it, 500 take half a minute."""
 BRIEF_GRACE_SECONDS: Final = 2.0
@@ -82,7 +84,7 @@ class SandboxManager:
         self,
         name: str,
         *,
-        nodes: int = 5,
+        nodes: int | None = None,
         pods: int = 0,
         objects: int = 0,
         apiserver_arguments: Sequence[str] = (),
@@ -91,14 +93,15 @@ class SandboxManager:
     ) -> SandboxHandle:
         """Start the sandbox, or what is missing of it, and return when it is ready.
 
+        Without `nodes` a new one has DEFAULT_NODES, and another keeps those it has: a repair adds nothing.
         With `pods` or `objects` a new one holds that load from its first moment; `objects` counts its nodes and pods.
         Binaries are built first where they are found nowhere (minutes). Raises UsageError for an impossible name or
         number, SandboxError naming the component that failed and its last words; what was started then is ended.
         """
         validate_name(name)
-        if not 0 <= nodes <= MOST_NODES:
+        if nodes is not None and not 0 <= nodes <= MOST_NODES:
             raise UsageError(f"{nodes} nodes are not possible", hint=f"--nodes takes 0 to {MOST_NODES}")
-        load = wanted_load(nodes, pods, objects)
+        load = wanted_load(DEFAULT_NODES if nodes is None else nodes, pods, objects)
         binaries = await ensure_binaries(CONTROL_PLANE, cache=self._cache, report=report, clock=self._clock)
         if load is not None:
             binaries |= await self._etcdutl(report, say)
@@ -218,7 +221,7 @@ class SandboxManager:
     def _prepare(
         self,
         folder: SandboxFolder,
-        nodes: int,
+        nodes: int | None,
         load: LoadSize | None,
         arguments: tuple[str, ...],
         claims: PortClaims,
@@ -226,23 +229,8 @@ class SandboxManager:
         """The state to start from, and whether it is a new sandbox."""
         state = folder.load()
         if state is None:
-            # Without a state file the folder is what an interrupted `up` or `down` left.
-            shutil.rmtree(folder.path, ignore_errors=True)
-            private_folder(self._home)
-            folder.create()
-            Pki(folder.pki).create(self._clock.now())
-            state = SandboxState(
-                name=folder.name,
-                created=rfc3339(self._clock.now()),
-                version_set=VERSION_SET,
-                ports=claims.choose(ports_in_use(self._home)),
-                nodes=nodes,
-                apiserver_arguments=arguments,
-                load=load,
-                laying=load is not None or nodes > NODES_BY_API,
-            )
-            folder.save(state)
-            return state, True
+            nodes = DEFAULT_NODES if nodes is None else nodes
+            return self._make(folder, nodes, load, arguments, claims), True
         runs = [p for p in state.processes if is_running(p)]
         # What `sandbox chaos pause` stopped would keep every wait waiting.
         wake(runs)
@@ -260,13 +248,39 @@ class SandboxManager:
             state,
             # A dead one must not be taken for one that died just now.
             processes=tuple(runs),
-            nodes=max(nodes, state.nodes),
+            nodes=max(nodes or 0, state.nodes),
             apiserver_arguments=arguments or state.apiserver_arguments,
         )
         if not runs and not claims.hold(state.ports):
             state = msgspec.structs.replace(state, ports=claims.choose(ports_in_use(self._home)))
         folder.save(state)
         return state, False
+
+    def _make(
+        self,
+        folder: SandboxFolder,
+        nodes: int,
+        load: LoadSize | None,
+        arguments: tuple[str, ...],
+        claims: PortClaims,
+    ) -> SandboxState:
+        # Without a state file the folder is what an interrupted `up` or `down` left.
+        shutil.rmtree(folder.path, ignore_errors=True)
+        private_folder(self._home)
+        folder.create()
+        Pki(folder.pki).create(self._clock.now())
+        state = SandboxState(
+            name=folder.name,
+            created=rfc3339(self._clock.now()),
+            version_set=VERSION_SET,
+            ports=claims.choose(ports_in_use(self._home)),
+            nodes=nodes,
+            apiserver_arguments=arguments,
+            load=load,
+            laying=load is not None or nodes > NODES_BY_API,
+        )
+        folder.save(state)
+        return state
 
     async def _start(
         self,
@@ -286,7 +300,7 @@ class SandboxManager:
                 await asyncio.to_thread(components.write_played, self._clock.now())
                 if CHAOS in state.extras:
                     await asyncio.to_thread(components.write_chaos, self._clock.now())
-            readiness = Readiness(folder, state, components.server, self._clock)
+            readiness = Readiness(folder, state, components.server, self._clock, say)
             if state.laying:
                 await Preload(folder, state, self.snapshots, self._clock, say).lay_in(
                     binaries.get("etcdutl"),
@@ -294,7 +308,9 @@ class SandboxManager:
                     lambda: readiness.etcd_answers(launch.started),
                 )
                 launch.keep(laying=False)
-            for batch, what, condition in _phases(state, readiness):
+            anew = not is_new and KWOK not in {process.component for process in state.processes}
+            takeover = Takeover(folder, self._clock) if anew else None
+            for batch, what, condition in _phases(state, readiness, takeover):
                 launch.begin(components, *batch)
                 say(f"waiting for {what}")
                 await condition(launch.state.processes)
@@ -316,7 +332,7 @@ class SandboxManager:
             await stop(batch, self._clock, grace_seconds=grace)
 
 
-def _phases(state: SandboxState, readiness: Readiness) -> list[Phase]:
+def _phases(state: SandboxState, readiness: Readiness, takeover: Takeover | None) -> list[Phase]:
     """What is started together, and what is waited for then.
 
     Hundreds of nodes that are there already would keep the API server from writing its default roles, so whoever plays
@@ -325,10 +341,14 @@ def _phases(state: SandboxState, readiness: Readiness) -> list[Phase]:
     nodes = f"{state.nodes} nodes"
     first: Phase = (START_ORDER[:2], "the API server", readiness.api_answers)
     last: Phase = ((*START_ORDER[5:], *state.extras), nodes, readiness.everything)
+    ready: Phase = ((), "the API server to be ready", readiness.api_is_ready)
     if not state.laying:
-        return [first, (START_ORDER[2:5], "the default roles", readiness.roles_exist), last]
-    roles: Phase = ((), "the default roles", readiness.roles_exist)
-    return [first, roles, (START_ORDER[2:5], nodes, readiness.nodes_are_ready), last]
+        second: Phase = (START_ORDER[2:5], "the API server to be ready", readiness.api_is_ready)
+        if takeover is None:
+            return [first, second, last]
+        release: Phase = ((), "the nodes to be let go of", takeover.release)
+        return [first, ready, release, second, last, ((), "the nodes' pods", takeover.show_pods)]
+    return [first, ready, (START_ORDER[2:5], nodes, readiness.nodes_are_ready), last]
 
 
 class _Launch:

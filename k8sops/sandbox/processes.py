@@ -69,9 +69,11 @@ def is_running(record: ProcessRecord) -> bool:
     _reap(record.pid)
     try:
         process = psutil.Process(record.pid)
+        started = process.create_time()
         if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        started, command = process.create_time(), tuple(process.cmdline())
+            # Its first thread has ended, and with it its command line; the last one still holds the ports.
+            return process.num_threads() > 1 and abs(started - record.started) <= START_TOLERANCE_SECONDS
+        command = tuple(process.cmdline())
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         # Ours run as this user; what cannot be looked at is somebody else's.
         return False

@@ -1,22 +1,23 @@
 """Waits until a sandbox is ready: its API, its controllers, its nodes, and the default service account.
 
-A wait ends early when a process it depends on dies; the error then carries that process's last words.
+A wait ends early when a process it depends on dies; the error then carries that process's last words. One that takes
+long says every few seconds what it is for and how far that is: a large cluster may take minutes on a busy machine.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import SandboxError
 from k8sops.core.tasks import all_of
-from k8sops.sandbox.apiclient import ApiClient, ready_nodes
+from k8sops.sandbox.apiclient import ApiClient
 from k8sops.sandbox.etcdapi import open_etcd
 from k8sops.sandbox.nodes import node_manifest, node_name
 from k8sops.sandbox.pki import Pki
@@ -31,6 +32,7 @@ POLL_SECONDS: Final = 0.1
 POLL_SECONDS_PER_NODE: Final = 0.001
 TAIL_BYTES: Final = 64 * 1024
 LINE_LIMIT: Final = 400
+SAY_SECONDS: Final = 10.0
 
 _TELLING: Final = re.compile(
     r'^(Error|error|panic):|^F\d{4} |"command failed"|"level":"(fatal|panic|error|ERROR)"'
@@ -38,16 +40,23 @@ _TELLING: Final = re.compile(
 _KLOG_ERROR: Final = re.compile(r'err="((?:[^"\\]|\\.)*)"')
 
 Condition = Callable[[], Awaitable[bool]]
+Say = Callable[[str], None]
 
 
 class Readiness:
     """The conditions of one sandbox."""
 
-    def __init__(self, folder: SandboxFolder, state: SandboxState, server: str, clock: Clock) -> None:
+    def __init__(
+        self, folder: SandboxFolder, state: SandboxState, server: str, clock: Clock, say: Say
+    ) -> None:
         self._folder: Final = folder
         self._state: Final = state
         self._server: Final = server
         self._clock: Final = clock
+        self._say: Final = say
+        self._said = clock.monotonic()
+        self._pending: Final[dict[str, str]] = {}
+        """What is waited for now, and how far it is where that is known."""
         load = state.load.total if state.load else 0
         # Every component reads all there is before it calls itself ready; a busy machine takes its time over that.
         self._patience: Final = START_SECONDS + SECONDS_PER_NODE * state.nodes + SECONDS_PER_OBJECT * load
@@ -66,11 +75,14 @@ class Readiness:
         async with self.client() as client:
             await self._until("the API server to answer", lambda: client.probe("/livez/ping"), processes)
 
-    async def roles_exist(self, processes: Sequence[ProcessRecord]) -> None:
-        """Until the API server has written the default roles, without which the controllers give up at once."""
+    async def api_is_ready(self, processes: Sequence[ProcessRecord]) -> None:
+        """Until the API server has written the default roles and read its database into its watch caches.
+
+        Without the roles the controllers give up at once; kube-controller-manager does so too where `/healthz`, which
+        waits for the caches, is not good ten seconds after its start.
+        """
         async with self.client() as client:
-            hook = "/readyz/poststarthook/rbac/bootstrap-roles"
-            await self._until("the default roles", lambda: client.probe(hook), processes)
+            await self._api(client, processes)
 
     async def nodes_are_ready(self, processes: Sequence[ProcessRecord]) -> None:
         """Until every node there should be is Ready."""
@@ -88,7 +100,6 @@ class Readiness:
             waits = [
                 self._until(what, condition, processes)
                 for what, condition in (
-                    ("the API server to be ready", lambda: client.probe("/readyz")),
                     (
                         "kube-controller-manager to be healthy",
                         lambda: client.probe(f"https://{LOOPBACK}:{ports.controller_manager}/healthz"),
@@ -105,26 +116,37 @@ class Readiness:
                     ("the default service account", account),
                 )
             ]
-            await all_of([*waits, self._nodes(client, processes)])
+            await all_of([*waits, self._api(client, processes), self._nodes(client, processes)])
+
+    async def _api(self, client: ApiClient, processes: Sequence[ProcessRecord]) -> None:
+        what = "the API server to be ready"
+
+        async def ready() -> bool:
+            failing = await client.failing_checks()
+            if failing is not None:
+                self._pending[what] = f" ({', '.join(failing)})" if failing else ""
+            return failing == ()
+
+        await self._until(what, ready, processes)
 
     async def _nodes(self, client: ApiClient, processes: Sequence[ProcessRecord]) -> None:
         wanted = {node_name(index + 1) for index in range(self._state.nodes)}
 
-        async def nodes() -> Sequence[Mapping[str, Any]]:
-            found: Sequence[Mapping[str, Any]] = ((await client.get("/api/v1/nodes")) or {}).get("items", ())
-            return found
-
-        missing = wanted - {node["metadata"]["name"] for node in await nodes()}
+        missing = wanted - (await client.nodes()).keys()
         for start in range(0, len(wanted), 16):
             batch = [i + 1 for i in range(start, min(start + 16, len(wanted))) if node_name(i + 1) in missing]
             await asyncio.gather(*(client.create("/api/v1/nodes", node_manifest(i)) for i in batch))
 
+        what = f"{len(wanted):,} nodes to be Ready"
+
         async def ready() -> bool:
-            return wanted <= ready_nodes(await nodes())
+            found = {name for name, is_ready in (await client.nodes()).items() if is_ready and name in wanted}
+            self._pending[what] = f" ({len(found):,} are)"
+            return found == wanted
 
         # A list of many nodes costs the machine that they are waiting for.
         pause = max(POLL_SECONDS, POLL_SECONDS_PER_NODE * len(wanted))
-        await self._until(f"{len(wanted)} nodes to be Ready", ready, processes, pause)
+        await self._until(what, ready, processes, pause)
 
     async def _until(
         self,
@@ -134,7 +156,9 @@ class Readiness:
         pause: float = POLL_SECONDS,
     ) -> None:
         seconds = self._patience
-        deadline = self._clock.monotonic() + seconds
+        begun = self._clock.monotonic()
+        deadline = begun + seconds
+        self._pending.setdefault(what, "")
         while not await condition():
             for process in processes:
                 if not is_running(process):
@@ -143,12 +167,23 @@ class Readiness:
                         f"{last_words(Path(process.log))}",
                         hint="a flag of --kubernetes-args, or the machine's memory, are the usual causes",
                     )
-            if self._clock.monotonic() >= deadline:
+            now = self._clock.monotonic()
+            if now >= deadline:
                 raise SandboxError(
                     f"the sandbox waited {seconds:.0f} s in vain for {what}",
                     hint="the machine may be overloaded; try again, or with fewer --nodes",
                 )
+            self._tell(now, now - begun)
             await self._clock.sleep(pause)
+        del self._pending[what]
+
+    def _tell(self, now: float, waited: float) -> None:
+        """One line for all that is waited for at once, now and then."""
+        if now - max(self._said, now - waited) < SAY_SECONDS:
+            return
+        self._said = now
+        waits = ", ".join(f"{what}{how_far}" for what, how_far in self._pending.items())
+        self._say(f"still waiting for {waits}: {waited:.0f} s of {self._patience:.0f} at most")
 
 
 def admin_client(folder: SandboxFolder, server: str) -> ApiClient:

@@ -1,6 +1,7 @@
 """Lets a sandbox's pods change at a steady rate, for screens, benchmarks and demonstrations.
 
 A change is one more restart of a pod's first container: what lists, tables and watches show, and nothing acts upon.
+It goes straight into the sandbox's etcd, or through its API server where that is wanted.
 It ends by itself and puts every count back. Killed outright it leaves counts and an annotation with the true one,
 which the next traffic over these pods puts right.
 """
@@ -19,10 +20,12 @@ import msgspec
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError, SandboxError, UnreachableError, UsageError
+from k8sops.sandbox.etcdapi import EtcdApi
 from k8sops.sandbox.pacing import Pace, keep_pace
 from k8sops.sandbox.seed.api import RefusedError, SeedApi
 from k8sops.sandbox.seed.load_objects import LOAD_LABEL
 from k8sops.sandbox.seed.manifests import collection_path
+from k8sops.sandbox.traffic_writers import ApiWriter, EtcdWriter, MovingPod, Writer
 
 JsonObject = dict[str, Any]
 
@@ -30,15 +33,11 @@ CONNECTIONS: Final = 32
 MOST_RATE: Final = 5000.0
 MOST_SECONDS: Final = 3600.0
 PROGRESS_SECONDS: Final = 2.0
-TRUE_COUNT: Final = "sandbox.k8sops.dev/restarts-before-traffic"
 PLAY: Final = "sandbox.k8sops.dev/play"
 CHURN_LABEL: Final = "sandbox.k8sops.dev/traffic"
 CHURNING: Final = 20
 """Pods of its own that are there at a time."""
-JSON_PATCH: Final = "application/json-patch+json"
 OF_ANOTHER_POD: Final = frozenset({404, 409, 422})
-_ANNOTATION: Final = "/metadata/annotations/" + TRUE_COUNT.replace("/", "~1")
-_COUNT: Final = "/status/containerStatuses/0/restartCount"
 
 
 class TrafficPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +76,8 @@ class TrafficReport(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     p95: float
     restored: int
+    through_api: bool
+    """Whether each change was a request to the API server."""
 
     @property
     def held(self) -> bool:
@@ -84,52 +85,26 @@ class TrafficReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.achieved >= 0.95 * self.asked
 
 
-class _Pod:
-    """A pod that is changed, its count now and its true one."""
-
-    __slots__ = ("bare", "changed", "count", "marked", "path", "true", "uid")
-
-    def __init__(self, item: JsonObject) -> None:
-        metadata = item["metadata"]
-        annotations = metadata.get("annotations") or {}
-        self.path = f"{collection_path('Pod', metadata['namespace'])}/{metadata['name']}/status"
-        self.uid: str = metadata["uid"]
-        self.count: int = item["status"]["containerStatuses"][0]["restartCount"]
-        self.marked = TRUE_COUNT in annotations
-        self.changed = self.marked
-        self.true = int(annotations.get(TRUE_COUNT, self.count))
-        self.bare = not annotations
-
-    def change(self) -> list[JsonObject]:
-        """One more restart; the first time the true count is noted on the pod."""
-        self.count += 1
-        self.changed = True
-        patch = [self._same(), {"op": "replace", "path": _COUNT, "value": self.count}]
-        if not self.marked:
-            noted = {TRUE_COUNT: str(self.true)}
-            mark = ("/metadata/annotations", noted) if self.bare else (_ANNOTATION, str(self.true))
-            patch.append({"op": "add", "path": mark[0], "value": mark[1]})
-            self.marked = True
-        return patch
-
-    def restore(self) -> list[JsonObject]:
-        """As it was."""
-        count = {"op": "replace", "path": _COUNT, "value": self.true}
-        return [self._same(), count, {"op": "remove", "path": _ANNOTATION}]
-
-    def _same(self) -> JsonObject:
-        return {"op": "test", "path": "/metadata/uid", "value": self.uid}
-
-
 class Traffic:
     """One stretch of changes on one sandbox."""
 
-    def __init__(self, api: SeedApi, plan: TrafficPlan, clock: Clock, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        api: SeedApi,
+        plan: TrafficPlan,
+        clock: Clock,
+        say: Callable[[str], None],
+        etcd: EtcdApi | None = None,
+    ) -> None:
+        """Changes go into `etcd` where it is given, else through the API."""
         self._api: Final = api
+        self._writer: Final[Writer] = EtcdWriter(api, etcd) if etcd else ApiWriter(api)
         self._plan: Final = plan.checked()
         self._clock: Final = clock
         self._say: Final = say
-        self._pods: Final[deque[_Pod]] = deque()
+        self._idle: Final[asyncio.Queue[MovingPod]] = asyncio.Queue()
+        """Those that no worker has in hand: two writers of one pod would only be in each other's way."""
+        self._living = 0
         self._gone: Final[set[str]] = set()
         self._own: Final[deque[str]] = deque()
         self._made: Final = uuid.uuid4().hex[:5]
@@ -141,8 +116,10 @@ class Traffic:
         Raises UsageError where there is no pod to change, SandboxError where all of them went away.
         """
         plan = self._plan
-        await self._find()
-        pods = list(self._pods)
+        pods = await self._find()
+        self._living = len(pods)
+        for pod in pods:
+            self._idle.put_nowait(pod)
         self._say(f"{plan.updates:g} changes a second over {len(pods):,} pods, for {plan.seconds:g} s")
         pace = Pace(plan.updates)
         telling = asyncio.create_task(self._tell(pace))
@@ -165,24 +142,27 @@ class Traffic:
             seconds=pace.seconds,
             p95=pace.slowest(0.95),
             restored=restored,
+            through_api=isinstance(self._writer, ApiWriter),
         )
 
-    async def _find(self) -> None:
+    async def _find(self) -> list[MovingPod]:
         load = {"labelSelector": f"{LOAD_LABEL}=true"}
         for selector in ({},) if self._plan.namespace else (load, {}):
-            await self._find_some(selector)
-            if self._pods:
-                return
+            if found := await self._find_some(selector):
+                return found
         where = f" in namespace {self._plan.namespace}" if self._plan.namespace else ""
         raise UsageError(f"no pod runs{where} that could change", hint="`k8sops sandbox seed` makes some")
 
-    async def _find_some(self, selector: dict[str, str]) -> None:
+    async def _find_some(self, selector: dict[str, str]) -> list[MovingPod]:
+        found: list[MovingPod] = []
         path = collection_path("Pod", self._plan.namespace)
         async for item in self._api.items(path, fieldSelector="status.phase=Running", **selector):
             if _is_steady(item):
-                self._pods.append(_Pod(item))
-            if len(self._pods) >= self._plan.pods:
-                return
+                found.append(MovingPod(item))
+                self._writer.know(item)
+            if len(found) >= self._plan.pods:
+                break
+        return found
 
     async def _one(self, number: int) -> None:
         churn = self._plan.churn
@@ -196,18 +176,22 @@ class Traffic:
             self._refused += 1
 
     async def _change(self) -> None:
-        if not self._pods:
-            raise SandboxError("all pods that could change are gone", hint="start it again to find others")
-        pod = self._pods[0]
-        self._pods.rotate(-1)
+        pod = await self._idle.get()
         try:
-            await self._patch(pod, pod.change())
+            await self._writer.change(pod)
         except RefusedError as error:
             if error.status in OF_ANOTHER_POD:
-                with contextlib.suppress(ValueError):
-                    self._pods.remove(pod)
-                self._gone.add(pod.uid)
+                self._lose(pod)
             raise
+        finally:
+            if pod.uid not in self._gone:
+                self._idle.put_nowait(pod)
+
+    def _lose(self, pod: MovingPod) -> None:
+        self._gone.add(pod.uid)
+        self._living -= 1
+        if not self._living:
+            raise SandboxError("all pods that could change are gone", hint="start it again to find others")
 
     async def _churn(self, number: int) -> None:
         """A pod more, or once there are enough of them, the oldest less."""
@@ -222,7 +206,7 @@ class Traffic:
             await self._api.send("DELETE", f"{path}/{name}?gracePeriodSeconds=0", attempts=1)
             self._deleted += 1
 
-    async def _restore(self, pods: list[_Pod]) -> int:
+    async def _restore(self, pods: list[MovingPod]) -> int:
         """Put back every count that was changed; returns how many were."""
         waiting = iter([pod for pod in pods if pod.changed and pod.uid not in self._gone])
         restored = 0
@@ -231,7 +215,7 @@ class Traffic:
             nonlocal restored
             for pod in waiting:
                 with contextlib.suppress(K8sOpsError):
-                    await self._patch(pod, pod.restore(), attempts=3)
+                    await self._writer.restore(pod)
                     restored += 1
 
         self._say("putting the counts back")
@@ -242,9 +226,6 @@ class Traffic:
                 path = collection_path("Pod", self._plan.namespace or "default")
                 await self._api.send("DELETE", f"{path}?{query}")
         return restored
-
-    async def _patch(self, pod: _Pod, patch: list[JsonObject], *, attempts: int = 1) -> None:
-        await self._api.send("PATCH", pod.path, msgspec.json.encode(patch), JSON_PATCH, attempts=attempts)
 
     async def _tell(self, pace: Pace) -> None:
         before = 0

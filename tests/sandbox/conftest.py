@@ -37,7 +37,7 @@ def kubectl(kubectl_path: Path, sandbox: SandboxHandle, cluster_namespace: str) 
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=180,
         )
 
     return run

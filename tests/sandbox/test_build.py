@@ -48,6 +48,7 @@ def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "says").write_text("go version go1.26.6 linux/amd64")
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    monkeypatch.delenv("K8SOPS_ASSETS_URL", raising=False)
     return folder
 
 

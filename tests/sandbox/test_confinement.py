@@ -92,7 +92,7 @@ class Host:
 
     def run(self, *command: str, pod: dict[str, Any] | None = None) -> dict[str, Any]:
         process = self.begin(*command, pod=pod)
-        said, failed = process.communicate(timeout=90)
+        said, failed = process.communicate(timeout=300)
         assert process.returncode == 0, failed
         found: dict[str, Any] = json.loads(said.splitlines()[-1])
         return found

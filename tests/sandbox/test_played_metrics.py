@@ -12,7 +12,6 @@ from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from k8sops.core.clock import SystemClock
@@ -20,7 +19,8 @@ from k8sops.sandbox.certificates import issue
 from k8sops.sandbox.manager import SandboxHandle, SandboxManager
 from k8sops.sandbox.pki import Pki
 from tests.sandbox.conftest import Kubectl
-from tests.sandbox.waiting import wait_until, wait_until_async
+from tests.sandbox.waiting import has_ended, until_ready, wait_until, wait_until_async
+from tests.support.engine_world import eventually
 
 SETTLED_S = 180.0
 
@@ -175,7 +175,7 @@ def ask(sandbox: SandboxHandle, certificate: Path | None, key: Path | None) -> i
     if certificate and key:
         context.load_cert_chain(certificate, key)
     port = json.loads((sandbox.folder / "state.json").read_text())["ports"]["played"]
-    connection = HTTPSConnection("127.0.0.1", port, timeout=60, context=context)
+    connection = HTTPSConnection("127.0.0.1", port, timeout=180, context=context)
     try:
         connection.request("GET", "/apis/metrics.k8s.io/v1beta1/pods")
         return connection.getresponse().status
@@ -223,10 +223,13 @@ async def test_up_repairs_the_process_and_metrics_answer_again(
     async def top_nodes() -> subprocess.CompletedProcess[str]:
         command = [str(kubectl_path), "--kubeconfig", str(fresh_cluster.kubeconfig), "top", "nodes"]
         return await asyncio.to_thread(
-            subprocess.run, command, capture_output=True, text=True, check=False, timeout=60
+            subprocess.run, command, capture_output=True, text=True, check=False, timeout=180
         )
 
-    assert "node-1" in (await top_nodes()).stdout
+    async def shown() -> bool:
+        return "node-1" in (await top_nodes()).stdout
+
+    await eventually(shown, within_s=SETTLED_S)
     (played,) = [one for one in (await manager.status("fresh")).components if one.component == "played"]
     os.kill(played.pid, signal.SIGKILL)
     await wait_until_async("it to be gone", lambda: has_ended(played.pid))
@@ -234,13 +237,5 @@ async def test_up_repairs_the_process_and_metrics_answer_again(
     assert (status.state, status.gone) == ("degraded", ("played",))
     assert (await top_nodes()).returncode != 0
     await manager.up("fresh")
-    assert "node-1" in (await top_nodes()).stdout
-    assert (await manager.status("fresh")).state == "ready"
-
-
-def has_ended(pid: int) -> bool:
-    """Whether the process has ended; one that nobody has waited for yet has."""
-    try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True
+    await eventually(shown, within_s=SETTLED_S)
+    await until_ready(manager, "fresh")

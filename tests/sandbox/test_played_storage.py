@@ -111,7 +111,9 @@ def test_a_volume_comes_with_its_first_pod_and_goes_with_its_claim(kubectl: Kube
     assert volume["spec"]["csi"]["driver"] == DRIVER
     # The scheduler waits for the claim to be bound before it binds the pod.
     wait_until(
-        "the pod to have a node", lambda: "nodeName" in look(kubectl, "pod", "keeper")["spec"], SETTLED_S
+        "the pod to have a node",
+        lambda: "nodeName" in look(kubectl, "pod", "keeper").get("spec", {}),
+        SETTLED_S,
     )
     node = look(kubectl, "pod", "keeper")["spec"]["nodeName"]
     zone = look(kubectl, "node", node)["metadata"]["labels"]["topology.kubernetes.io/zone"]
@@ -154,7 +156,7 @@ def test_the_default_class_reaches_every_zone_and_its_volumes_grow(kubectl: Kube
     kubectl("patch", "pvc", "data", "--type=merge", "-p", more)
     wait_until(
         "the claim to have grown",
-        lambda: look(kubectl, "pvc", "data")["status"]["capacity"]["storage"] == "3Gi",
+        lambda: look(kubectl, "pvc", "data").get("status", {}).get("capacity", {}).get("storage") == "3Gi",
         SETTLED_S,
     )
     assert look(kubectl, "pv", volume["metadata"]["name"])["spec"]["capacity"]["storage"] == "3Gi"
@@ -178,7 +180,7 @@ def test_a_retained_volume_outlives_its_claim(kubectl: Kubectl, retaining: str) 
     kubectl("delete", "pvc", "data", "--wait=false")
     wait_until(
         "the volume to be released",
-        lambda: look(kubectl, "pv", name)["status"]["phase"] == "Released",
+        lambda: look(kubectl, "pv", name).get("status", {}).get("phase") == "Released",
         SETTLED_S,
     )
     kubectl("delete", "pv", name, "--wait=false")
@@ -187,9 +189,13 @@ def test_a_retained_volume_outlives_its_claim(kubectl: Kubectl, retaining: str) 
 
 def test_every_node_tells_how_many_volumes_it_takes_and_the_scheduler_keeps_to_it(kubectl: Kubectl) -> None:
     """A pod with one volume too many waits, with the reason that a real cluster gives."""
-    nodes = {one["metadata"]["name"]: one for one in look(kubectl, "csinodes")["items"]}
     for number in range(1, 6):
-        (driver,) = nodes[f"node-{number}"]["spec"]["drivers"]
+        wait_until(
+            f"the driver of node-{number}",
+            lambda n=number: look(kubectl, "csinode", f"node-{n}").get("spec", {}).get("drivers"),  # type: ignore[misc]
+            SETTLED_S,
+        )
+        (driver,) = look(kubectl, "csinode", f"node-{number}")["spec"]["drivers"]
         assert (driver["name"], driver["allocatable"]["count"]) == (DRIVER, MOST_VOLUMES)
     many = [f"data-{number}" for number in range(MOST_VOLUMES + 1)]
     apply(kubectl, *(claim(name) for name in many), pod("greedy", *many))

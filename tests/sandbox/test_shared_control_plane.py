@@ -8,12 +8,13 @@ import re
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from k8sops.sandbox.manager import SandboxHandle, SandboxManager
 from k8sops.sandbox.ports import PortClaims
 from k8sops.sandbox.seed.load_objects import STATIC_LABEL
 from tests.sandbox.conftest import Kubectl, KubectlBeside
-from tests.sandbox.waiting import wait_until
+from tests.sandbox.waiting import PATIENCE_S, wait_until
 
 PLAYS = {
     "crash-loop": ("CrashLoopBackOff", "0/1"),
@@ -53,10 +54,17 @@ def rows(kubectl: Kubectl) -> dict[str, tuple[str, str]]:
 def test_pods_play_the_part_their_annotation_names(kubectl: Kubectl) -> None:
     """The seed's story is told by these states; kubectl must print each as on a real cluster."""
     apply(kubectl, *(manifest(name, name) for name in PLAYS))
-    wait_until(f"{PLAYS}, last seen {rows(kubectl)}", lambda: rows(kubectl) == PLAYS, 40)
+    # The two that crash run again for a moment now and then: each is seen as it should be, not all at once.
+    for name, shown in PLAYS.items():
+        wait_until(f"{name} to be {shown}", lambda n=name, s=shown: rows(kubectl).get(n) == s)  # type: ignore[misc]
 
-    pods = json.loads(kubectl("get", "pods", "-o", "json").stdout)["items"]
-    status = {pod["metadata"]["name"]: pod["status"]["containerStatuses"][0] for pod in pods}
+    def looping() -> bool:
+        pods = json.loads(kubectl("get", "pods", "-o", "json").stdout)["items"]
+        status.update({pod["metadata"]["name"]: pod["status"]["containerStatuses"][0] for pod in pods})
+        return "waiting" in status["crash-loop"]["state"] and "lastState" in status["oom-loop"]
+
+    status: dict[str, Any] = {}
+    wait_until("a look between two crashes", looping)
     ended = status["oom-loop"]["lastState"]["terminated"]
     assert (ended["exitCode"], ended["reason"]) == (137, "OOMKilled")
     assert status["crash-loop"]["lastState"]["terminated"]["exitCode"] == 1
@@ -92,10 +100,11 @@ def test_logs_differ_by_pod_grow_and_show_the_previous_container(kubectl: Kubect
     apply(
         kubectl, manifest("a", **lively), manifest("b", **lively), manifest("down", "crash-loop", "checkout")
     )
-    wait_until(
-        "all to have started", lambda: "PodInitializing" not in str(rows(kubectl)) and len(rows(kubectl)) == 3
-    )
-    wait_until("the pods to log", lambda: len(kubectl("logs", "a", "-c", "app").stdout.splitlines()) > 5)
+    for name in ("a", "b"):
+        wait_until(
+            f"{name} to log",
+            lambda n=name: len(kubectl("logs", n, "-c", "app").stdout.splitlines()) > 5,  # type: ignore[misc]
+        )
     first, other = kubectl("logs", "a", "-c", "app").stdout, kubectl("logs", "b", "-c", "app").stdout
     assert not set(first.splitlines()) & set(other.splitlines())
     assert kubectl("logs", "a", "-c", "app").stdout.startswith(first), "what was logged must stay as it was"
@@ -103,7 +112,7 @@ def test_logs_differ_by_pod_grow_and_show_the_previous_container(kubectl: Kubect
     stamped = kubectl("logs", "a", "-c", "app", "--tail=1", "--timestamps").stdout
     assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ", stamped)
 
-    wait_until("a crash", lambda: rows(kubectl)["down"][0] == "CrashLoopBackOff")
+    wait_until("a crash", lambda: rows(kubectl).get("down", ("",))[0] == "CrashLoopBackOff")
     previous = kubectl("logs", "down", "-c", "app", "--previous")
     assert previous.stdout.splitlines()[-1] == "KeyError: 'PAYMENTS_DSN'"
     refused = kubectl("logs", "a", "-c", "app", "--previous")
@@ -117,7 +126,7 @@ async def test_a_follower_sees_new_lines(kubectl: Kubectl, kubectl_beside: Kubec
         wait_until, "the pod to log", lambda: bool(kubectl("logs", "talker", "-c", "app").stdout)
     )
     async with kubectl_beside("logs", "-f", "talker", "-c", "app", "--tail=1") as said:
-        lines = [await asyncio.wait_for(said.readline(), 10) for _ in range(12)]
+        lines = [await asyncio.wait_for(said.readline(), PATIENCE_S) for _ in range(12)]
     assert all(lines)
     assert len(set(lines)) == 12
 
@@ -129,10 +138,10 @@ async def test_a_forwarded_port_answers(kubectl: Kubectl, kubectl_beside: Kubect
     with PortClaims() as claims:
         port = claims.choose().page
     async with kubectl_beside("port-forward", "--address=127.0.0.1", "pod/web", f"{port}:80") as said:
-        assert b"Forwarding" in await asyncio.wait_for(said.readline(), 10)
+        assert b"Forwarding" in await asyncio.wait_for(said.readline(), PATIENCE_S)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n")
-        answer = await asyncio.wait_for(reader.readuntil(b"always the same."), 10)
+        answer = await asyncio.wait_for(reader.readuntil(b"always the same."), PATIENCE_S)
         writer.close()
         await writer.wait_closed()
     assert answer.startswith(b"HTTP/1.1 200")
@@ -155,7 +164,7 @@ def test_another_person_is_known_by_name_and_groups_and_may_do_nothing(
 
 
 def test_the_audit_log_has_both_bodies_of_a_write_and_no_secret(
-    kubectl: Kubectl, sandbox: SandboxHandle
+    kubectl: Kubectl, sandbox: SandboxHandle, cluster_namespace: str
 ) -> None:
     """Tests of other parts prove by this log what was asked of the API server."""
     kubectl("create", "configmap", "audited", "--from-literal=colour=green")
@@ -163,7 +172,8 @@ def test_the_audit_log_has_both_bodies_of_a_write_and_no_secret(
 
     def entries() -> list[dict[str, object]]:
         lines = sandbox.audit_log.read_text().splitlines()
-        found = [json.loads(line) for line in lines if '"audited"' in line or '"hidden"' in line]
+        mine = [line for line in lines if cluster_namespace in line]
+        found = [json.loads(line) for line in mine if '"audited"' in line or '"hidden"' in line]
         return [entry for entry in found if entry["verb"] == "create"]
 
     wait_until("both entries", lambda: len(entries()) == 2)
@@ -201,12 +211,12 @@ def test_deleting_a_pod_takes_a_moment_and_no_more(kubectl: Kubectl) -> None:
     wait_until("the pod", lambda: rows(kubectl).get("brief") == ("Running", "1/1"))
     kubectl("delete", "pod", "brief", "--wait=false")
     assert rows(kubectl).get("brief", ("Terminating", ""))[0] == "Terminating"
-    wait_until("the pod to be gone", lambda: "brief" not in rows(kubectl), 8)
+    wait_until("the pod to be gone", lambda: "brief" not in rows(kubectl))
 
 
 def test_kubectl_is_of_the_sandbox_version(kubectl_path: Path) -> None:
     """The version must be stamped in: a server calling itself v0.0.0-master breaks version checks."""
     output = subprocess.run(
-        [kubectl_path, "version", "--client", "-o", "json"], capture_output=True, check=True, timeout=20
+        [kubectl_path, "version", "--client", "-o", "json"], capture_output=True, check=True, timeout=120
     ).stdout
     assert json.loads(output)["clientVersion"]["gitVersion"] == "v1.36.3"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,23 +14,30 @@ import pytest
 from k8sops.core import errors
 from k8sops.core.clock import SystemClock
 from k8sops.core.ports import Cluster
+from k8sops.sandbox.etcdapi import open_etcd_beside
 from k8sops.sandbox.pacing import Pace, keep_pace
 from k8sops.sandbox.seed.api import open_api
-from k8sops.sandbox.traffic import CONNECTIONS, TRUE_COUNT, Traffic, TrafficPlan
+from k8sops.sandbox.traffic import CONNECTIONS, Traffic, TrafficPlan
+from k8sops.sandbox.traffic_writers import TRUE_COUNT
 from tests.sandbox.waiting import wait_until_async
 from tests.support.engine_world import eventually
 from tests.support.workloads import create, deployment
 
+WAYS = ("etcd", "api")
 FAST = {"sandbox.k8sops.dev/fast": "true"}
 PODS = 4
 
 
 @asynccontextmanager
-async def traffic(kubeconfig: Path, **plan: Any) -> AsyncIterator[tuple[Traffic, list[str]]]:
+async def traffic(
+    kubeconfig: Path, way: str = "etcd", **plan: Any
+) -> AsyncIterator[tuple[Traffic, list[str]]]:
     """Traffic that has not begun, and what it says."""
     said: list[str] = []
-    async with open_api(kubeconfig, connections=CONNECTIONS) as api:
-        yield Traffic(api, TrafficPlan(**plan), SystemClock(), said.append), said
+    async with open_api(kubeconfig, connections=CONNECTIONS) as api, open_etcd_beside(kubeconfig) as etcd:
+        assert etcd is not None
+        chosen = etcd if way == "etcd" else None
+        yield Traffic(api, TrafficPlan(**plan), SystemClock(), said.append, chosen), said
 
 
 async def pods_of(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
@@ -53,13 +61,18 @@ async def running(cluster: Cluster, cluster_namespace: str) -> str:
     return cluster_namespace
 
 
+@pytest.mark.parametrize("way", WAYS)
 async def test_pods_change_and_are_afterwards_as_they_were(
-    cluster: Cluster, kubeconfig: Path, running: str
+    cluster: Cluster, kubeconfig: Path, running: str, way: str
 ) -> None:
     """The story a sandbox tells must survive a demonstration of its screen."""
     before = await pods_of(cluster, running)
-    async with traffic(kubeconfig, updates=20, seconds=2, namespace=running, churn=0.2) as (moving, said):
+    async with traffic(kubeconfig, way, updates=20, seconds=2, namespace=running, churn=0.2) as (
+        moving,
+        said,
+    ):
         report = await moving.run()
+    assert report.through_api == (way == "api")
     assert report.updates > 0
     assert report.created > 0
     assert (report.pods, report.restored) == (PODS, PODS)
@@ -73,11 +86,12 @@ async def test_pods_change_and_are_afterwards_as_they_were(
     assert "20 changes a second" in said[0]
 
 
+@pytest.mark.parametrize("way", WAYS)
 async def test_a_cancelled_one_puts_everything_back_first(
-    cluster: Cluster, kubeconfig: Path, running: str
+    cluster: Cluster, kubeconfig: Path, running: str, way: str
 ) -> None:
     """Ctrl-C is how most of it ends."""
-    async with traffic(kubeconfig, updates=50, seconds=600, namespace=running) as (moving, _):
+    async with traffic(kubeconfig, way, updates=50, seconds=600, namespace=running) as (moving, _):
         task = asyncio.ensure_future(moving.run())
 
         async def changed() -> bool:
@@ -92,8 +106,9 @@ async def test_a_cancelled_one_puts_everything_back_first(
     assert not [one for one in pods if TRUE_COUNT in one["metadata"].get("annotations", {})]
 
 
+@pytest.mark.parametrize("way", WAYS)
 async def test_what_a_killed_one_left_is_put_right_by_the_next(
-    cluster: Cluster, kubeconfig: Path, running: str
+    cluster: Cluster, kubeconfig: Path, running: str, way: str
 ) -> None:
     """Nobody else knows the true counts any more."""
     resource = await cluster.resource("pods")
@@ -102,23 +117,97 @@ async def test_what_a_killed_one_left_is_put_right_by_the_next(
         body = {"metadata": {"annotations": {TRUE_COUNT: "3"}}, "status": {"containerStatuses": [status]}}
         name = pod["metadata"]["name"]
         await cluster.patch(resource, name, running, body=body, patch_type="merge", subresource="status")
-    async with traffic(kubeconfig, updates=5, seconds=0.5, namespace=running) as (moving, _):
+    async with traffic(kubeconfig, way, updates=5, seconds=0.5, namespace=running) as (moving, _):
         await moving.run()
     pods = await pods_of(cluster, running)
     assert restarts(pods) == [3] * PODS
     assert not [one for one in pods if TRUE_COUNT in one["metadata"].get("annotations", {})]
 
 
+@pytest.mark.parametrize("way", WAYS)
 async def test_pods_that_go_away_are_left_out_and_without_any_it_ends(
-    cluster: Cluster, kubeconfig: Path, running: str
+    cluster: Cluster, kubeconfig: Path, running: str, way: str
 ) -> None:
     """A drain in the middle must not turn into errors, nor its successors be taken for the old pods."""
-    async with traffic(kubeconfig, updates=20, seconds=600, namespace=running) as (moving, said):
+    async with traffic(kubeconfig, way, updates=20, seconds=600, namespace=running) as (moving, said):
         task = asyncio.ensure_future(moving.run())
         await wait_until_async("it to have found its pods", lambda: bool(said))
         await cluster.delete(await cluster.resource("deployments"), "web", running)
         with pytest.raises(errors.SandboxError, match="are gone"):
             await asyncio.wait_for(task, 120)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_each_change_is_one_event_that_every_client_sees(
+    cluster: Cluster, kubeconfig: Path, running: str, way: str
+) -> None:
+    """Benchmarks count them, and a client that takes a watch up again at a resourceVersion must miss none."""
+    seen: list[dict[str, Any]] = []
+    synced = asyncio.Event()
+
+    async def look() -> None:
+        watch = cluster.watch(await cluster.resource("pods"), running)
+        async with contextlib.aclosing(watch):
+            async for event in watch:
+                if event.type == "synced":
+                    synced.set()
+                elif synced.is_set():
+                    seen.append(event.object)
+
+    def steps() -> dict[str, list[int]]:
+        """The counts that each pod went through; what somebody else writes meanwhile changes none."""
+        found: dict[str, list[int]] = {}
+        for pod in seen:
+            counts = found.setdefault(pod["metadata"]["name"], [0])
+            if counts[-1] != (count := restarts([pod])[0]):
+                counts.append(count)
+        return found
+
+    looking = asyncio.create_task(look())
+    await asyncio.wait_for(synced.wait(), 120)
+    async with traffic(kubeconfig, way, updates=40, seconds=2, namespace=running) as (moving, _):
+        report = await moving.run()
+    assert report.updates > 0
+
+    def all_there() -> bool:
+        return sum(len(counts) - 1 for counts in steps().values()) >= report.updates + report.restored
+
+    await wait_until_async("an event for each change", all_there, 120)
+    looking.cancel()
+    await asyncio.wait([looking])
+    for counts in steps().values():
+        assert counts == [*range(len(counts) - 1), 0]
+    versions = [pod["metadata"]["resourceVersion"] for pod in seen]
+    assert len(set(versions)) == len(versions)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_others_write_to_a_moving_pod_stays(
+    cluster: Cluster, kubeconfig: Path, running: str, way: str
+) -> None:
+    """A person who tries something out under traffic must not lose it to the next change, nor to the restoring."""
+    resource = await cluster.resource("pods")
+    names = [one["metadata"]["name"] for one in await pods_of(cluster, running)]
+    async with traffic(kubeconfig, way, updates=50, seconds=600, namespace=running) as (moving, _):
+        task = asyncio.ensure_future(moving.run())
+
+        async def moved(least: int) -> bool:
+            return all(count > least for count in restarts(await pods_of(cluster, running)))
+
+        await eventually(lambda: moved(0), within_s=120)
+        for name in names:
+            body = {"metadata": {"labels": {"tried": "out"}, "annotations": {"noted": "by-hand"}}}
+            await cluster.patch(resource, name, running, body=body, patch_type="merge")
+        least = max(restarts(await pods_of(cluster, running)))
+        await eventually(lambda: moved(least), within_s=120)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    for pod in await pods_of(cluster, running):
+        assert pod["metadata"]["labels"]["tried"] == "out"
+        assert pod["metadata"]["annotations"]["noted"] == "by-hand"
+        assert TRUE_COUNT not in pod["metadata"]["annotations"]
+        assert restarts([pod]) == [0]
 
 
 async def test_a_namespace_without_pods_is_told_before_anything_begins(

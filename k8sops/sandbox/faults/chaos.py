@@ -91,7 +91,12 @@ class Chaos:
                 case Nodes():
                     spec = msgspec.structs.replace(spec, names=await self._nodes.chosen(spec))
                     await self._release(spec.names)
-                    await self._nodes.begin(spec.trouble, spec.names, spec.seconds)
+                    try:
+                        await self._nodes.begin(spec.trouble, spec.names, spec.seconds)
+                    except K8sOpsError:
+                        # Some of them may be in it already, and nobody would know.
+                        self.withdraw(self._enter(spec).fault.id)
+                        raise
                     one = self._enter(spec)
         return one.fault
 
@@ -106,6 +111,11 @@ class Chaos:
             )
         await self._end(one)
         return one.fault
+
+    def withdraw(self, fault_id: str) -> None:
+        """End one fault as soon as that can be, without waiting for it; one that is over is no error."""
+        if one := self._in_force.get(fault_id):
+            one.tasks.append(asyncio.create_task(self._end_surely(one)))
 
     async def clear(self) -> tuple[Fault, ...]:
         """End all faults, pauses first: the others' end may need what is paused."""
@@ -191,6 +201,9 @@ class Chaos:
 
     async def _end_in_time(self, one: _InForce) -> None:
         await self._clock.sleep(one.fault.spec.seconds)
+        await self._end_surely(one)
+
+    async def _end_surely(self, one: _InForce) -> None:
         while one.fault.id in self._in_force:
             try:
                 await self._end(one)

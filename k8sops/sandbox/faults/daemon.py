@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ from k8sops.sandbox.faults.chaos import Chaos
 from k8sops.sandbox.faults.frontproxy import FrontProxy, identity_of, serving_context
 from k8sops.sandbox.faults.nodes import NodeTroubles
 from k8sops.sandbox.faults.proxy import ReverseProxy
-from k8sops.sandbox.faults.specs import CONTROL, AnySpec, read_spec
+from k8sops.sandbox.faults.specs import CONTROL, AnySpec, Fault, read_spec
 from k8sops.sandbox.pki import Pki
 from k8sops.sandbox.ports import LOOPBACK
 from k8sops.sandbox.processes import ProcessRecord
@@ -47,6 +48,7 @@ class Control:
 
     def __init__(self) -> None:
         self.chaos: Chaos | None = None
+        self._adding: Final[set[asyncio.Task[Fault]]] = set()
 
     def routes(self) -> list[web.RouteDef]:
         """Paths that no API server has."""
@@ -76,7 +78,16 @@ class Control:
 
     async def _add(self, request: web.Request) -> web.StreamResponse:
         spec: AnySpec = read_spec(await request.read())
-        return _json(await self._chaos().add(spec))
+        chaos = self._chaos()
+        adding = asyncio.create_task(chaos.add(spec))
+        self._adding.add(adding)
+        adding.add_done_callback(self._adding.discard)
+        try:
+            return _json(await asyncio.shield(adding))
+        except asyncio.CancelledError:
+            # Whoever asked has gone, by Ctrl-C as a rule, and does not know of it: a fault half made would stay.
+            adding.add_done_callback(functools.partial(_withdraw, chaos))
+            raise
 
     async def _clear(self, _: web.Request) -> web.StreamResponse:
         return _json(await self._chaos().clear())
@@ -92,6 +103,11 @@ class Control:
         if self.chaos is None:
             raise SandboxError("the chaos process is still starting", hint="try again")
         return self.chaos
+
+
+def _withdraw(chaos: Chaos, adding: asyncio.Task[Fault]) -> None:
+    if not adding.cancelled() and adding.exception() is None:
+        chaos.withdraw(adding.result().id)
 
 
 def _json(value: object) -> web.Response:

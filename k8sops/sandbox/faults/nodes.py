@@ -22,6 +22,7 @@ import msgspec
 
 from k8sops.core.clock import Clock, parse_rfc3339, rfc3339
 from k8sops.core.errors import K8sOpsError, UsageError
+from k8sops.core.tasks import all_of
 from k8sops.sandbox.faults.specs import Nodes, NodeTrouble
 from k8sops.sandbox.locations import private_folder, write_private
 from k8sops.sandbox.seed.api import RefusedError, SeedApi, conditions_of
@@ -82,12 +83,12 @@ class NodeTroubles:
         """Put these nodes in trouble. Raises SandboxError with the API server's refusal."""
         until = self._clock.now() + timedelta(seconds=seconds)
         starts = {"not-ready": self._not_ready, "unreachable": self._silence, "vanish": self._remove}
-        await asyncio.gather(*(starts[trouble](name, until) for name in names))
+        await all_of(starts[trouble](name, until) for name in names)
 
     async def end(self, trouble: NodeTrouble, names: tuple[str, ...]) -> None:
         """Bring these nodes back; one that is back, or gone for good, is no error."""
         ends = {"not-ready": self._ready, "unreachable": self._speak, "vanish": self._return}
-        await asyncio.gather(*(ends[trouble](name) for name in names))
+        await all_of(ends[trouble](name) for name in names)
 
     async def left(self) -> list[Left]:
         """What an earlier process began and did not end."""

@@ -22,6 +22,8 @@ from k8sops.sandbox.processes import ProcessRecord, is_running
 GRACE_SECONDS: Final = 2.0
 """So much later than asked for does the guard act."""
 READY_SECONDS: Final = 30.0
+STOPPED_LOOKS: Final = 1000
+POLL_SECONDS: Final = 0.01
 
 # Not asyncio's own child: its transport kills the child when the loop ends, and a guard must outlive its stopper.
 Guard = subprocess.Popen[bytes]
@@ -69,7 +71,13 @@ async def pause(record: ProcessRecord, seconds: float) -> Paused:
         _dismiss(guard)
         raise SandboxError(f"{record.component} was not stopped: its guard did not start", hint="try again")
     signal_one(record, signal.SIGSTOP)
-    return Paused(record, guard)
+    paused = Paused(record, guard)
+    # The signal takes effect when its process next runs; until then nothing would seem to hold it.
+    for _ in range(STOPPED_LOOKS):
+        if paused.holds or not is_running(record):
+            break
+        await asyncio.sleep(POLL_SECONDS)
+    return paused
 
 
 def signal_one(record: ProcessRecord, number: signal.Signals) -> None:

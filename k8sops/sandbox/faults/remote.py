@@ -14,7 +14,7 @@ import msgspec
 from k8sops.core.clock import Clock, SystemClock
 from k8sops.core.errors import SandboxError, UsageError
 from k8sops.sandbox.components import APISERVER, CHAOS, Components
-from k8sops.sandbox.faults.specs import CONTROL, AnySpec, Fault, Report
+from k8sops.sandbox.faults.specs import CONTROL, AnySpec, Fault, Report, read_spec
 from k8sops.sandbox.locations import sandbox_home, validate_name
 from k8sops.sandbox.pki import Pki
 from k8sops.sandbox.ports import LOOPBACK
@@ -102,6 +102,8 @@ class ChaosRemote:
 
     async def add(self, spec: AnySpec) -> Fault:
         """Begin a fault, starting the process where it does not run. Raises UsageError, SandboxError."""
+        # Nothing is started for a fault that cannot be.
+        read_spec(msgspec.json.encode(spec))
         await self.start()
         return await self._call("POST", "", Fault, spec)
 

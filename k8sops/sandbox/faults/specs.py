@@ -19,9 +19,10 @@ DEFAULT_SECONDS: Final = 300
 PAUSE_SECONDS: Final = 30
 MOST_SECONDS: Final = 3600
 MOST_PAUSE_SECONDS: Final = 600
+MOST_DELAY_SECONDS: Final = 60
 
 Seconds = Annotated[float, Meta(gt=0, le=MOST_SECONDS)]
-Delay = Annotated[float, Meta(ge=0, le=60)]
+Delay = Annotated[float, Meta(ge=0, le=MOST_DELAY_SECONDS)]
 Share = Annotated[float, Meta(gt=0, le=1)]
 
 NodeTrouble = Literal["not-ready", "unreachable", "vanish"]
@@ -52,7 +53,7 @@ class OfRequests(Spec, frozen=True, kw_only=True):
 class Latency(OfRequests, frozen=True, kw_only=True, tag="latency"):
     """Requests, and events of watches, come late."""
 
-    latency: Annotated[float, Meta(gt=0, le=60)]
+    latency: Annotated[float, Meta(gt=0, le=MOST_DELAY_SECONDS)]
     jitter: Delay = 0.0
 
 
@@ -121,12 +122,18 @@ def read_spec(body: bytes) -> AnySpec:
     """The fault that was asked for. Raises UsageError naming what is wrong with it."""
     try:
         spec: AnySpec = msgspec.json.decode(body, type=AnySpec)
-        if isinstance(spec, OfRequests):
-            re.compile(spec.path)
-    except (msgspec.MsgspecError, re.error) as error:
+    except msgspec.MsgspecError as error:
         raise UsageError(
             f"this fault cannot be made: {error}", hint="`--help` shows what each takes"
         ) from error
+    if isinstance(spec, OfRequests):
+        try:
+            re.compile(spec.path)
+        except re.error as error:
+            raise UsageError(
+                f"this fault cannot be made: {spec.path!r} is no regular expression: {error}",
+                hint="--path takes one; put a backslash before a sign that is meant as such",
+            ) from error
     return spec
 
 

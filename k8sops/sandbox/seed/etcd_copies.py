@@ -16,9 +16,8 @@ from typing import Any
 
 import msgspec
 
-from k8sops.sandbox.etcdapi import EtcdApi, open_etcd
+from k8sops.sandbox.etcdapi import EtcdApi, open_etcd_beside
 from k8sops.sandbox.seed.load_objects import Placed, running
-from k8sops.sandbox.state import SandboxFolder
 
 JsonObject = dict[str, Any]
 
@@ -65,10 +64,5 @@ def _unless_there(pod: JsonObject) -> JsonObject:
 @asynccontextmanager
 async def open_copies(kubeconfig: Path) -> AsyncIterator[EtcdCopies | None]:
     """The etcd of the sandbox this kubeconfig administers, or None where it is not one of ours."""
-    folder = SandboxFolder(kubeconfig.parent.parent, kubeconfig.parent.name)
-    state = folder.load() if kubeconfig == folder.kubeconfig else None
-    if state is None:
-        yield None
-        return
-    async with open_etcd(folder, state.ports) as etcd:
-        yield EtcdCopies(etcd)
+    async with open_etcd_beside(kubeconfig) as etcd:
+        yield EtcdCopies(etcd) if etcd else None

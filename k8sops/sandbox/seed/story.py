@@ -16,7 +16,7 @@ from k8sops.core.errors import SandboxError
 from k8sops.sandbox.seed.api import JsonObject, SeedApi, conditions_of
 from k8sops.sandbox.seed.manifests import Manifest, collection_path, load_company
 
-STORY_SECONDS: Final = 90.0
+STORY_SECONDS: Final = 180.0
 POLL_SECONDS: Final = 0.5
 
 TOLD: Final = (
@@ -91,7 +91,7 @@ async def look(api: SeedApi) -> Scene:
 
 
 async def wait_until_true(api: SeedApi, clock: Clock, progress: Callable[[str], None]) -> None:
-    """Return when the story has come true; SandboxError after 90 s, with everything that has not."""
+    """Return when the story has come true; SandboxError after STORY_SECONDS, with everything that has not."""
     manifests = load_company()
     deadline = clock.monotonic() + STORY_SECONDS
     said = ""
