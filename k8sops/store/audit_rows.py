@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Insert, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from k8sops.core.audit import AuditEntry
 from k8sops.store.database import Tx
@@ -35,17 +35,6 @@ _MOVE_FROM: Final = (
     .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
 )
 _INSERT: Final = insert(audit)
-
-
-def _insert_if_moved() -> Insert:
-    """One record and the head in one statement, which PostgreSQL can."""
-    moved = _MOVE_FROM.returning(audit_head.c.seq).cte("moved")
-    names = [column.name for column in audit.columns if column.name != "seq"]
-    values = [bindparam(name, type_=audit.c[name].type) for name in names]
-    return insert(audit).from_select(["seq", *names], select(moved.c.seq, *values)).returning(audit.c.seq)
-
-
-_APPEND_ONE: Final = _insert_if_moved()
 _PAGE: Final = (
     select(audit.c.seq, audit.c.hash, audit.c.record)
     .where(audit.c.seq > bindparam("after"), audit.c.seq <= bindparam("last"))
@@ -97,8 +86,8 @@ def append_audit(tx: Tx, entries: Sequence[AuditEntry], seal: Seal, seen: HeadSe
     head = tx.execute(_LOCK_HEAD, {"more": len(entries)}).one()
     found = (head.seq - len(entries), head.hash)
     rows = _sealed(entries, seal, *found)
-    tx.execute(_INSERT, rows)
-    tx.execute(_MOVE_HEAD, {"now_hash": rows[-1]["hash"]})
+    tx.send(_INSERT, rows)
+    tx.send(_MOVE_HEAD, {"now_hash": rows[-1]["hash"]})
     seen.alone = found == place
     seen.place = (rows[-1]["seq"], rows[-1]["hash"])
 
@@ -111,11 +100,9 @@ def _appended(tx: Tx, place: tuple[int, str], rows: list[dict[str, Any]]) -> boo
         "new_seq": rows[-1]["seq"],
         "new_hash": rows[-1]["hash"],
     }
-    if tx.dialect == "postgresql" and len(rows) == 1:
-        return tx.execute(_APPEND_ONE, {**moved, **rows[0]}).one_or_none() is not None
     if tx.execute(_MOVE_FROM, moved).rowcount != 1:
         return False
-    tx.execute(_INSERT, rows)
+    tx.send(_INSERT, rows)
     return True
 
 

@@ -53,6 +53,10 @@ class Executor(Protocol):
         """Run a statement."""
         ...
 
+    def send(self, statement: Executable, parameters: Any) -> None:
+        """Run a statement of whose result nothing is wanted, at the latest before the commit."""
+        ...
+
 
 class Tx:
     """One open transaction, used only inside the work function it was made for."""
@@ -76,6 +80,13 @@ class Tx:
         of its statements fails: provide for conflicts in the statement (ON CONFLICT) instead of catching them.
         """
         return self._executor.execute(statement, parameters)
+
+    def send(self, statement: Executable, parameters: Any) -> None:
+        """Run a statement of whose result nothing is wanted: PostgreSQL gets it together with what comes next.
+
+        In order with all others; what is wrong with it is raised there, or by the commit.
+        """
+        self._executor.send(statement, parameters)
 
     def now(self) -> datetime:
         """Wall time: the server's clock on PostgreSQL, the injected clock on SQLite."""

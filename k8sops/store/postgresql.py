@@ -1,14 +1,14 @@
-"""PostgreSQL through psycopg 3: a few threads with a connection each, and one round trip to open a transaction.
+"""PostgreSQL through psycopg 3: a few threads with a connection each, and as few round trips as there can be.
 
-BEGIN brings the server's clock back with it. Within a transaction time is that moment plus what has passed here since,
-which is never ahead of the server. A stopped process must not hold the others up: the server ends a transaction that
-idles, a wait for a lock, and a statement that takes too long.
+BEGIN goes with a transaction's first statement and brings the server's clock back with it. Within a transaction time is
+that moment plus what has passed here since, which is never ahead of the server. A stopped process must not hold the
+others up: the server ends a transaction that idles, a wait for a lock, and a statement that takes too long.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final, cast
@@ -28,12 +28,12 @@ from k8sops.store.migrate import is_behind, outdated, postgres_revision
 from k8sops.store.prepared import PreparedStatements
 from k8sops.store.times import LeaseTime, since_boot
 
-_TIME: Final = "SELECT extract(epoch FROM clock_timestamp())::float8"
-BEGIN: Final[dict[Mode, str]] = {
-    "write": f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_TIME}",
+BEGIN: Final[dict[Mode, bytes]] = {
+    "write": b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
     # One state for all statements of a read, as SQLite gives it.
-    "read": f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_TIME}",
+    "read": b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 }
+CLOCK: Final = b"SELECT extract(epoch FROM clock_timestamp())::float8"
 STATEMENT_TIMEOUT_S: Final = 15.0
 IDLE_TIMEOUT_S: Final = 3.0
 """How long a stopped process may hold its locks: less than a lease, so that takeover is not held up."""
@@ -51,13 +51,23 @@ SECRET_KEYS: Final = ("password", "sslpassword", "oauth_client_secret")
 class PostgresTimes:
     """The server's clock, read once when the transaction began."""
 
-    __slots__ = ("_begun", "_epoch")
+    __slots__ = ("_ask", "_begun", "_epoch")
 
-    def __init__(self, epoch: float) -> None:
-        self._epoch = epoch
+    def __init__(self, ask: Callable[[], None]) -> None:
+        """`ask` has the server heard, where nothing has been sent to it yet."""
+        self._ask = ask
+        self._epoch: float | None = None
+        self._begun = 0.0
+
+    def heard(self, result: PGresult) -> None:
+        """What the server said."""
+        self._epoch = float(cast("bytes", result.get_value(0, 0)))
         self._begun = since_boot()
 
     def _seconds(self) -> float:
+        if self._epoch is None:
+            self._ask()
+        assert self._epoch is not None  # noqa: S101 - asking raises, or is answered
         return self._epoch + (since_boot() - self._begun)
 
     def now(self) -> datetime:
@@ -75,17 +85,20 @@ class PostgresSession:
     def __init__(self, connection: Connection, mode: Mode, hot: HotStatements) -> None:
         self._connection = connection
         self._raw: Final = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-        self._begin: Final = BEGIN[mode].encode()
+        self._begin: Final = BEGIN[mode]
         self._hot = hot
         self._prepared: Final = PreparedStatements(self._raw)
         self._root: RootTransaction | None = None
 
     def begin(self) -> Tx:
-        """Open a transaction and read the server's clock, in one round trip."""
-        return Tx(self, "postgresql", PostgresTimes(_number(self._prepared.script(self._begin))))
+        """A transaction, opened by its first statement."""
+        times = PostgresTimes(self._prepared.flush)
+        self._prepared.begin(self._begin, CLOCK, times.heard)
+        return Tx(self, "postgresql", times)
 
     def plain(self) -> Connection:
         """SQLAlchemy's connection."""
+        self._prepared.flush()
         if self._root is None:
             self._root = self._connection.begin()
         return self._connection
@@ -102,14 +115,28 @@ class PostgresSession:
                 return cast("CursorResult[*tuple[Any, ...]]", found)
         return self.plain().execute(statement, parameters)
 
+    def send(self, statement: Executable, parameters: Any) -> None:
+        """Keep it for the next round trip, where it is known."""
+        for one in parameters if isinstance(parameters, list) else [parameters]:
+            hot = self._hot.find(statement, one)
+            if hot is None or not self._later(hot, one):
+                self.plain().execute(statement, one)
+
+    def _later(self, hot: HotStatement, given: dict[str, Any] | None) -> bool:
+        try:
+            return self._prepared.later(hot, given)
+        except psycopg.Error as error:
+            raise self._hot.wrapped(error, hot.text) from error
+
     def commit(self) -> None:
         """Make it last. PostgreSQL answers the COMMIT of a failed transaction by undoing it, without an error."""
-        if self._prepared.script(b"COMMIT").command_status != b"COMMIT":
+        if self._prepared.commit() != b"COMMIT":
             raise StoreError("a statement failed in the transaction and its error was not passed on")
         self._end()
 
     def rollback(self) -> None:
         """Undo it."""
+        self._prepared.forget()
         self._raw.rollback()
         self._end()
 
@@ -126,6 +153,7 @@ class PostgresSession:
             return self._prepared.run(hot, parameters)
         if len(parameters) == 1:
             return self._prepared.run(hot, parameters[0])
+        self._prepared.flush()
         cursor = self._raw.cursor()
         cursor.executemany(hot.text.encode(), [hot.named(one) for one in parameters])
         return cursor if hot.metadata is None else hot.rows(cursor.fetchall())
@@ -134,10 +162,6 @@ class PostgresSession:
         root, self._root = self._root, None
         if root is not None:
             root.close()
-
-
-def _number(result: PGresult) -> float:
-    return float(cast("bytes", result.get_value(0, 0)))
 
 
 class PostgresStore:

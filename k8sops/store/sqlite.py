@@ -96,6 +96,10 @@ class SqliteSession:
         except sqlite3.Error as error:
             raise self._hot.wrapped(error, hot.text) from error
 
+    def send(self, statement: Executable, parameters: Any) -> None:
+        """The same: nothing lies between this and the database."""
+        self.execute(statement, parameters)
+
     def _run(self, hot: HotStatement, parameters: Any) -> object:
         if parameters is None or isinstance(parameters, dict):
             cursor = self.raw.execute(hot.text, hot.ordered(parameters))

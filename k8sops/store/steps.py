@@ -72,7 +72,7 @@ def start_step(
             "now_fence": lease.fence,
             "now_at": tx.now_ms(),
         }
-        tx.execute(_RESTART, again)
+        tx.send(_RESTART, again)
         return
     row = {
         "run": lease.run,
@@ -84,7 +84,7 @@ def start_step(
         "due_at": to_ms(due_at) if due_at else None,
         "result": "",
     }
-    tx.execute(_START, row)
+    tx.send(_START, row)
 
 
 def note_checked(tx: Tx, lease: Lease, digest: str) -> None:
@@ -99,12 +99,12 @@ def note_checked(tx: Tx, lease: Lease, digest: str) -> None:
         "due_at": None,
         "result": digest,
     }
-    tx.execute(_START, row)
+    tx.send(_START, row)
 
 
 def end_step(tx: Tx, run: RunId, path: str, *, state: str, result: str) -> None:
     """Put on record how it ended: `done` or `failed`; `started` where it was broken off and may or may not be done."""
-    tx.execute(
+    tx.send(
         _END,
         {
             "run_id": run,

@@ -20,7 +20,7 @@ from k8sops.store.schema import carriers, door_state, runs
 from tests.store.rows import COUNT, PUT, keys, put, row
 
 PREPARED = text(
-    "SELECT statement, generic_plans + custom_plans FROM pg_prepared_statements WHERE name LIKE 'k8sops_%'"
+    "SELECT statement, generic_plans + custom_plans FROM pg_prepared_statements WHERE name ~ '^k8sops_[0-9]'"
 )
 ONE = select(door_state.c.value).where(door_state.c.key == bindparam("which"))
 VALUE = update(door_state).where(door_state.c.key == bindparam("which")).values(value=bindparam("now_value"))
