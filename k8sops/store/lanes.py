@@ -223,7 +223,8 @@ class _Runner:
             self._give_up(lost=failure is not None and failure.lost)
             if failure is None:
                 raise
-            raise _FailedError(_unknown(failure) if committing and failure.lost else failure) from error
+            unknown = committing and failure.lost and self._mode == "write"
+            raise _FailedError(_unknown(failure) if unknown else failure) from error
         if self._boundary is not None:
             self._boundary(f"after:{name}")
         return result

@@ -8,6 +8,7 @@ together with the next one, in one round trip (libpq's pipeline mode).
 
 from __future__ import annotations
 
+import select
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -27,6 +28,7 @@ LATER_AT_MOST: Final = 64
 _COMMIT: Final = b"COMMIT"
 _TEXT: Final = 0
 _BINARY: Final = 1
+_BOTH: Final = select.POLLIN | select.POLLOUT
 _GOOD: Final = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK})
 
 
@@ -124,6 +126,7 @@ class PreparedStatements:
             for call in calls:
                 self._server.send_query_prepared(call.name, call.values, call.forms)
             self._server.pipeline_sync()
+            self._push()
             results = [self._answer() for _ in calls]
             self._synced()
         finally:
@@ -136,19 +139,37 @@ class PreparedStatements:
                 call.heard(result)
         return results[-1]
 
+    def _push(self) -> None:
+        """Send what libpq could not send at once."""
+        while self._server.flush():
+            self._wait(_BOTH)
+
     def _answer(self) -> PGresult:
         """The answer to one statement: libpq gives it, then nothing, then that of the next."""
-        result = self._server.get_result()
+        result = self._next_result()
         if result is None:
             raise psycopg.OperationalError(self._server.get_error_message(self._encoding))
-        while self._server.get_result() is not None:
+        while self._next_result() is not None:
             pass
         return result
 
     def _synced(self) -> None:
-        result = self._server.get_result()
+        result = self._next_result()
         if result is None or result.status != ExecStatus.PIPELINE_SYNC:
             raise psycopg.OperationalError(self._server.get_error_message(self._encoding))
+
+    def _next_result(self) -> PGresult | None:
+        # libpq would wait as well, but psycopg keeps the interpreter locked meanwhile: whoever holds the row that is
+        # waited for, in another thread, could not go on.
+        while self._server.is_busy():
+            self._wait(select.POLLIN)
+        return self._server.get_result()
+
+    def _wait(self, events: int) -> None:
+        poll = select.poll()
+        poll.register(self._server.socket, events)
+        if any(event & ~select.POLLOUT for _, event in poll.poll()):
+            self._server.consume_input()
 
     def _call(self, hot: HotStatement, given: Mapping[str, Any] | None) -> _Call | None:
         sent = _as_sent(hot.ordered(given), self._encoding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import nullcontext, suppress
 from typing import Any
 
@@ -168,6 +169,37 @@ async def test_time_is_the_servers_whatever_is_asked_first(store: Database) -> N
         assert last >= first
         assert lease > 0
         await store.write(lambda tx: tx.execute(ALL), name="test")
+
+
+async def test_whoever_waits_for_a_row_lets_the_one_who_has_it_go_on(postgres_url: str) -> None:
+    """Both in one process: to wait for the server must not keep the interpreter, which the other one needs."""
+    store = await open_database(postgres_url, clock=SystemClock())
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    for _ in range(2):
+        await store.write(lambda tx: tx.execute(SET, {"which": "a", "now_cursor": 0}), name="test")
+    await store.write(lambda tx: tx.execute(PUT, row("a")), name="test")
+    has_it = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def first(tx: Tx) -> None:
+        tx.execute(SET, {"which": "a", "now_cursor": 1})
+        loop.call_soon_threadsafe(has_it.set)
+        while not tx.execute(waiting).scalar_one():
+            pass
+
+    def second(tx: Tx) -> int:
+        # Prepared on this connection; then two together.
+        tx.execute(SET, {"which": "b", "now_cursor": 2})
+        tx.execute(PUT, row("c"))
+        tx.send(PUT, row("d"))
+        return tx.execute(SET, {"which": "a", "now_cursor": 2}).rowcount
+
+    one = asyncio.create_task(store.write(first, name="test"))
+    await has_it.wait()
+    async with asyncio.timeout(60):
+        assert await store.write(second, name="test") == 1
+        await one
+    await store.aclose()
 
 
 def with_another(url: str, pid: int) -> None:
