@@ -45,6 +45,7 @@ shots: $(STAMP) ## screenshots from a real sandbox
 lock: $(STAMP) ## compile requirements/*.txt anew
 	$(BIN)/uv pip compile -q --generate-hashes --no-annotate --no-header --universal --python-version 3.11 pyproject.toml --extra slack -o requirements/run.txt
 	$(BIN)/uv pip compile -q --generate-hashes --no-annotate --no-header --universal --python-version 3.11 pyproject.toml --extra slack --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile -q --generate-hashes --no-annotate --no-header --universal --python-version 3.11 requirements/emulators.in -o requirements/emulators.txt
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

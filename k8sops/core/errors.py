@@ -418,6 +418,8 @@ EXIT_CODES: Final[dict[str, ExitCode]] = {
     "credentials": ExitCode.UNREACHABLE,
     "drifted": ExitCode.DRIFTED,
     "audit_broken": ExitCode.DIFFERENT,
+    "repository_key": ExitCode.UNREACHABLE,
+    "repository_newer": ExitCode.USAGE,
     "interrupted": ExitCode.INTERRUPTED,
 }
 

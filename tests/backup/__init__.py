@@ -1,0 +1,1 @@
+"""Tests of the backup repository: its file formats and its storages."""
