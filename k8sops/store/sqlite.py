@@ -39,6 +39,8 @@ PRAGMAS: Final = (
 # SQLite's own waiting sleeps up to 100 ms between tries, and starves under load; ours tries every few milliseconds.
 SHORT_WAIT_S: Final = 0.008
 STATEMENTS_CACHED: Final = 512
+PREPARING: Final = 4
+"""How many times longer than for a transaction to wait until the tables can be looked at."""
 
 
 class SqliteTimes:
@@ -190,16 +192,18 @@ class SqliteStore:
             raise failure.error from error
 
     def _prepare(self, *, change: bool) -> None:
-        session = self._session("BEGIN IMMEDIATE", self._busy_timeout_s)
+        # Another process may be making the tables, which takes longer than any transaction after it.
+        patience = self._busy_timeout_s * PREPARING
+        session = self._session("BEGIN IMMEDIATE", patience)
         try:
             raw = session.raw
             found = migrate.sqlite_revision(raw, str(self.path))
             if not migrate.is_behind(found, str(self.path), self._steps):
-                until_free(lambda: _wal(raw), self._busy_timeout_s)
+                until_free(lambda: _wal(raw), patience)
                 return
             if not change:
                 raise migrate.outdated(found, str(self.path), self._steps)
-            until_free(lambda: _wal(raw), self._busy_timeout_s)
+            until_free(lambda: _wal(raw), patience)
             migrate.upgrade_sqlite(session, raw, self.path, self._steps)
         finally:
             session.close()
