@@ -98,9 +98,13 @@ class Pack(msgspec.Struct, frozen=True):
 class Packer:
     """Takes objects in order and gives packs as they fill. Compresses as it goes: call it in a thread."""
 
-    def __init__(self, keyring: Keyring, entropy: Entropy = os.urandom) -> None:
+    def __init__(
+        self, keyring: Keyring, entropy: Entropy = os.urandom, *, pack_target: int = PACK_TARGET
+    ) -> None:
         self._keyring = keyring
         self._entropy = entropy
+        self._pack_target = min(pack_target, PACK_TARGET)
+        self._frame_target = min(pack_target, FRAME_TARGET)
         self._ids: list[bytes] = []
         self._objects: list[bytes] = []
         self._content = 0
@@ -114,7 +118,7 @@ class Packer:
             return None
         if len(id_) != ID_BYTES or len(data) > OBJECT_LIMIT:
             raise ValueError("no object of a repository: its id has 32 bytes, and it has at most 16 MiB")
-        full = self._content + len(data) > FRAME_TARGET or len(self._ids) >= FRAME_OBJECTS
+        full = self._content + len(data) > self._frame_target or len(self._ids) >= FRAME_OBJECTS
         pack = self._close_frame() if self._ids and full else None
         self._ids.append(id_)
         self._objects.append(data)
@@ -135,7 +139,7 @@ class Packer:
         size = LENGTH + len(frame) + TAG
         held = sum(len(frame_lengths) for _, _, frame_lengths in self._frames)
         pack = None
-        if self._frames and (self._size + size > PACK_TARGET or held + len(lengths) > PACK_OBJECTS):
+        if self._frames and (self._size + size > self._pack_target or held + len(lengths) > PACK_OBJECTS):
             pack = self._close_pack()
             self._seen.update(self._ids)
         self._frames.append((frame, ids, lengths))

@@ -1,0 +1,130 @@
+"""A cluster's manifests as the storage has them: all or none are believed (FORMAT.md, Manifests).
+
+Names are listed, files read a few at a time, and what they come to is held against what was seen before. Whoever reads
+for use goes through `load_chain`, which refuses any problem; `read_chain_of` is for whoever reports them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from k8sops.backup.bodies import BackupBody, backup_body
+from k8sops.backup.chain import Chain, read_chain
+from k8sops.backup.errors import RepositoryError
+from k8sops.backup.manifest import MANIFEST_LIMIT
+from k8sops.backup.names import check_cluster, manifest_name, parse_name
+from k8sops.backup.vault.opening import Vault
+from k8sops.backup.vault.transfer import read_all
+from k8sops.core.errors import UsageError
+
+SHORTEST_PREFIX: Final = 6
+
+
+class ManifestFiles:
+    """The bytes of a cluster's manifests, read once: nobody changes a file, so only new numbers are read again."""
+
+    def __init__(self, vault: Vault, cluster: str) -> None:
+        check_cluster(cluster)
+        self._vault: Final = vault
+        self._cluster: Final = cluster
+        self._files: dict[int, bytes] = {}
+        self.greatest = 0
+        """The greatest number that had a file when they were last listed, readable or not."""
+
+    async def chain(self) -> Chain:
+        """What the manifests come to now, and what is wrong with them (`Chain.problems`), seen before or not."""
+        seqs = await numbers_of(self._vault, self._cluster)
+        self.greatest = max(seqs, default=0)
+        numbers = {manifest_name(self._cluster, seq): seq for seq in seqs}
+        wanted = [name for name, seq in numbers.items() if seq not in self._files]
+        read = await read_all(self._vault.storage, wanted, at_most=MANIFEST_LIMIT)
+        self._files = {seq: self._files[seq] for seq in seqs if seq in self._files}
+        self._files.update((numbers[name], data) for name, data in read.items())
+        return await asyncio.to_thread(
+            read_chain,
+            self._files,
+            repository=self._vault.id,
+            cluster=self._cluster,
+            trusted=self._vault.trusted,
+        )
+
+    async def believed(self) -> Chain:
+        """The same, refused if anything is wrong or older than what was seen; what is newest now is kept as seen.
+
+        Raises RepositoryRolledBackError first, then the first of the chain's problems.
+        """
+        # The mark first: a manifest that is put and seen in between is no rollback.
+        mark = await self._vault.seen.newest(self._vault.id, self._cluster)
+        chain = await self.chain()
+        chain.check_mark(mark)
+        if chain.problems:
+            raise chain.problems[0]
+        if chain.newest is not None:
+            await self._vault.seen.saw(self._vault.id, self._cluster, chain.newest)
+        return chain
+
+
+async def load_chain(vault: Vault, cluster: str) -> Chain:
+    """A cluster's manifests, for use. Raises RepositoryRolledBackError, or what is wrong with the first bad one."""
+    return await ManifestFiles(vault, cluster).believed()
+
+
+async def clusters_of(vault: Vault) -> list[str]:
+    """The uids of all clusters that have a file under `backups/`, sorted. Other names there are passed over."""
+    found: set[str] = set()
+    async for entry in vault.storage.entries("backups"):
+        seq, cluster = _manifest_of(entry.name)
+        if seq:
+            found.add(cluster)
+    return sorted(found)
+
+
+async def numbers_of(vault: Vault, cluster: str) -> list[int]:
+    """The numbers that have a file, readable or not, sorted."""
+    entries = vault.storage.entries(f"backups/{cluster}")
+    return sorted([seq async for entry in entries if (seq := _manifest_of(entry.name)[0])])
+
+
+async def body_of(vault: Vault, chain: Chain, seq: int) -> BackupBody:
+    """What a backup that counts is made of. Raises RepositoryBrokenError for one that does not count."""
+    return await asyncio.to_thread(backup_body, chain.check_live(seq), vault.keyring)
+
+
+async def resolve_backup(vault: Vault, chain: Chain, text: str) -> int:
+    """The number of the backup that is meant: `latest`, a number, or six or more characters an id begins with.
+
+    Raises UsageError where none or several are meant.
+    """
+    if text == "latest":
+        if not chain.live:
+            raise UsageError(f"cluster {chain.cluster} has no backup in this repository")
+        return chain.live[-1]
+    if text.isascii() and text.isdigit() and len(text) <= 12 and int(text) in chain.live:
+        return int(text)
+    found: list[tuple[int, str]] = []
+    if len(text) >= SHORTEST_PREFIX:
+        for seq in chain.live:
+            body = await body_of(vault, chain, seq)
+            if body.id.startswith(text.upper()):
+                found.append((seq, body.id))
+    if len(found) == 1:
+        return found[0][0]
+    if found:
+        raise UsageError(
+            f"{text!r} is the beginning of {len(found)} backups: {', '.join(id_ for _, id_ in found[:4])}",
+            hint="give more of the id, or the number",
+        )
+    raise UsageError(
+        f"no backup of cluster {chain.cluster} is called {text[:40]!r}",
+        hint="`k8sops backups list` shows their ids and numbers; an id can be cut to six characters",
+    )
+
+
+def _manifest_of(name: str) -> tuple[int, str]:
+    """The number and cluster a manifest's name says; number 0 for another name, which somebody else left there."""
+    try:
+        parsed = parse_name(name)
+    except RepositoryError:
+        return 0, ""
+    return (parsed.number, parsed.cluster) if parsed.kind == "manifest" else (0, "")

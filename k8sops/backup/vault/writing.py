@@ -1,0 +1,369 @@
+"""Writing a backup: objects in any order, and either a manifest in the end, or nothing that counts.
+
+What is held already is not stored again; what turns out to be doomed or gone before the commit is stored anew. Nothing
+is locked: two writers at once store some objects twice, and each gets a number of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from k8sops.backup.bodies import BackupBody, FileRef, Gap, KindCount, seal_body
+from k8sops.backup.canonical import canonical
+from k8sops.backup.chain import Chain, Mark
+from k8sops.backup.errors import (
+    RepositoryBrokenError,
+    RepositoryError,
+    RepositoryKeyError,
+    RepositoryUntrustedError,
+)
+from k8sops.backup.listing import GREATEST_DEPTH, Kind, Listing, Row, difference, resolve, write_listing
+from k8sops.backup.names import file_name
+from k8sops.backup.sealed import Entropy, SealedFile
+from k8sops.backup.signed import Signer
+from k8sops.backup.storage.errors import NotThereError
+from k8sops.backup.vault.committing import check_epoch, commit
+from k8sops.backup.vault.contents import Contents, load_contents, load_index
+from k8sops.backup.vault.holdings import Holdings, Look, look
+from k8sops.backup.vault.items import Facts, Item, Key, Progress, ReadAgain, Selection, Written
+from k8sops.backup.vault.manifests import ManifestFiles, body_of
+from k8sops.backup.vault.opening import Vault
+from k8sops.backup.vault.packing import OnIndex, Pace, Packing
+from k8sops.backup.vault.transfer import put_surely
+from k8sops.core.clock import IdSource, rfc3339
+from k8sops.core.errors import K8sOpsError
+
+HISTORY: Final = 8
+"""So many backups of the cluster, newest first, are asked for what is stored already."""
+ROUNDS: Final = 4
+"""How often what was lost meanwhile is stored anew before the backup is given up."""
+
+# Of an older backup: what cannot be used is not relied on, and what it held is stored anew.
+_UNUSABLE: Final = (RepositoryBrokenError, RepositoryKeyError, NotThereError)
+
+
+class Writer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who writes a backup, of which cluster, and as what. `resume` are indexes that an interrupted run told of."""
+
+    cluster: str
+    signer: Signer
+    ids: IdSource
+    encrypt: bool
+    selection: Selection
+    resume: Sequence[FileRef] = ()
+    read_again: ReadAgain | None = None
+    on_index: OnIndex | None = None
+    on_progress: Callable[[Progress], None] | None = None
+    entropy: Entropy = os.urandom
+    pace: Pace = Pace()
+
+
+class BackupWriter:
+    """One backup being written: `begin`, then `add` items, then `commit`; `close` it however it ends.
+
+    After an error nothing more is taken: what was stored is found again by the next. Memory: some 700 bytes for each
+    object (its row, and its place), the packs on their way, and the compressed listings of the base.
+    """
+
+    def __init__(self, vault: Vault, who: Writer, files: ManifestFiles, seen: Look) -> None:
+        self._vault: Final = vault
+        self._who: Final = who
+        self._files: Final = files
+        self._holdings: Final = Holdings(seen)
+        self._packing: Final = Packing(
+            vault,
+            self._holdings,
+            entropy=who.entropy,
+            pace=who.pace,
+            on_index=who.on_index,
+            on_progress=who.on_progress,
+        )
+        self._rows: Final[dict[Key, tuple[str, str, bytes]]] = {}
+        self._gaps: Final[dict[Key, Gap]] = {}
+        self._batch: Final[list[Item]] = []
+        self._batch_keys: Final[set[Key]] = set()
+        self._batch_bytes = 0
+        self._unheld: Final[set[Key]] = set()
+        self._unusable: Final[list[K8sOpsError]] = []
+        self.base: Contents | None = None
+        """The newest backup of the same selection, if its listing can be rested on."""
+
+    @classmethod
+    async def begin(cls, vault: Vault, who: Writer) -> BackupWriter:
+        """Read what there is. Raises for a repository or a chain that cannot be written to.
+
+        Files of older backups that are damaged or do not open here are not relied on; `commit` tells which.
+        """
+        vault.check_encrypted(encrypt=who.encrypt)
+        if who.signer.key_id not in vault.trusted:
+            raise RepositoryUntrustedError(
+                f"{who.signer.key_id} would sign the backup, and the configuration does not trust that key",
+                hint="add it to the repository's `trusted_signers`",
+            )
+        files = ManifestFiles(vault, who.cluster)
+        chain = await files.believed()
+        await check_epoch(vault, chain)
+        seen = await look(vault.storage)
+        writer = cls(vault, who, files, seen)
+        await writer._load(chain, seen)
+        return writer
+
+    def holds(self, id_: bytes) -> bool:
+        """Whether an object of this id is stored already, and can be taken over by its id."""
+        return id_ in self._holdings
+
+    async def add(self, items: AsyncIterable[Item]) -> None:
+        """Take items to the end. They pack best where each kind comes by itself, sorted by namespace and name.
+
+        Raises what the storage raises, and what the iterable does.
+        """
+        async for item in items:
+            if item.data is None:
+                if item.key in self._batch_keys:
+                    await self._drain()
+                self._take_over(item)
+                continue
+            self._batch.append(item)
+            self._batch_keys.add(item.key)
+            self._batch_bytes += len(item.data)
+            pace = self._who.pace
+            if len(self._batch) >= pace.batch_items or self._batch_bytes >= pace.batch_bytes:
+                await self._drain()
+        await self._drain()
+
+    async def commit(self, facts: Facts) -> Written:
+        """Finish packs, index and listing, look whether all is there, and put the manifest.
+
+        Raises RepositoryError where objects that are needed are gone and cannot be read again.
+        """
+        for _ in range(ROUNDS):
+            await self._packing.finish()
+            await self._read_again()
+            used = await asyncio.to_thread(self._used)
+            await self._packing.write_index(self._holdings.unindexed(used))
+            listing = await self._write_listing(facts)
+            looked_at = self._vault.clock.monotonic()
+            if await self._all_there(listing):
+                return await self._put_manifest(facts, listing, looked_at)
+        raise RepositoryError(
+            f"the backup was not committed: {ROUNDS} times a file it rests on was gone before it could be",
+            hint="see what else deletes files in this place",
+        )
+
+    async def close(self) -> None:
+        """End what is on its way. Needed after a failure; harmless after a commit."""
+        await self._packing.close()
+
+    async def _load(self, chain: Chain, seen: Look) -> None:
+        refs = dict.fromkeys(reversed(self._who.resume))
+        base: BackupBody | None = None
+        for seq in list(reversed(chain.live))[:HISTORY]:
+            try:
+                body = await body_of(self._vault, chain, seq)
+            except _UNUSABLE as error:
+                self._unusable.append(error)
+                continue
+            refs.update(dict.fromkeys(body.indexes))
+            if base is None and canonical(body.selection) == canonical(self._who.selection):
+                base = body
+        for ref in refs:
+            try:
+                index = await load_index(self._vault, ref)
+            except _UNUSABLE as error:
+                self._unusable.append(error)
+                continue
+            await asyncio.to_thread(self._holdings.add_older, ref, index)
+        if base is not None and _listed(seen, (base.listing, *base.bases)):
+            try:
+                contents = await load_contents(self._vault, self._who.cluster, base)
+                # To the end: one that does not come to what it says would fail only when it is rested on.
+                await asyncio.to_thread(_exhaust, contents)
+            except _UNUSABLE as error:
+                self._unusable.append(error)
+            else:
+                self.base = contents
+
+    def _take_over(self, item: Item) -> None:
+        self._gaps.pop(item.key, None)
+        self._unheld.discard(item.key)
+        if item.known is None:
+            self._rows.pop(item.key, None)
+            return
+        self._rows[item.key] = (item.uid, item.resource_version, item.known)
+        self._packing.progress.objects += 1
+        if item.known not in self._holdings:
+            self._unheld.add(item.key)
+
+    async def _drain(self) -> None:
+        if not self._batch:
+            return
+        items = list(self._batch)
+        self._batch.clear()
+        self._batch_keys.clear()
+        self._batch_bytes = 0
+        for stored in await self._packing.take(items):
+            item = stored.item
+            self._unheld.discard(item.key)
+            if stored.refused:
+                self._rows.pop(item.key, None)
+                self._gaps[item.key] = Gap(
+                    group=item.key.group,
+                    resource=item.key.resource,
+                    namespace=item.key.namespace,
+                    why=f"{item.key.name}: {stored.refused}",
+                )
+            else:
+                self._gaps.pop(item.key, None)
+                self._rows[item.key] = (item.uid, item.resource_version, stored.id)
+
+    async def _read_again(self) -> None:
+        """Read what is listed and not held; what is gone from the cluster by now is no part of the backup."""
+        wanted = sorted(key for key in self._unheld if self._rows[key][2] not in self._holdings)
+        self._unheld.clear()
+        if not wanted:
+            return
+        if self._who.read_again is None:
+            raise RepositoryError(
+                f"{len(wanted):,} objects of the backup are not stored, {wanted[0].name!r} the first of them",
+                hint="run it again with --full",
+            )
+        for key in wanted:
+            del self._rows[key]
+        await self.add(self._who.read_again(wanted))
+        await self._packing.finish()
+
+    def _used(self) -> set[str]:
+        return set(self._holdings.packs_of(id_ for _, _, id_ in self._rows.values()))
+
+    async def _all_there(self, listing: _Listed) -> bool:
+        """Look again at what is relied on; whatever is lost is forgotten, so that the next round stores it anew."""
+        seen = await look(self._vault.storage)
+        return await asyncio.to_thread(self._forget_lost, seen, listing)
+
+    def _forget_lost(self, seen: Look, listing: _Listed) -> bool:
+        used = self._holdings.packs_of(id_ for _, _, id_ in self._rows.values())
+        before = self._holdings.indexes_of(set(used))
+        lost = self._holdings.look_again(seen, used)
+        if lost:
+            self._unheld.update(key for key, row in self._rows.items() if row[2] not in self._holdings)
+        bases_there = _listed(seen, listing.bases)
+        if not bases_there:
+            self.base = None
+        return (
+            not lost
+            and bases_there
+            and _listed(seen, (listing.ref,))
+            and before == self._holdings.indexes_of(set(used))
+        )
+
+    async def _write_listing(self, facts: Facts) -> _Listed:
+        base = self.base if self.base and self.base.listings[0].head.depth < GREATEST_DEPTH else None
+        rows = await asyncio.to_thread(_sorted_rows, self._rows, facts.kinds)
+        file = await asyncio.to_thread(self._listing_file, rows, facts.kinds, base)
+        name = file_name("listings", file.id)
+        await put_surely(self._vault.storage, name, file.data, self._vault.clock)
+        self._packing.progress.bytes_put += len(file.data)
+        bases = (base.body.listing, *base.body.bases) if base else ()
+        return _Listed(FileRef(file.id, file.sha256), bases)
+
+    def _listing_file(self, rows: list[Row], kinds: tuple[Kind, ...], base: Contents | None) -> SealedFile:
+        return write_listing(
+            difference(resolve(base.listings, kinds), rows) if base else rows,
+            cluster=self._who.cluster,
+            kinds=kinds,
+            objects=len(rows),
+            keyring=self._vault.keyring,
+            base=_first(base),
+            entropy=self._who.entropy,
+        )
+
+    async def _put_manifest(self, facts: Facts, listing: _Listed, looked_at: float) -> Written:
+        body = await asyncio.to_thread(self._body, facts, listing)
+        sealed = await asyncio.to_thread(seal_body, body, self._vault.keyring, self._who.entropy)
+        file = await commit(
+            self._vault, self._who.cluster, sealed, self._who.signer, self._files, looked_at=looked_at
+        )
+        return Written(Mark(file.manifest.seq, file.sha256), body, tuple(self._unusable))
+
+    def _body(self, facts: Facts, listing: _Listed) -> BackupBody:
+        counts = dict.fromkeys((kind.key for kind in facts.kinds), 0)
+        size = 0
+        for key, (_, _, id_) in self._rows.items():
+            counts[key.group, key.resource] += 1
+            place = self._holdings.find(id_)
+            size += place.pack.frames[place.frame].lengths[place.number] if place else 0
+        gaps = (*facts.gaps, *(self._gaps[key] for key in sorted(self._gaps)))
+        return BackupBody(
+            id=self._who.ids.new(),
+            name=facts.name,
+            run=facts.run,
+            began_at=rfc3339(facts.began_at),
+            made_at=rfc3339(self._vault.clock.now()),
+            cluster_name=facts.cluster_name,
+            server_version=facts.server_version,
+            selection=self._who.selection,
+            listing=listing.ref,
+            bases=listing.bases,
+            indexes=self._holdings.indexes_of(self._used()),
+            kinds=tuple(KindCount(*key, count) for key, count in counts.items()),
+            objects=len(self._rows),
+            bytes=size,
+            new_objects=self._packing.progress.new_objects,
+            new_bytes=self._packing.progress.new_bytes,
+            gaps=gaps,
+            complete=not gaps,
+            cut=facts.cut,
+            volumes_not_captured=facts.volumes_not_captured,
+            full_read=facts.full_read,
+        )
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    """A listing that was put, and what it rests on."""
+
+    ref: FileRef
+    bases: tuple[FileRef, ...]
+
+
+async def write_backup(
+    vault: Vault, who: Writer, items: AsyncIterable[Item], facts: Callable[[], Awaitable[Facts]]
+) -> Written:
+    """A backup of these items from beginning to commit; `facts` is asked once they are all taken."""
+    writer = await BackupWriter.begin(vault, who)
+    try:
+        await writer.add(items)
+        return await writer.commit(await facts())
+    finally:
+        await writer.close()
+
+
+def _sorted_rows(rows: dict[Key, tuple[str, str, bytes]], kinds: Sequence[Kind]) -> list[Row]:
+    numbers = {kind.key: number for number, kind in enumerate(kinds)}
+    unknown = {(key.group, key.resource) for key in rows} - numbers.keys()
+    if unknown:
+        raise ValueError(
+            f"objects were given of kinds that the backup does not describe: {sorted(unknown)[:4]}"
+        )
+    found = [
+        Row(numbers[key.group, key.resource], key.namespace, key.name, *row) for key, row in rows.items()
+    ]
+    found.sort(key=lambda row: row.key)
+    return found
+
+
+def _first(base: Contents | None) -> Listing | None:
+    return base.listings[0] if base else None
+
+
+def _listed(seen: Look, refs: Sequence[FileRef]) -> bool:
+    return all(seen.has(file_name("listings", ref.id)) for ref in refs)
+
+
+def _exhaust(base: Contents) -> None:
+    for _ in base.rows():
+        pass
