@@ -172,7 +172,7 @@ def _guarded(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for eac
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         return ExitCode.DONE
-    except Exception as error:
+    except Exception as error:  # the outermost boundary: a user sees a sentence, never a traceback
         if os.environ.get("K8SOPS_DEBUG"):
             raise
         click.echo(

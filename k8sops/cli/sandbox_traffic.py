@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from k8sops.cli.sandbox_options import Duration, name_option, output_option, print_json
+
+if TYPE_CHECKING:
+    from k8sops.sandbox.traffic import TrafficReport
 
 
 @click.command("traffic")
@@ -68,12 +73,12 @@ def traffic_command(
     """  # noqa: D301 - click reads the character
     import asyncio
 
-    from k8sops.cli.console import put, say
+    from k8sops.cli.console import say
     from k8sops.core.clock import SystemClock
     from k8sops.sandbox.etcdapi import open_etcd_beside
     from k8sops.sandbox.manager import SandboxManager
     from k8sops.sandbox.seed.api import open_api
-    from k8sops.sandbox.traffic import CONNECTIONS, Traffic, TrafficPlan, TrafficReport
+    from k8sops.sandbox.traffic import CONNECTIONS, Traffic, TrafficPlan
 
     kubeconfig = SandboxManager().handle(name).kubeconfig
     plan = TrafficPlan(updates=updates, seconds=seconds, namespace=namespace, pods=pods, churn=churn)
@@ -89,6 +94,14 @@ def traffic_command(
     if output == "json":
         print_json(report)
         return 0
+    _tell(report, churn)
+    return 0
+
+
+def _tell(report: TrafficReport, churn: float) -> None:
+    from k8sops.cli.console import put
+    from k8sops.sandbox.traffic import CONNECTIONS
+
     refused = f", {report.refused:,} refused" if report.refused else ""
     churned = f", {report.created:,} pods created and {report.deleted:,} deleted" if churn else ""
     put(f"{report.updates:,} changes of {report.pods:,} pods in {report.seconds:.0f} s{churned}{refused}")
@@ -98,4 +111,3 @@ def traffic_command(
             f"This is what this machine can do now: with {CONNECTIONS} connections a change took up to"
             f" {report.p95 * 1000:.0f} ms (19 of 20)."
         )
-    return 0

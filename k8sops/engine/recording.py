@@ -210,11 +210,13 @@ class Recording:
             if not records:
                 return
             try:
+                # A commit that is of two steps has a name of its own: another crash point.
                 if ends and name == "step.started":
                     await self._put_down("step.next", records)
                 else:
                     await self._put_down(name, records)
             except BaseException:
+                # Whatever broke it off, a cancel too: what is done is still to be put on record.
                 self._unstored = [unless_it_stands(end) for end in ends] + self._unstored
                 raise
             if held is not None:

@@ -314,7 +314,7 @@ class SandboxManager:
                 launch.begin(components, *batch)
                 say(f"waiting for {what}")
                 await condition(launch.state.processes)
-        except BaseException:
+        except BaseException:  # Ctrl-C too leaves no process behind
             await self._stop(launch.started, keep=not is_new)
             if is_new:
                 await asyncio.to_thread(shutil.rmtree, folder.path, ignore_errors=True)

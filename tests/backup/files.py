@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import strategies as st
 
 from k8sops.backup.keyring import Keyring
+from k8sops.backup.listing import Kind
 from k8sops.backup.sealed import Entropy
 from k8sops.backup.signed import Trusted
 from k8sops.policy.keys import SigningKey
@@ -62,3 +63,17 @@ TRUSTED: Trusted = {ALICE.key_id: ALICE.public}
 def digest(data: bytes) -> str:
     """SHA-256 in hex."""
     return hashlib.sha256(data).hexdigest()
+
+
+def kind_of(group: str, resource: str, *, namespaced: bool = True) -> Kind:
+    """A kind as a listing has it."""
+    return Kind(
+        group=group,
+        version="v1",
+        resource=resource,
+        kind=resource.title(),
+        namespaced=namespaced,
+        served=("v1",),
+        preferred="v1",
+        resource_version="7",
+    )

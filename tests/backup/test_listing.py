@@ -24,25 +24,23 @@ from k8sops.backup.listing import (
     write_listing,
 )
 from k8sops.backup.sealed import FileKind, SealedFile, seal_contents
-from tests.backup.files import CLUSTER, KEYRINGS, OTHER_CLUSTER, PLAIN, SEALED, counted, every_end, every_flip
+from tests.backup.files import (
+    CLUSTER,
+    KEYRINGS,
+    OTHER_CLUSTER,
+    PLAIN,
+    SEALED,
+    counted,
+    every_end,
+    every_flip,
+    kind_of,
+)
 
-KINDS = tuple(
-    Kind(
-        group=group,
-        version="v1",
-        resource=resource,
-        kind=resource.title(),
-        namespaced=namespaced,
-        served=("v1",),
-        preferred="v1",
-        resource_version="7",
-    )
-    for group, resource, namespaced in (
-        ("", "nodes", False),
-        ("", "pods", True),
-        ("apps", "deployments", True),
-        ("example.com", "widgets", True),
-    )
+KINDS = (
+    kind_of("", "nodes", namespaced=False),
+    kind_of("", "pods"),
+    kind_of("apps", "deployments"),
+    kind_of("example.com", "widgets"),
 )
 State = dict[tuple[str, str, str, str], tuple[str, str, bytes]]
 """What a cluster is: by group, resource, namespace and name, an object's uid, resourceVersion and id."""

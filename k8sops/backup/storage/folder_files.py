@@ -78,6 +78,7 @@ def write_draft(top: int, data: bytes) -> str:
                 rest = rest[file.write(rest) :]
             os.fsync(file.fileno())
     except BaseException:
+        # Also where the process is told to end: nobody else knows this name.
         remove_draft(top, draft)
         raise
     return draft

@@ -64,6 +64,7 @@ async def pause(record: ProcessRecord, seconds: float) -> Paused:
         async with asyncio.timeout(READY_SECONDS):
             said = await asyncio.to_thread(guard.stdout.readline)
     except BaseException:
+        # Also for a cancel: a guard nobody waits for would hold a process that nobody paused.
         guard.kill()
         _dismiss(guard)
         raise

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from k8sops.cluster.identity import Impersonation
 from k8sops.core.clock import SystemClock, UlidSource
@@ -25,6 +26,15 @@ from tests.support.fault_proxy import FaultProxy
 
 SURGE = "k8sops.dev/surge-run"
 A_DAY_S = 86_400.0
+
+
+class Surge(NamedTuple):
+    """A drain that died between the scale-up and the eviction, and the fewest ready pods there were since before."""
+
+    node: str
+    ops: EngineOps
+    run: Run
+    lowest: Callable[[], int]
 
 
 class Ahead(SystemClock):
@@ -257,34 +267,40 @@ async def scaled_up(ground: Ground, run: Run) -> None:
     await ground.until(two)
 
 
-async def restored(ground: Ground, generation: int) -> None:
-    """Say that it is one again, unmarked, after exactly so many writes to its spec."""
+@asynccontextmanager
+async def surge_killed(ground: Ground, config: Config, kubeconfig: Path, home: Path) -> AsyncIterator[Surge]:
+    """A drain whose process died after the scale-up; at the end it is one again, unmarked, by two writes in all."""
+    first = await surging(ground)
+    before = (await ground.get("deployments.apps", "only"))["metadata"]["generation"]
+    arguments = (first, "--surge", "--allow-pending")
+    async with (
+        ground.lowest_ready("only") as lowest,
+        killed(ground, config, kubeconfig, home, *arguments, says="two pods for") as (ops, run),
+    ):
+        await scaled_up(ground, run)
+        yield Surge(first, ops, run, lowest)
     found = await ground.get("deployments.apps", "only")
     assert found["spec"]["replicas"] == 1
     assert SURGE not in found["metadata"].get("annotations", {})
-    assert found["metadata"]["generation"] == generation
+    assert found["metadata"]["generation"] == before + 2
+
+
+async def carried_on(config: Config, ops: EngineOps, run: Run) -> None:
+    """Say that another carrier brings it to a good end."""
+    await work(config, WorkerOptions(until_idle=True, grace_s=0.0), lambda _: None)
+    over = await ops.get_run(run.id)
+    assert over.state is RunState.SUCCEEDED, (over.error, told(over))
 
 
 async def test_a_surge_that_is_taken_over_is_not_made_twice_and_is_taken_back(
     ground: Ground, kubeconfig: Path, store_url: str, tmp_path: Path
 ) -> None:
     """kill -9 between the scale-up and the eviction: somebody answers all the time, and it is one again."""
-    first = await surging(ground)
-    before = (await ground.get("deployments.apps", "only"))["metadata"]["generation"]
     config = on(kubeconfig, store_url)
-    async with (
-        ground.lowest_ready("only") as lowest,
-        killed(
-            ground, config, kubeconfig, tmp_path, first, "--surge", "--allow-pending", says="two pods for"
-        ) as (ops, run),
-    ):
-        await scaled_up(ground, run)
+    async with surge_killed(ground, config, kubeconfig, tmp_path) as surge:
         [second] = await ground.add_nodes(1)
-        await work(config, WorkerOptions(until_idle=True, grace_s=0.0), lambda _: None)
-        over = await ops.get_run(run.id)
-        assert over.state is RunState.SUCCEEDED, (over.error, told(over))
-        assert lowest() == 1
-    await restored(ground, before + 2)
+        await carried_on(config, surge.ops, surge.run)
+        assert surge.lowest() == 1
     assert {pod["spec"]["nodeName"] for pod in await ground.pods(app="only")} == {second}
 
 
@@ -292,41 +308,27 @@ async def test_a_surge_whose_first_pod_went_meanwhile_is_taken_back_too(
     ground: Ground, kubeconfig: Path, store_url: str, tmp_path: Path
 ) -> None:
     """kill -9 between the eviction and the scale-down: no pod is left by which the next carrier would notice."""
-    first = await surging(ground)
-    before = (await ground.get("deployments.apps", "only"))["metadata"]["generation"]
     config = on(kubeconfig, store_url)
-    async with killed(
-        ground, config, kubeconfig, tmp_path, first, "--surge", "--allow-pending", says="two pods for"
-    ) as (ops, run):
-        await scaled_up(ground, run)
+    async with surge_killed(ground, config, kubeconfig, tmp_path) as surge:
         await ground.add_nodes(1)
         pods = await ground.cluster.resource("pods")
-        for pod in await ground.pods(node=first):
+        for pod in await ground.pods(node=surge.node):
             await ground.cluster.delete(
                 pods, pod["metadata"]["name"], ground.namespace, grace_period_seconds=0
             )
-        await work(config, WorkerOptions(until_idle=True, grace_s=0.0), lambda _: None)
-        over = await ops.get_run(run.id)
-        assert over.state is RunState.SUCCEEDED, (over.error, told(over))
-    await restored(ground, before + 2)
+        await carried_on(config, surge.ops, surge.run)
 
 
 async def test_a_surge_that_is_cancelled_after_its_carrier_died_is_taken_back(
     ground: Ground, kubeconfig: Path, store_url: str, tmp_path: Path
 ) -> None:
     """The carrier that gives back has raised nothing itself: it finds what is marked as this run's."""
-    first = await surging(ground)
-    before = (await ground.get("deployments.apps", "only"))["metadata"]["generation"]
     config = on(kubeconfig, store_url)
-    async with killed(
-        ground, config, kubeconfig, tmp_path, first, "--surge", "--allow-pending", says="two pods for"
-    ) as (ops, run):
-        await scaled_up(ground, run)
-        await lease_over(ground, config, run.id)
-        over = await ops.cancel(run.id, ALICE, "")
+    async with surge_killed(ground, config, kubeconfig, tmp_path) as surge:
+        await lease_over(ground, config, surge.run.id)
+        over = await surge.ops.cancel(surge.run.id, ALICE, "")
         assert over.state is RunState.CANCELLED, (over.error, told(over))
-    await restored(ground, before + 2)
-    assert "unschedulable" not in (await ground.node(first))["spec"]
+    assert "unschedulable" not in (await ground.node(surge.node))["spec"]
 
 
 async def test_of_two_pods_the_controller_would_end_the_one_that_has_to_leave(

@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from k8sops.backup.storage.memory import MemoryStorage
 from k8sops.backup.storage.probing import storage_now
+from tests.backup.clock import HandClock
 from tests.backup.storage.places import listed
-
-
-class HandClock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.moment = datetime(2026, 11, 21, 3, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        """The moment it was set to."""
-        return self.moment
-
-    def monotonic(self) -> float:
-        """Seconds since the epoch, of the same moment."""
-        return self.moment.timestamp()
-
-    async def sleep(self, seconds: float) -> None:
-        """Move on."""
-        self.moment += timedelta(seconds=seconds)
 
 
 async def test_a_day_passes_when_the_clock_says_so() -> None:

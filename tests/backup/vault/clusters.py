@@ -17,29 +17,17 @@ from k8sops.backup.vault.opening import Vault
 from k8sops.backup.vault.packing import Pace
 from k8sops.backup.vault.writing import Writer, write_backup
 from k8sops.core.clock import parse_rfc3339
-from tests.backup.files import ALICE, CLUSTER, counted
+from tests.backup.files import ALICE, CLUSTER, counted, kind_of
 from tests.backup.vault.world import CountedIds
 
 MOMENT = "2026-11-21T03:00:00.000Z"
 SMALL = Pace(uploads=2, packs_per_index=2, pack_bytes=900, batch_items=3)
 """Packs of a few objects, so that a handful of them makes several packs and indexes."""
 
-KINDS = tuple(
-    Kind(
-        group=group,
-        version="v1",
-        resource=resource,
-        kind=resource.title(),
-        namespaced=namespaced,
-        served=("v1",),
-        preferred="v1",
-        resource_version="7",
-    )
-    for group, resource, namespaced in (
-        ("", "nodes", False),
-        ("", "pods", True),
-        ("apps", "deployments", True),
-    )
+KINDS = (
+    kind_of("", "nodes", namespaced=False),
+    kind_of("", "pods"),
+    kind_of("apps", "deployments"),
 )
 State = Mapping[Key, Item]
 """What a cluster holds."""

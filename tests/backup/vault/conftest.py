@@ -8,7 +8,8 @@ import pytest
 
 from k8sops.backup.storage.port import Storage
 from k8sops.backup.vault.making import Protection
-from tests.backup.vault.world import PROTECTIONS, HandClock, places
+from tests.backup.clock import HandClock
+from tests.backup.vault.world import PROTECTIONS, places
 
 
 @pytest.fixture

@@ -20,9 +20,10 @@ from k8sops.backup.vault.manifests import ManifestFiles, load_chain
 from k8sops.backup.vault.opening import open_repository
 from k8sops.backup.vault.transfer import ATTEMPTS, put_surely
 from k8sops.core.errors import UnreachableError
+from tests.backup.clock import HandClock
 from tests.backup.files import ALICE, CLUSTER
 from tests.backup.vault.clusters import backup, expected, read_back, shop
-from tests.backup.vault.world import FaultyStorage, HandClock, access, made
+from tests.backup.vault.world import FaultyStorage, access, made
 
 
 class _NeverAnswers(FaultyStorage):

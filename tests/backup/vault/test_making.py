@@ -23,6 +23,7 @@ from k8sops.backup.vault.making import Protection, make_repository
 from k8sops.backup.vault.opening import open_repository
 from k8sops.backup.vault.seen import SeenHere
 from k8sops.core.errors import UnreachableError, UsageError
+from tests.backup.clock import HandClock
 from tests.backup.files import ALICE, MALLORY, REPOSITORY
 from tests.backup.vault.world import (
     PLAIN,
@@ -31,7 +32,6 @@ from tests.backup.vault.world import (
     STRANGER,
     Fault,
     FaultyStorage,
-    HandClock,
     KilledError,
     access,
     made,

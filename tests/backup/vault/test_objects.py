@@ -12,9 +12,10 @@ from k8sops.backup.storage.memory import MemoryStorage
 from k8sops.backup.vault.contents import load_catalogue, load_contents
 from k8sops.backup.vault.objects import Objects
 from k8sops.backup.vault.opening import Vault
+from tests.backup.clock import HandClock
 from tests.backup.files import CLUSTER
 from tests.backup.vault.clusters import backup, body, expected, shop
-from tests.backup.vault.world import FaultyStorage, HandClock, made
+from tests.backup.vault.world import FaultyStorage, made
 
 
 class _Watched(FaultyStorage):

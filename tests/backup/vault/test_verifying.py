@@ -20,9 +20,10 @@ from k8sops.backup.vault.opening import Vault, open_repository
 from k8sops.backup.vault.seen import SeenHere
 from k8sops.backup.vault.verifying import Verifier
 from k8sops.core.errors import K8sOpsError, UsageError
+from tests.backup.clock import HandClock
 from tests.backup.files import ALICE, CLUSTER, MALLORY, OTHER_CLUSTER, flipped
 from tests.backup.vault.clusters import backup, body, expected, item, read_back, shop, state
-from tests.backup.vault.world import SEALED, HandClock, access, made, maker, names, overwrite
+from tests.backup.vault.world import SEALED, access, made, maker, names, overwrite
 
 LARGE = 10**9
 

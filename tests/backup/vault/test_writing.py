@@ -21,6 +21,7 @@ from k8sops.backup.vault.making import Protection
 from k8sops.backup.vault.manifests import load_chain
 from k8sops.backup.vault.opening import Vault, open_repository
 from k8sops.backup.vault.writing import BackupWriter
+from tests.backup.clock import HandClock
 from tests.backup.files import CLUSTER, MALLORY, OTHER_CLUSTER
 from tests.backup.vault.clusters import (
     Notes,
@@ -41,7 +42,6 @@ from tests.backup.vault.world import (
     SEALED,
     Fault,
     FaultyStorage,
-    HandClock,
     KilledError,
     access,
     made,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from k8sops.backup.vault.making import Maker, Protection, make_repository
 from k8sops.backup.vault.opening import Access, Vault
 from k8sops.backup.vault.seen import Seen, SeenHere
 from k8sops.core.errors import UnreachableError
+from tests.backup.clock import HandClock
 from tests.backup.files import ALICE, TRUSTED, counted
 
 IDENTITY = str(pyrage.x25519.Identity.generate())
@@ -27,25 +28,6 @@ OPENERS = Openers(IDENTITY)
 SEALED = Protection((RECIPIENT,))
 PLAIN = Protection(encrypt=False)
 PROTECTIONS = {"sealed": SEALED, "plain": PLAIN}
-
-
-class HandClock:
-    """A clock that stands until somebody waits on it."""
-
-    def __init__(self) -> None:
-        self.moment = datetime(2026, 11, 21, 3, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        """The moment it was set to."""
-        return self.moment
-
-    def monotonic(self) -> float:
-        """Seconds since the epoch, of the same moment."""
-        return self.moment.timestamp()
-
-    async def sleep(self, seconds: float) -> None:
-        """Move on."""
-        self.moment += timedelta(seconds=seconds)
 
 
 class CountedIds:
