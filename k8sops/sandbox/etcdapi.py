@@ -147,7 +147,7 @@ async def open_etcd(folder: SandboxFolder, ports: Ports) -> AsyncIterator[EtcdAp
     timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
     connector = aiohttp.TCPConnector(ssl=tls)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        yield EtcdApi(session, f"https://{LOOPBACK}:{ports.etcd}")
+        yield EtcdApi(session, f"https://{LOOPBACK}:{ports.etcd_gateway or ports.etcd}")
 
 
 @asynccontextmanager

@@ -39,6 +39,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """0 in a sandbox that was made before there was one: it then takes any."""
     chaos: int = 0
     """0 in a sandbox that was made before there was one."""
+    etcd_gateway: int = 0
+    """etcd's JSON over HTTP; 0 in a sandbox that was made before it had a port of its own: it is `etcd` there."""
 
     def all(self) -> tuple[int, ...]:
         """The numbers alone."""

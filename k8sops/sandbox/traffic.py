@@ -159,7 +159,6 @@ class Traffic:
         async for item in self._api.items(path, fieldSelector="status.phase=Running", **selector):
             if _is_steady(item):
                 found.append(MovingPod(item))
-                self._writer.know(item)
             if len(found) >= self._plan.pods:
                 break
         return found

@@ -26,6 +26,7 @@ from k8sops.core.errors import SandboxError, UnreachableError, UsageError
 FIELD_MANAGER: Final = "k8sops-seed"
 APPLY: Final = "application/apply-patch+yaml"
 JSON: Final = "application/json"
+PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 ATTEMPTS: Final = 6
 REQUEST_SECONDS: Final = 30.0
 PAGE: Final = 500
@@ -80,6 +81,7 @@ class SeedApi:
         body: bytes | None = None,
         content_type: str = JSON,
         *,
+        accept: str = JSON,
         attempts: int = ATTEMPTS,
     ) -> Answer:
         """One request. Raises RefusedError with the server's message, UnreachableError when nobody answers."""
@@ -90,7 +92,10 @@ class SeedApi:
                 await asyncio.sleep(0.1 * 2**attempt)
             try:
                 async with self._session.request(
-                    method, self._server + path, data=body, headers={"Content-Type": content_type}
+                    method,
+                    self._server + path,
+                    data=body,
+                    headers={"Content-Type": content_type, "Accept": accept},
                 ) as response:
                     answer, status = await response.read(), response.status
             except (aiohttp.ClientConnectionError, TimeoutError) as error:
