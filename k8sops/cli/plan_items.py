@@ -34,13 +34,33 @@ def item_lines(bulk: Bulk, stream: TextIO) -> Iterator[str]:
     shown = sorted(bulk.items, key=_rank)[:ITEMS_SHOWN]
     several = len({item.target.kind for item in bulk.items}) > 1
     names = [_name(item, with_kind=several) for item in shown]
+    yield from (_together if _one_reason(shown) else _in_columns)(shown, names, stream)
+    if bulk.total > len(shown):
+        yield f"{INDENT}and {bulk.total - len(shown)} more; -o json lists {_how_many(bulk)}"
+
+
+def _one_reason(shown: Sequence[Item]) -> bool:
+    return len(shown) > 1 and len({(item.verb, item.why) for item in shown}) == 1
+
+
+def _together(shown: Sequence[Item], names: Sequence[str], stream: TextIO) -> Iterator[str]:
+    """What happens to all of them and why, once."""
+    verb, why = printable(shown[0].verb), printable(shown[0].why)
+    indent = " " * (len(INDENT) + len(verb) + 2)
+    head = f"{INDENT}{verb} "
+    if why:
+        yield from hung(head, f"{why}:", indent, stream, always=True)
+        head = indent[1:]
+    yield from hung(head, ", ".join(names), indent, stream, always=True)
+
+
+def _in_columns(shown: Sequence[Item], names: Sequence[str], stream: TextIO) -> Iterator[str]:
+    """Each with its own reason beside it."""
     verbs = max((len(item.verb) for item in shown), default=0)
     column = min(max(map(len, names), default=0), WIDEST_NAME)
     for item, name in zip(shown, names, strict=True):
         head = f"{INDENT}{printable(item.verb):<{verbs}}  {name:<{column}} "
         yield from _beside(head, printable(item.why), len(INDENT) + verbs + column + 4, stream)
-    if bulk.total > len(shown):
-        yield f"{INDENT}and {bulk.total - len(shown)} more; -o json lists {_how_many(bulk)}"
 
 
 def _beside(head: str, text: str, column: int, stream: TextIO) -> Iterator[str]:
