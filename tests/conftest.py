@@ -43,8 +43,15 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reads the configuration, or writes the store and keys, of whoever runs the tests."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as environ:
-        for name in ("K8SOPS_DATABASE_URL", "K8SOPS_POLICY", "K8SOPS_CONFIG"):
-            environ.delenv(name, raising=False)
+        for name in (
+            "DATABASE_URL",
+            "POLICY",
+            "CONFIG",
+            "REPOSITORY",
+            "BACKUP_IDENTITY",
+            "BACKUP_PASSPHRASE",
+        ):
+            environ.delenv(f"K8SOPS_{name}", raising=False)
         environ.setenv("XDG_DATA_HOME", str(home / "data"))
         environ.setenv("XDG_CONFIG_HOME", str(home / "config"))
         yield

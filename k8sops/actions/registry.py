@@ -9,14 +9,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from k8sops.actions.declared.backup import BACKUP_ACTIONS
 from k8sops.actions.declared.nodes import NODE_ACTIONS
 from k8sops.actions.declared.objects import OBJECT_ACTIONS
+from k8sops.actions.declared.repository import REPOSITORY_ACTIONS
+from k8sops.actions.declared.restore import RESTORE_ACTIONS
 from k8sops.actions.declared.rollouts import ROLLOUT_ACTIONS
 from k8sops.actions.declared.scaling import SCALING_ACTIONS
 from k8sops.actions.declared.spec import ActionSpec, Verb
 from k8sops.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from k8sops.actions.backups.ports import Repositories
     from k8sops.core.params import Params
     from k8sops.core.ports import Action
 
@@ -27,6 +31,9 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     *NODE_ACTIONS,
     *ROLLOUT_ACTIONS,
     *OBJECT_ACTIONS,
+    *BACKUP_ACTIONS,
+    *RESTORE_ACTIONS,
+    *REPOSITORY_ACTIONS,
 )
 
 
@@ -45,7 +52,15 @@ def load_params(spec: ActionSpec) -> type[Params]:
     return params
 
 
-def load_action(spec: ActionSpec) -> Action[Any]:
-    """Import and make the action; actions hold no state of their own."""
-    action: Action[Any] = getattr(import_module(spec.module), spec.action_class)()
-    return action
+def load_action(spec: ActionSpec, repositories: Repositories | None = None) -> Action[Any]:
+    """Import and make the action; actions hold no state of their own. Those on backups are given repositories."""
+    made = getattr(import_module(spec.module), spec.action_class)
+    if not spec.repositories:
+        action: Action[Any] = made()
+        return action
+    if repositories is None:
+        from k8sops.actions.backups.ports import NoRepositories  # noqa: PLC0415 - only backups load the vault
+
+        repositories = NoRepositories()
+    supplied: Action[Any] = made(repositories)
+    return supplied

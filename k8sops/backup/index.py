@@ -131,6 +131,12 @@ class Catalogue:
             return None
         return Place(self._entries[found >> 48], found >> 24 & 0xFFFFFF, found & 0xFFFFFF)
 
+    def packs_of(self, ids: Iterable[bytes]) -> dict[str, PackEntry]:
+        """The packs these objects lie in; those that none holds are passed over."""
+        places = self._places
+        numbers = {found >> 48 for id_ in ids if (found := places.get(id_)) is not None}
+        return {self._entries[number].id: self._entries[number] for number in sorted(numbers)}
+
     @property
     def packs(self) -> Iterator[PackEntry]:
         """Every pack, in the order in which indexes named them."""

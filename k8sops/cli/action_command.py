@@ -12,7 +12,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from k8sops.cli.settings import connection_options, output_option, take_config
-from k8sops.core.params import METAVAR, POSITIONAL, SHORT, extra_of
+from k8sops.core.params import EXPLICIT, METAVAR, POSITIONAL, SHORT, extra_of
 from k8sops.service.catalog import ActionSpec, check_given, params_of, spec_named
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ def action_command(spec: ActionSpec) -> click.Command:
         from k8sops.cli.apply_flow import Flow, apply_flow
         from k8sops.cli.running import run_async
 
+        named = _explicit(spec, values)
         config = take_config(values)
-        given = _given(fields, values)
+        given = _given(fields, values) | named
         check_given(spec.name, given)
         flow = Flow(
             action=spec.name,
@@ -79,7 +80,8 @@ def given_at(
     if only_params:
         _only_params(spec, context)
     values = dict(context.params)
-    return take_config(values), _given(params_of(name).model_fields, values)
+    named = _explicit(spec, values)
+    return take_config(values), _given(params_of(name).model_fields, values) | named
 
 
 def _only_params(spec: ActionSpec, context: click.Context) -> None:
@@ -178,6 +180,15 @@ def _plain_type(annotation: Any) -> Any:
 def _given(fields: Mapping[str, FieldInfo], values: Mapping[str, Any]) -> dict[str, Any]:
     """Only what was typed, so that defaults and validation stay in one place: the Params."""
     return {name: values[name] for name in fields if values.get(name) not in (None, ())}
+
+
+def _explicit(spec: ActionSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the connection's options those that the action takes as its own, where they were typed."""
+    fields = params_of(spec.name).model_fields
+    taken = [name for name in SHARED_FIELDS & fields.keys() if extra_of(fields[name]).get(EXPLICIT)]
+    context = click.get_current_context(silent=True)
+    outer: dict[str, Any] = (context.obj or {}) if context else {}
+    return {name: typed for name in taken if (typed := values.get(name) or outer.get(name))}
 
 
 def _default_shown(field: FieldInfo) -> str:

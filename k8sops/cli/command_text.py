@@ -15,13 +15,14 @@ from k8sops.core.text import printable
 
 def command_line(action: str, params: Mapping[str, Any]) -> str:
     """Such as `scale deploy/web --replicas 1 -n shop`: what is as by default is left out."""
-    from k8sops.service.catalog import params_of
+    from k8sops.service.catalog import params_of, spec_named
 
     try:
         fields: Mapping[str, FieldInfo] = params_of(action).model_fields
+        typed = spec_named(action).typed
     except UsageError:
-        fields = {}  # of a program that knows more actions than this one
-    words = [action, *_positional(fields, params)]
+        fields, typed = {}, action  # of a program that knows more actions than this one
+    words = [*typed.split(), *_positional(fields, params)]
     for name, value in params.items():
         field = fields.get(name)
         if name == "namespace":

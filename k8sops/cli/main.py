@@ -26,6 +26,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "k8sops.cli.rollout:rollout_group",
         "Follow, pause, resume, restart and undo rollouts.",
     ),
+    "backups": (
+        "k8sops.cli.backups:backups_group",
+        "Look into backups, and look after their repository.",
+    ),
     "runs": ("k8sops.cli.runs:runs_group", "List, show, follow, cancel, settle and undo runs."),
     "approvals": ("k8sops.cli.votes:approvals_group", "What waits for a vote."),
     "approve": ("k8sops.cli.votes:approve_command", "Say yes to exactly one plan."),
@@ -56,6 +60,7 @@ SECTIONS: Final = (
         "Change (planned first, then applied)",
         (*(spec.name for spec in all_actions() if not spec.command), "rollout"),
     ),
+    ("Look into backups", ("backups",)),
     ("Follow and decide", ("runs", "approvals", "approve", "deny", "schedules", "grants")),
     ("Prove and rule", ("audit", "policy", "identity")),
     ("Practise", ("demo", "sandbox")),

@@ -116,8 +116,9 @@ def explain_command(**values: Any) -> int:
     """
     from k8sops.cli.action_command import given_at
     from k8sops.cli.running import run_async
+    from k8sops.service.catalog import typed_action
 
-    name, *arguments = values["command"]
+    name, arguments = typed_action(values["command"])
     config, given = given_at(name, arguments)
     return run_async(_explain(config, name, given, as_json=values["output"] == "json"))
 

@@ -42,8 +42,8 @@ from k8sops.cli.settings import output_option, take_config
 def rbac_command(**values: Any) -> int:
     r"""Print the least Kubernetes roles that actions need; without ACTION, all actions.
 
-    Nothing is applied. `*` is never printed. Reading namespace kube-system's uid is part of it: by that a cluster is
-    known.
+    Nothing is applied. `*` is printed only where `backup` or `restore` is named, which mean every kind, Secrets too;
+    --kind says which instead. Reading namespace kube-system's uid is part of it: by that a cluster is known.
 
     \b
     Examples:

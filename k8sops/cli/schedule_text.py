@@ -11,6 +11,7 @@ from k8sops.cli.command_text import command_line
 from k8sops.cli.console import paint
 from k8sops.cli.plan_text import plan_lines
 from k8sops.core.documents import struct_document
+from k8sops.core.moments import in_words
 from k8sops.core.plan import JsonObject
 from k8sops.core.text import identity_in_words, printable
 
@@ -106,6 +107,8 @@ def _rules(view: ScheduleView) -> Iterator[str]:
         yield f"jitter    up to {view.jitter_s} s"
     if view.alert_after_s:
         yield f"alert     when it has not succeeded for {view.alert_after_s} s"
+    if view.rpo_s:
+        yield f"rpo       alert when the newest complete backup is older than {in_words(view.rpo_s)}"
 
 
 def _minute(moment: datetime | None, otherwise: str) -> str:

@@ -72,6 +72,12 @@ def schedules_group() -> None:
             ["--alert-after"], type=int, metavar="SECONDS", help="Tell when it has not succeeded for so long."
         ),
         click.Option(
+            ["--rpo"],
+            default="",
+            metavar="SPAN",
+            help="Of a backup: tell when the newest complete one is older, as in 26h.",
+        ),
+        click.Option(
             ["--for-days"],
             type=click.IntRange(1, 366),
             default=90,
@@ -113,6 +119,8 @@ def add_command(**values: Any) -> int:
         -- scale deploy/web --replicas 1 -n shop
       k8sops schedules add night --replace --cron @hourly \
         -- scale deploy/web --replicas 1 -n shop
+      k8sops schedules add nightly --cron '0 3 * * *' --rpo 26h --risk disruptive \
+        -- backup --keep-daily 14 --keep-weekly 8
     """
     from k8sops.cli.running import run_async
 
@@ -170,20 +178,41 @@ def _given(config: Config, values: dict[str, Any]) -> dict[str, Any]:
         "concurrency": values["concurrency"],
         "missed": values["missed"],
         "alert_after_s": values["alert_after"],
+        "rpo_s": _rpo(values["rpo"], action),
         "reason": values["reason"],
     }
+
+
+def _rpo(text: str, action: str) -> int | None:
+    from k8sops.core.errors import UsageError
+    from k8sops.core.moments import parse_span
+
+    if not text:
+        return None
+    if action != "backup":
+        raise UsageError(
+            "--rpo goes with backup", hint="--alert-after tells of any schedule that does not succeed"
+        )
+    return int(parse_span(text, "--rpo").total_seconds())
 
 
 def _action(words: tuple[str, ...], config: Config) -> tuple[str, dict[str, Any]]:
     """The scheduled action and its arguments, read by the same parser as the command itself."""
     from k8sops.cli.action_command import given_at
-    from k8sops.service.catalog import params_of
+    from k8sops.core.params import EXPLICIT, extra_of
+    from k8sops.service.catalog import params_of, typed_action
 
-    inner, params = given_at(words[0], words[1:], only_params=True)
+    action, arguments = typed_action(words)
+    inner, params = given_at(action, arguments, only_params=True)
     namespace = inner.namespace or config.namespace
-    if namespace and "namespace" in params_of(words[0]).model_fields:
+    fields = params_of(action).model_fields
+    if namespace and "namespace" in fields and not extra_of(fields["namespace"]).get(EXPLICIT):
         params["namespace"] = namespace
-    return words[0], params
+    default = config.repository or next((one.name for one in config.repositories), "")
+    if default and "repo" in fields and not params.get("repo"):
+        # A worker has a configuration of its own: what is meant here is said.
+        params["repo"] = default
+    return action, params
 
 
 def _shown(view: ScheduleView, *, as_json: bool) -> None:

@@ -64,7 +64,9 @@ def identity_of(resource: Resource, manifest: Mapping[str, Any]) -> tuple[str, s
     return name, namespace
 
 
-async def post(transport: Transport, resource: Resource, manifest: Mapping[str, Any]) -> JsonObject:
+async def post(
+    transport: Transport, resource: Resource, manifest: Mapping[str, Any], *, retry_429: bool = True
+) -> JsonObject:
     """Create. `generateName` stands for a name."""
     name, namespace = identity_of(resource, manifest)
     if name:
@@ -77,13 +79,20 @@ async def post(transport: Transport, resource: Resource, manifest: Mapping[str, 
         collection_path(resource, namespace),
         query={"fieldManager": FIELD_MANAGER},
         body=msgspec.json.encode(manifest),
+        retry_429=retry_429,
         subject=subject,
     )
     return decoded(data, subject, of_change=True)
 
 
 async def apply_patch(
-    transport: Transport, resource: Resource, manifest: Mapping[str, Any], field_manager: str, force: bool
+    transport: Transport,
+    resource: Resource,
+    manifest: Mapping[str, Any],
+    field_manager: str,
+    force: bool,
+    *,
+    retry_429: bool = True,
 ) -> JsonObject:
     """Server-side apply; idempotent, hence repeated after failures on the way."""
     name, namespace = identity_of(resource, manifest)
@@ -98,6 +107,7 @@ async def apply_patch(
         body=msgspec.json.encode(whole),
         content_type=APPLY_PATCH,
         repeatable=True,
+        retry_429=retry_429,
         subject=subject,
     )
     return decoded(data, subject, of_change=True)

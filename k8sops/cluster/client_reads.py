@@ -16,12 +16,14 @@ from k8sops.cluster.logs import LogQuery, stream_logs
 from k8sops.cluster.pages import PAGE_SIZE, list_items
 from k8sops.cluster.paths import checked_name, collection_path, object_path, subject_of
 from k8sops.cluster.questions import ask_access, ask_access_of, ask_identity, ask_version
+from k8sops.cluster.raw_pages import raw_changes, raw_object, raw_pages
 from k8sops.cluster.reflector import watch_objects
 from k8sops.cluster.scale import path_of_scale, scale_view
 from k8sops.cluster.table import read_table, selectors
 from k8sops.core.actor import Identity
 from k8sops.core.plan import JsonObject
 from k8sops.core.ports import AccessAnswer, AccessRequest, DiscoveryGap, Resource, ScaleView, WatchEvent
+from k8sops.core.raw import RawChange, RawObject, RawPage
 from k8sops.core.tables import LiveRows, Table, TableQuery
 
 T = TypeVar("T")
@@ -97,6 +99,42 @@ class ClusterReads(ClusterBase):
             subject=subject_of(resource, "", namespace),
         )
 
+    async def served(self) -> tuple[Resource, ...]:
+        """Every resource in every version, the preferred one of each first."""
+        return (await self.discovery.found()).resources
+
+    def pages(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        metadata_only: bool = False,
+        label_selector: str = "",
+        page_size: int = PAGE_SIZE,
+        at_most: int = 0,
+    ) -> AsyncGenerator[RawPage, None]:
+        """The pages of one consistent list, objects undecoded."""
+        return raw_pages(
+            self.transport,
+            resource,
+            namespace,
+            metadata_only=metadata_only,
+            query=_selecting(label_selector, ""),
+            page_size=page_size,
+            at_most=at_most,
+        )
+
+    def changes(
+        self, resource: Resource, namespace: str = "", *, since: str, label_selector: str = ""
+    ) -> AsyncGenerator[RawChange, None]:
+        """What happens after a list's resourceVersion, until the server ends the watch."""
+        query = _selecting(label_selector, "")
+        return raw_changes(self.transport, resource, namespace, since=since, query=query)
+
+    async def raw(self, resource: Resource, name: str, namespace: str = "") -> RawObject:
+        """One object, undecoded. Raises NotFoundError, ForbiddenError."""
+        return await raw_object(self.transport, resource, name, namespace)
+
     def watch(
         self, resource: Resource, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
     ) -> AsyncGenerator[WatchEvent, None]:
@@ -161,14 +199,22 @@ class ClusterReads(ClusterBase):
                 yield line.text.encode()
 
     async def preview_apply(
-        self, resource: Resource, manifest: Mapping[str, Any], *, field_manager: str, force: bool = False
+        self,
+        resource: Resource,
+        manifest: Mapping[str, Any],
+        *,
+        field_manager: str,
+        force: bool = False,
+        retry_429: bool = True,
     ) -> JsonObject:
         """Server-side apply with dryRun=All."""
-        return await apply_patch(self._dry, resource, manifest, field_manager, force)
+        return await apply_patch(self._dry, resource, manifest, field_manager, force, retry_429=retry_429)
 
-    async def preview_create(self, resource: Resource, manifest: Mapping[str, Any]) -> JsonObject:
+    async def preview_create(
+        self, resource: Resource, manifest: Mapping[str, Any], *, retry_429: bool = True
+    ) -> JsonObject:
         """Create with dryRun=All."""
-        return await post(self._dry, resource, manifest)
+        return await post(self._dry, resource, manifest, retry_429=retry_429)
 
     async def preview_delete(self, resource: Resource, name: str, namespace: str = "") -> None:
         """Delete with dryRun=All."""

@@ -6,13 +6,14 @@ write as somebody else's conflict.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
 
 from k8sops.cluster.client_base import (
     FIELD_MANAGER,
+    PODS,
     ClusterBase,
     apply_patch,
     decoded,
@@ -22,8 +23,13 @@ from k8sops.cluster.client_base import (
 )
 from k8sops.cluster.paths import object_path, subject_of
 from k8sops.cluster.scale import path_of_scale, scale_body, scale_view
+from k8sops.cluster.websocket_exec import run_command
 from k8sops.core.plan import JsonObject
 from k8sops.core.ports import PatchType, Resource, ScaleView
+from k8sops.core.raw import CommandResult
+
+MOST_OUTPUT: Final = 64 * 1024
+"""Bytes kept of what a command writes."""
 
 PATCH_CONTENT_TYPES: Final[dict[PatchType, str]] = {
     "json": "application/json-patch+json",
@@ -35,15 +41,25 @@ PATCH_CONTENT_TYPES: Final[dict[PatchType, str]] = {
 class ClusterWrites(ClusterBase):
     """What `Cluster` adds to `ClusterReader`."""
 
-    async def create(self, resource: Resource, manifest: Mapping[str, Any]) -> JsonObject:
+    async def create(
+        self, resource: Resource, manifest: Mapping[str, Any], *, retry_429: bool = True
+    ) -> JsonObject:
         """Create. Raises AlreadyExistsError, InvalidError, ForbiddenError."""
-        return await post(self.transport, resource, manifest)
+        return await post(self.transport, resource, manifest, retry_429=retry_429)
 
     async def apply(
-        self, resource: Resource, manifest: Mapping[str, Any], *, field_manager: str, force: bool = False
+        self,
+        resource: Resource,
+        manifest: Mapping[str, Any],
+        *,
+        field_manager: str,
+        force: bool = False,
+        retry_429: bool = True,
     ) -> JsonObject:
         """Server-side apply. Raises ConflictError naming the other manager unless `force`."""
-        return await apply_patch(self.transport, resource, manifest, field_manager, force)
+        return await apply_patch(
+            self.transport, resource, manifest, field_manager, force, retry_429=retry_429
+        )
 
     async def patch(
         self,
@@ -100,6 +116,31 @@ class ClusterWrites(ClusterBase):
     ) -> None:
         """The Eviction API (policy/v1). Raises TooManyRequestsError while a budget forbids it."""
         await post_eviction(self.transport, name, namespace, uid, grace_period_seconds)
+
+    async def execute(
+        self,
+        pod: str,
+        namespace: str,
+        command: Sequence[str],
+        *,
+        container: str = "",
+        deadline_s: float = 60.0,
+    ) -> CommandResult:
+        """Run a command in a container to its end, never twice. Raises DeadlineError, ClusterError."""
+        ended = await run_command(
+            self.transport,
+            object_path(PODS, pod, namespace, "exec"),
+            command,
+            container=container,
+            deadline_s=deadline_s,
+            most_output=MOST_OUTPUT,
+            subject=subject_of(PODS, pod, namespace),
+        )
+        return CommandResult(
+            exit_code=ended.exit_code,
+            stdout=ended.stdout.decode(errors="replace"),
+            stderr=ended.stderr.decode(errors="replace"),
+        )
 
     async def set_scale(
         self, resource: Resource, name: str, namespace: str, *, replicas: int, uid: str, resource_version: str

@@ -118,6 +118,21 @@ class JsonCodec(_Blocks[JsonObject]):
         return slim
 
 
+class RawCodec(_Blocks[msgspec.Raw]):
+    """For whoever wants the bytes: nothing is told of them here, and nothing remembered."""
+
+    def __init__(self) -> None:
+        super().__init__(msgspec.Raw)
+
+    def identify(self, item: msgspec.Raw) -> Identity:
+        """Nobody asks: it is not for reflectors."""
+        return Identity("", "", "", "")
+
+    def keep(self, item: msgspec.Raw) -> msgspec.Raw:
+        """The bytes."""
+        return item
+
+
 _IDENTIFYING: Final = ("name", "namespace", "uid", "resourceVersion")
 
 

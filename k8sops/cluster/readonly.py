@@ -12,7 +12,9 @@ from k8sops.cluster.client_base import ClusterBase
 from k8sops.cluster.client_reads import ClusterReads
 from k8sops.core.errors import ReadOnlyError
 
-MUTATIONS: Final = frozenset({"create", "apply", "patch", "replace", "delete", "evict", "set_scale"})
+MUTATIONS: Final = frozenset(
+    {"create", "apply", "patch", "replace", "delete", "evict", "execute", "set_scale"}
+)
 
 
 class ReadOnlyCluster(ClusterReads):

@@ -357,6 +357,8 @@ class Transport:
         asked = Asked("GET", path, subject, self.credentials.username)
         if self._mode != "write":
             raise ReadOnlyError(f"{asked.sentence}: refused, this view of the cluster can only read")
+        if self._gate is not None:
+            await self._gate()
         url = url_of(self.server, path, pairs_of(query))
         try:
             async with asyncio.timeout(connect_deadline_s):

@@ -91,6 +91,10 @@ class Journal(Protocol):
         """A recorded change that is no step of its own in the plan: an item of a bulk step."""
         ...
 
+    def results_below(self, path: str) -> dict[str, str]:
+        """What is on record as done below a path, with what each came to; in the order in which it was begun."""
+        ...
+
     async def under_way_s(self, path: str) -> float:
         """Seconds since the step at `path` was first begun, by the record; 0 where it was begun here just now.
 

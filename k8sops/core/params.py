@@ -17,6 +17,7 @@ POSITIONAL = "x-positional"
 SHORT = "x-short"
 METAVAR = "x-metavar"
 NAMES = "x-names"
+EXPLICIT = "x-explicit"
 KIND_AND_NAME = "KIND/NAME"
 """What `names` is where each entry says its kind itself, as in `deployment/web` or `deployment/web=3`."""
 
@@ -39,10 +40,21 @@ def positional(description: str, *, metavar: str = "", names: str = "", **constr
 
 
 def option(
-    description: str, *, short: str = "", metavar: str = "", names: str = "", **constraints: Any
+    description: str,
+    *,
+    short: str = "",
+    metavar: str = "",
+    names: str = "",
+    explicit: bool = False,
+    **constraints: Any,
 ) -> Any:
-    """A field given as --flag at the command line; `names` as for `positional`."""
-    return _field(description, {SHORT: short, METAVAR: metavar}, names, constraints)
+    """A field given as --flag at the command line; `names` as for `positional`.
+
+    An `explicit` field is filled by whoever asks alone: a `namespace` that is not given means all of them, and not that
+    of the configuration or the context.
+    """
+    said = {EXPLICIT: True} if explicit else {}
+    return _field(description, {SHORT: short, METAVAR: metavar} | said, names, constraints)
 
 
 def _field(description: str, extra: dict[str, Any], names: str, constraints: dict[str, Any]) -> Any:

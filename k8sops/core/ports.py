@@ -16,6 +16,7 @@ from k8sops.core.clock import Clock
 from k8sops.core.journal import Journal
 from k8sops.core.params import Params
 from k8sops.core.plan import ClusterInfo, JsonObject, Plan
+from k8sops.core.raw import CommandResult, RawChange, RawObject, RawPage
 from k8sops.core.tables import LiveRows, Table, TableQuery
 
 T = TypeVar("T")
@@ -152,6 +153,36 @@ class ClusterReader(Protocol):
         """The same, decoded to `item`; `page_size` is the most objects of one request."""
         ...
 
+    async def served(self) -> tuple[Resource, ...]:
+        """Every resource in every version served, those of one kind in the server's order: the preferred one first."""
+        ...
+
+    def pages(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        metadata_only: bool = False,
+        label_selector: str = "",
+        page_size: int = 500,
+        at_most: int = 0,
+    ) -> AsyncGenerator[RawPage, None]:
+        """The pages of one consistent list, objects undecoded; `at_most` so many pages, 0 for all.
+
+        With `metadata_only` the server sends no more than that, where it can.
+        """
+        ...
+
+    def changes(
+        self, resource: Resource, namespace: str = "", *, since: str, label_selector: str = ""
+    ) -> AsyncGenerator[RawChange, None]:
+        """What happens after a list's resourceVersion, until the server ends it. Raises GoneError if too old."""
+        ...
+
+    async def raw(self, resource: Resource, name: str, namespace: str = "") -> RawObject:
+        """One object, undecoded. Raises NotFoundError, ForbiddenError."""
+        ...
+
     def watch(
         self, resource: Resource, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
     ) -> AsyncGenerator[WatchEvent, None]:
@@ -196,12 +227,20 @@ class ClusterReader(Protocol):
         ...
 
     async def preview_apply(
-        self, resource: Resource, manifest: Mapping[str, Any], *, field_manager: str, force: bool = False
+        self,
+        resource: Resource,
+        manifest: Mapping[str, Any],
+        *,
+        field_manager: str,
+        force: bool = False,
+        retry_429: bool = True,
     ) -> JsonObject:
         """Server-side apply with dryRun=All: what the object would become."""
         ...
 
-    async def preview_create(self, resource: Resource, manifest: Mapping[str, Any]) -> JsonObject:
+    async def preview_create(
+        self, resource: Resource, manifest: Mapping[str, Any], *, retry_429: bool = True
+    ) -> JsonObject:
         """Create with dryRun=All."""
         ...
 
@@ -221,12 +260,23 @@ class Cluster(ClusterReader, Protocol):
     harmless. All take uid or resourceVersion preconditions where Kubernetes has them.
     """
 
-    async def create(self, resource: Resource, manifest: Mapping[str, Any]) -> JsonObject:
-        """Create. Raises AlreadyExistsError, InvalidError, ForbiddenError."""
+    async def create(
+        self, resource: Resource, manifest: Mapping[str, Any], *, retry_429: bool = True
+    ) -> JsonObject:
+        """Create. Raises AlreadyExistsError, InvalidError, ForbiddenError.
+
+        Who paces many requests takes a 429 themselves: without `retry_429` it is raised at once.
+        """
         ...
 
     async def apply(
-        self, resource: Resource, manifest: Mapping[str, Any], *, field_manager: str, force: bool = False
+        self,
+        resource: Resource,
+        manifest: Mapping[str, Any],
+        *,
+        field_manager: str,
+        force: bool = False,
+        retry_429: bool = True,
     ) -> JsonObject:
         """Server-side apply; idempotent. Raises ConflictError naming the other manager unless `force`."""
         ...
@@ -274,6 +324,18 @@ class Cluster(ClusterReader, Protocol):
         self, name: str, namespace: str, *, uid: str, grace_period_seconds: int | None = None
     ) -> None:
         """The Eviction API (policy/v1). Raises TooManyRequestsError while a budget forbids it."""
+        ...
+
+    async def execute(
+        self,
+        pod: str,
+        namespace: str,
+        command: Sequence[str],
+        *,
+        container: str = "",
+        deadline_s: float = 60.0,
+    ) -> CommandResult:
+        """Run a command in a container to its end, never twice. Raises DeadlineError, ClusterError."""
         ...
 
     async def set_scale(

@@ -198,6 +198,15 @@ class RunJournal(Recording):
             return InDoubt(f"it did not end {limit}", WaitError(f"{item.text} did not end {limit}"))
         return WaitError(f"{item.text} did not end {limit} and may or may not be done")
 
+    def results_below(self, path: str) -> dict[str, str]:
+        """What is on record as done below a path, whoever carried the run then; in the order of its beginning."""
+        done = [
+            record
+            for record in self._steps.values()
+            if record.state == "done" and record.path.startswith(f"{path}/")
+        ]
+        return {record.path: record.result for record in sorted(done, key=lambda record: record.started_at)}
+
     async def under_way_s(self, path: str) -> float:
         """Seconds since the step was first begun, whoever carried the run then."""
         if path not in self._inherited:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from k8sops.core.clock import Clock
-from k8sops.core.errors import DriftedError, ForbiddenError, NotFoundError, UnknownKindError, UsageError
+from k8sops.core.errors import DriftedError, ForbiddenError, NotFoundError, UsageError
 from k8sops.core.params import KIND_AND_NAME, NAMES, Params, extra_of
 from k8sops.core.plan import Finding, JsonObject, Plan, Target
 from k8sops.core.ports import ClusterReader
@@ -142,8 +142,8 @@ async def _is_gone(target: Target, reader: ClusterReader) -> bool:
         await reader.get(await reader.resource(target.kind), target.name, target.namespace)
     except NotFoundError:
         return True
-    except (ForbiddenError, UnknownKindError):
-        # Not seen is not gone.
+    except (ForbiddenError, UsageError):
+        # Not seen is not gone; a step for many objects names no kind, or no namespace, that could be looked at.
         return False
     return False
 

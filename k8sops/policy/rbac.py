@@ -1,7 +1,8 @@
 """The least Kubernetes roles that actions need, from the verbs they declare: what `k8sops rbac ACTION…` prints.
 
 Without namespaces it is one ClusterRole; with them a Role in each, and a ClusterRole for what has no namespace. `*`
-is never printed: it would give away Secrets; where params decide the kind, the kinds are named.
+is printed only for what means every kind (a backup), since it gives away Secrets; else, where params decide the kind,
+the kinds are named.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from k8sops.policy.access import ANY, CLUSTER_SCOPED, NeededVerb
 
 WORKLOADS: Final = ("deployments.apps", "statefulsets.apps", "replicasets.apps")
 """What `*` stands for where no kinds are named."""
+EVERY: Final = ("*.*",)
+"""Every kind in every group, those to come too."""
 _API: Final = "rbac.authorization.k8s.io/v1"
 
 Rule = dict[str, list[str]]

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
 from k8sops.actions.registry import ACTIONS, load_action, load_params, spec_of
 from k8sops.core.errors import UsageError
-from k8sops.core.params import Params
+from k8sops.core.params import EXPLICIT, Params, extra_of
 from k8sops.core.ports import Action
 from k8sops.engine.port import KnownAction
+
+if TYPE_CHECKING:
+    from k8sops.actions.backups.ports import Repositories
+    from k8sops.core.clock import Clock, IdSource
+    from k8sops.service.config import Config
+    from k8sops.service.storing import Storage
 
 
 class RegistryBook:
     """`engine.port.ActionBook` over `actions.registry`."""
+
+    def __init__(self, repositories: Callable[[], Repositories] | None = None) -> None:
+        """`repositories` makes them when an action needs them; without, such actions say that none is configured."""
+        self._repositories: Final = repositories
 
     def known(self) -> tuple[KnownAction, ...]:
         """Every registered action."""
@@ -30,11 +40,14 @@ class RegistryBook:
 
     def load(self, name: str) -> Action[Any]:
         """The action."""
-        return load_action(spec_of(name))
+        spec = spec_of(name)
+        given = self._repositories() if self._repositories is not None and spec.repositories else None
+        return load_action(spec, given)
 
     def fields(self, name: str) -> frozenset[str]:
-        """The names of its Params' fields."""
-        return frozenset(load_params(spec_of(name)).model_fields)
+        """The names of its Params' fields, without those that only whoever asks may fill."""
+        fields = load_params(spec_of(name)).model_fields
+        return frozenset(field for field, info in fields.items() if not extra_of(info).get(EXPLICIT))
 
     def params(self, name: str, values: Mapping[str, Any]) -> Params:
         """Validated Params. Raises UsageError naming the flag but not the value."""
@@ -44,9 +57,26 @@ class RegistryBook:
             raise usage_error(name, error) from error
 
 
+def repositories_of(
+    config: Config, storage: Storage, clock: Clock, ids: IdSource
+) -> Callable[[], Repositories]:
+    """What makes the configured repositories when they are first asked for: most commands touch none."""
+    made: list[Repositories] = []
+
+    def make() -> Repositories:
+        if not made:
+            from k8sops.service.repositories import ConfiguredRepositories
+
+            made.append(ConfiguredRepositories(config, storage, clock, ids))
+        return made[0]
+
+    return make
+
+
 def usage_error(action: str, error: ValidationError) -> UsageError:
     """The first thing wrong with the input, as one sentence that names the flag but not the value."""
     first = error.errors(include_url=False, include_input=False)[0]
+    action = next((spec.typed for spec in ACTIONS if spec.name == action), action)
     text = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
         return UsageError(f"{action}: {text}", hint=f"`k8sops {action} --help` shows how")

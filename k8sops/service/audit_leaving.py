@@ -29,7 +29,8 @@ from k8sops.core.errors import AuditBrokenError, StorePermissionError, UsageErro
 from k8sops.core.plan import JsonObject
 from k8sops.service.audit_check import rows_after, trusted_keys_of
 from k8sops.service.audit_trail import AuditTrail, os_actor
-from k8sops.service.checkpointing import checkpoint_key, introduce, keep, put, sink_of
+from k8sops.service.checkpoint_places import CheckpointPlaces
+from k8sops.service.checkpointing import checkpoint_key, introduce, keep
 from k8sops.store.audit_removal import remove_records
 from k8sops.store.audit_search import Span, hash_at, span_of
 from k8sops.store.checkpoint_rows import all_checkpoints, checkpoints_at, locked_head
@@ -122,7 +123,7 @@ async def export(
     await asyncio.to_thread(write)
     closing = signed[-1] if signed and format_ == "jsonl" else sign(span.head, span.hash)
     await database.write(lambda tx: keep(tx, closing), name="audit.checkpoint")
-    await put(sink_of(trail.config), closing)
+    await CheckpointPlaces(trail.config).put(closing)
     return Exported(first=after + 1, last=span.head, hash=span.hash, key=key.key_id)
 
 

@@ -22,7 +22,8 @@ from k8sops.core.clock import Clock
 from k8sops.core.errors import AuditError
 from k8sops.core.plan import JsonObject
 from k8sops.engine.books import Books
-from k8sops.service.checkpointing import checkpoint_key, sink_of, write_checkpoint
+from k8sops.service.checkpoint_places import CheckpointPlaces
+from k8sops.service.checkpointing import checkpoint_key, write_checkpoint
 from k8sops.service.config import Config
 from k8sops.service.storing import Storage
 from k8sops.store.audit_search import FoundRecord, search
@@ -96,7 +97,7 @@ class AuditTrail:
     async def checkpoint(self) -> SignedCheckpoint | None:
         """Sign what the chain is now; None where nothing has come since."""
         return await write_checkpoint(
-            await self.database(), await self.books(), actor=os_actor(), sink=sink_of(self.config)
+            await self.database(), await self.books(), actor=os_actor(), places=CheckpointPlaces(self.config)
         )
 
     async def key(self) -> KeyShown:

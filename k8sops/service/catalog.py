@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from k8sops.actions.registry import ACTIONS, ActionSpec, load_params, spec_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from k8sops.core.params import Params
 
-__all__ = ["ActionSpec", "all_actions", "check_given", "params_of", "spec_named"]
+__all__ = ["ActionSpec", "all_actions", "check_given", "params_of", "spec_named", "typed_action"]
 
 
 def all_actions() -> tuple[ActionSpec, ...]:
@@ -22,6 +22,15 @@ def all_actions() -> tuple[ActionSpec, ...]:
 def spec_named(name: str) -> ActionSpec:
     """One action. Raises UsageError naming those that exist."""
     return spec_of(name)
+
+
+def typed_action(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The action that a command line begins with, by its name or as it is typed (`backups prune`), and what follows."""
+    for spec in ACTIONS:
+        parts = spec.typed.split()
+        if [*words[: len(parts)]] == parts:
+            return spec.name, tuple(words[len(parts) :])
+    return words[0], tuple(words[1:])
 
 
 def params_of(name: str) -> type[Params]:

@@ -10,13 +10,19 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from k8sops.audit.checkpoints import CheckpointKey, CheckpointSink, SignedCheckpoint, sign_checkpoint
+from k8sops.audit.checkpoints import (
+    CheckpointKey,
+    SignedCheckpoint,
+    checkpoint_of_row,
+    sign_checkpoint,
+)
 from k8sops.core.actor import Actor
 from k8sops.core.audit import AuditEntry
 from k8sops.core.errors import KeyFileError
-from k8sops.service.config import Config, data_folder
+from k8sops.service.checkpoint_places import CheckpointPlaces
+from k8sops.service.config import data_folder
 from k8sops.store.audit_rows import audit_head_of
-from k8sops.store.checkpoint_rows import has_signed, keep_checkpoint, locked_head, store_id_of
+from k8sops.store.checkpoint_rows import checkpoints_at, has_signed, keep_checkpoint, locked_head, store_id_of
 from k8sops.store.database import Database, Tx
 
 if TYPE_CHECKING:
@@ -45,30 +51,24 @@ def checkpoint_key(path: Path | None = None) -> SigningKey:
         return load_key(path)
 
 
-def sink_of(config: Config) -> CheckpointSink | None:
-    """The folder that keeps checkpoints outside the store; None where none is configured."""
-    if config.checkpoints is None:
-        return None
-    from k8sops.audit.folder import FolderSink
-
-    return FolderSink(config.checkpoints)
-
-
 async def write_checkpoint(
     database: Database,
     books: Books,
     *,
     actor: Actor,
-    sink: CheckpointSink | None = None,
+    places: CheckpointPlaces | None = None,
     key_at: Path | None = None,
 ) -> SignedCheckpoint | None:
     """Sign what the chain is now, and keep it; None where there are no records, or this key signed the last one.
 
     Workers call it from time to time; `key_at` is another key's file than this installation's. Raises KeyFileError,
-    AuditError where the sink holds another history, and what writing to the store raises.
+    AuditError where a place holds another history, and what writing to the store or to a place raises. What a place
+    could not take is put there by a later call.
     """
     key = await asyncio.to_thread(checkpoint_key, key_at)
     if await database.read(lambda tx: _nothing_new(tx, key.key_id)):
+        if places is not None and (last := await database.read(lambda tx: _last_of(tx, key.key_id))):
+            await places.put(last)
         return None
 
     def work(tx: Tx) -> SignedCheckpoint:
@@ -79,13 +79,21 @@ async def write_checkpoint(
         return signed
 
     signed = await database.write(work, name="audit.checkpoint")
-    await put(sink, signed)
+    if places is not None:
+        await places.put(signed)
     return signed
 
 
 def _nothing_new(tx: Tx, key_id: str) -> bool:
     seq, _ = audit_head_of(tx)
     return seq == 0 or has_signed(tx, key_id, seq)
+
+
+def _last_of(tx: Tx, key_id: str) -> SignedCheckpoint | None:
+    """The checkpoint of this key at the end of the chain."""
+    seq, _ = audit_head_of(tx)
+    found = (checkpoint_of_row(row.body, row.signature) for row in checkpoints_at(tx, seq))
+    return next((one for one in found if one.checkpoint.key == key_id), None)
 
 
 def introduce(tx: Tx, books: Books, key_id: str, actor: Actor) -> None:
@@ -102,12 +110,6 @@ def keep(tx: Tx, signed: SignedCheckpoint) -> None:
     found = signed.checkpoint
     if not has_signed(tx, found.key, found.seq):
         keep_checkpoint(tx, seq=found.seq, key_id=found.key, body=signed.body, signature=signed.signature)
-
-
-async def put(sink: CheckpointSink | None, signed: SignedCheckpoint) -> None:
-    """The checkpoint as a file where one is wanted. Raises AuditError."""
-    if sink is not None:
-        await asyncio.to_thread(sink.put, signed.name, signed.line + b"\n")
 
 
 def keys_by_id(*keys: CheckpointKey) -> dict[str, CheckpointKey]:

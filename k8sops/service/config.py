@@ -16,6 +16,7 @@ from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from k8sops.core.errors import UsageError
+from k8sops.service.repository_config import BackupConfig
 
 if TYPE_CHECKING:
     from k8sops.cluster.identity import Impersonation
@@ -31,7 +32,7 @@ class ClusterName(BaseModel):
     environment: Literal["production", "staging", "development", "sandbox", "unclassified"] = "unclassified"
 
 
-class Config(BaseModel):
+class Config(BackupConfig):
     """Everything a door needs to open the service."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -99,7 +100,15 @@ def load_config(flags: Mapping[str, Any], environ: Mapping[str, str] | None = No
     environ = os.environ if environ is None else environ
     path = config_path(environ)
     values = _from_file(path, required="K8SOPS_CONFIG" in environ)
-    for key in ("context", "namespace", "database_url", "policy", "identity_key", "checkpoints"):
+    for key in (
+        "context",
+        "namespace",
+        "database_url",
+        "policy",
+        "identity_key",
+        "checkpoints",
+        "repository",
+    ):
         if value := environ.get(f"K8SOPS_{key.upper()}"):
             values[key] = value
     values |= {key: value for key, value in flags.items() if value}

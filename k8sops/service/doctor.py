@@ -38,6 +38,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 async def examine(config: Config) -> AsyncGenerator[Check, None]:
     """Yield checks as they are made; a failure ends them, because what follows depends on it."""
     from k8sops.cluster.connect import connect
+    from k8sops.service.backup_doctor import backup_checks
     from k8sops.service.policies import policy_of
     from k8sops.service.policy_doctor import policy_checks
     from k8sops.service.trust_doctor import trust_checks
@@ -46,6 +47,8 @@ async def examine(config: Config) -> AsyncGenerator[Check, None]:
     for check in policy_checks(config):
         yield check
     clock = SystemClock()
+    async for check in backup_checks(config, clock):
+        yield check
     started = clock.monotonic()
     try:
         cluster = await connect(
@@ -108,7 +111,7 @@ async def _access(cluster: ClusterReader, namespace: str) -> AsyncGenerator[Chec
         yield Check(
             level="ok", subject="discovery", text=f"{len(await cluster.resources())} resources, no gaps"
         )
-    for spec in ACTIONS:
+    for spec in (one for one in ACTIONS if one.verbs):
         yield await _may_use(spec, cluster, namespace)
 
 
@@ -116,13 +119,13 @@ async def _may_use(spec: ActionSpec, cluster: ClusterReader, namespace: str) -> 
     refused = [verb for verb in spec.verbs if not await _allowed(verb, cluster, namespace)]
     if not refused:
         return Check(
-            level="ok", subject=spec.name, text=f"you may {spec.name} (asked for namespace {namespace})"
+            level="ok", subject=spec.typed, text=f"you may {spec.typed} (asked for namespace {namespace})"
         )
     lacking = ", ".join(f"{verb.verb} {_concrete(verb)[1]}" for verb in refused)
     return Check(
         level="warning",
-        subject=spec.name,
-        text=f"you may not {spec.name} in namespace {namespace}: it needs {lacking}",
+        subject=spec.typed,
+        text=f"you may not {spec.typed} in namespace {namespace}: it needs {lacking}",
         hint="ask who administers RBAC here for a role with these verbs",
     )
 

@@ -17,7 +17,8 @@ from k8sops.engine.grants import sweep_grants
 from k8sops.engine.policy_watch import note_policy
 from k8sops.engine.schedules.ledger import prune
 from k8sops.policy.policy import Policy
-from k8sops.service.checkpointing import sink_of, write_checkpoint
+from k8sops.service.checkpoint_places import CheckpointPlaces
+from k8sops.service.checkpointing import write_checkpoint
 from k8sops.service.config import Config
 from k8sops.store.database import Database, Tx
 
@@ -44,6 +45,7 @@ class Housekeeping:
         self._books = books
         self._policy = policy
         self._config = config
+        self._places = CheckpointPlaces(config)
         self._clock = clock
         self._every_s = checkpoint_every_s
         self._signed_at = float("-inf")
@@ -67,7 +69,7 @@ class Housekeeping:
 
     async def sign(self, actor: Actor) -> None:
         """A checkpoint of the audit chain as it is now; nothing where nothing has come since the last."""
-        await write_checkpoint(self._database, self._books, actor=actor, sink=sink_of(self._config))
+        await write_checkpoint(self._database, self._books, actor=actor, places=self._places)
 
 
 def _forget(tx: Tx) -> None:

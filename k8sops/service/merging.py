@@ -27,7 +27,8 @@ from k8sops.engine.books import run_entry
 from k8sops.engine.signing import with_statement
 from k8sops.policy.policy import Policy
 from k8sops.service.audit_trail import os_actor
-from k8sops.service.checkpointing import checkpoint_key, sink_of, write_checkpoint
+from k8sops.service.checkpoint_places import CheckpointPlaces
+from k8sops.service.checkpointing import checkpoint_key, write_checkpoint
 from k8sops.service.config import Config, emergency_file
 from k8sops.service.emergency_words import Word, word_on
 from k8sops.service.policies import policy_of
@@ -88,7 +89,7 @@ async def merge_emergency(config: Config) -> Merged:
         runs = await _into_shared(shared, found, body, digest, actor)
         await _close_local(local, shared, actor)
         await write_checkpoint(
-            await shared.database(), await shared.books(), actor=actor, sink=sink_of(config)
+            await shared.database(), await shared.books(), actor=actor, places=CheckpointPlaces(config)
         )
     finally:
         await local.aclose()

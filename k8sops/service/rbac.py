@@ -14,7 +14,7 @@ from k8sops.actions.registry import ACTIONS, Verb, spec_of
 from k8sops.core.errors import UsageError
 from k8sops.core.plan import JsonObject
 from k8sops.policy.policy import Policy
-from k8sops.policy.rbac import WORKLOADS, least_roles, roles_yaml
+from k8sops.policy.rbac import EVERY, WORKLOADS, least_roles, roles_yaml
 
 API: Final = "rbac.authorization.k8s.io"
 NAME: Final = "k8sops"
@@ -49,12 +49,18 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 def manifests(wanted: Wanted, policy: Policy) -> tuple[JsonObject, ...]:
     """Roles, and bindings where there are subjects. Raises UsageError."""
     specs = [spec_of(name) for name in wanted.actions] or list(ACTIONS)
-    verbs = [verb for spec in specs for verb in spec.verbs]
+    # Only who names a backup is given the right to read everything, Secrets too.
+    named = {spec.name for spec in specs if spec.every_kind and spec.name in wanted.actions}
+    usual = [verb for spec in specs if spec.name not in named for verb in spec.verbs]
+    every = [verb for spec in specs if spec.name in named for verb in spec.verbs]
     acts_as = _impersonates(policy) if wanted.worker else []
     if acts_as:
         # What changes the cluster is done in another name, under that name's own rights.
-        verbs = [verb for verb in verbs if verb.verb in READS]
-    found = list(_roles(wanted, verbs))
+        usual = [verb for verb in usual if verb.verb in READS]
+        every = [verb for verb in every if verb.verb in READS]
+    found = list(_roles(wanted, usual, WORKLOADS))
+    for role in _roles(wanted, every, EVERY):
+        _merge(found, role)
     wide = [_IDENTIFIES, *acts_as, *(_reviews() if wanted.worker and _asks_for_others(policy) else [])]
     _add(found, wanted.name, wide)
     subjects = [_subject(text) for text in wanted.subjects]
@@ -66,9 +72,21 @@ def as_yaml(found: Iterable[JsonObject]) -> str:
     return roles_yaml(found)
 
 
-def _roles(wanted: Wanted, verbs: Sequence[Verb]) -> tuple[JsonObject, ...]:
-    kinds = wanted.kinds or WORKLOADS
+def _roles(wanted: Wanted, verbs: Sequence[Verb], otherwise: Sequence[str]) -> tuple[JsonObject, ...]:
+    kinds = wanted.kinds or otherwise
     return least_roles(wanted.name, verbs, namespaces=wanted.namespaces, kinds=kinds)
+
+
+def _merge(found: list[JsonObject], role: JsonObject) -> None:
+    """Put a role's rules into the one of the same kind and namespace, or the role itself beside the others."""
+    for other in found:
+        if (other["kind"], other["metadata"]) == (role["kind"], role["metadata"]):
+            other["rules"] = [
+                *other["rules"],
+                *(rule for rule in role["rules"] if rule not in other["rules"]),
+            ]
+            return
+    found.append(role)
 
 
 def _add(found: list[JsonObject], name: str, rules: Sequence[JsonObject]) -> None:

@@ -45,6 +45,7 @@ class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
     missed: str
     jitter_s: int
     alert_after_s: int | None
+    rpo_s: int | None
     version: int
     next: tuple[datetime, ...]
     last_due: datetime | None
@@ -80,6 +81,7 @@ def view_of(
         missed=spec.missed,
         jitter_s=spec.jitter_s,
         alert_after_s=spec.alert_after_s,
+        rpo_s=spec.rpo_s,
         version=schedule.version,
         next=next_five(spec.timetable, now) if schedule.active else (),
         last_due=schedule.last_due,

@@ -138,7 +138,7 @@ class ScheduleDesk:
             execute_as=plan.execute_as,
             risk=risk,
             most_targets=max(most_targets or 1, targets_of(plan) or 0),
-            warnings=tuple(sorted({one.code for one in plan.findings if one.level == "warning"})),
+            warnings=_warnings(plan),
             valid_until=self._clock.now() + stands_for,
         )
         return Draft(spec=spec, plan=plan, decision=decision, standing=standing)
@@ -367,3 +367,9 @@ class ScheduleDesk:
             books.chain(tx, [entry])
 
         await database.write(work, name="schedule.refused")
+
+
+def _warnings(plan: Plan) -> tuple[str, ...]:
+    """Those it has now, and those that the action always lets pass."""
+    present = {one.code for one in plan.findings if one.level == "warning"}
+    return tuple(sorted({*present, *spec_of(plan.action).standing_warnings}))

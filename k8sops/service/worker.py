@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -26,13 +26,14 @@ from k8sops.engine.health import Figures, HealthServer
 from k8sops.engine.schedules.firing import Scheduler
 from k8sops.engine.sweeping import sweep
 from k8sops.service.access import Access
-from k8sops.service.action_book import RegistryBook
+from k8sops.service.action_book import RegistryBook, repositories_of
 from k8sops.service.audit_trail import os_actor
 from k8sops.service.config import Config
 from k8sops.service.door_carrier import make_carrier
 from k8sops.service.housekeeping import Housekeeping
 from k8sops.service.planning import Planner
 from k8sops.service.policies import load_rules, names_of_clusters, policy_of
+from k8sops.service.rpo import RpoWatch
 from k8sops.service.rules import PolicyRules
 from k8sops.service.schedule_hooks import EngineHooks
 from k8sops.service.signing import Signing
@@ -40,6 +41,9 @@ from k8sops.service.storing import Storage
 from k8sops.service.worker_health import figures, readiness
 from k8sops.store.database import Database
 from k8sops.store.leases import anything_left
+
+if TYPE_CHECKING:
+    from k8sops.actions.backups.ports import Repositories
 
 SWEEP_S: Final = 1.0
 IDLE_S: Final = 0.5
@@ -66,7 +70,9 @@ class Worker:
         cluster: KubeCluster,
         carrier: EmbeddedCarrier,
         scheduler: Scheduler | None,
+        repositories: Callable[[], Repositories],
     ) -> None:
+        self._repositories: Final = repositories
         self.database: Final = database
         self.books: Final = books
         self.cluster: Final = cluster
@@ -76,6 +82,18 @@ class Worker:
     async def figures(self) -> Figures:
         """For /metrics."""
         return await self.database.read(lambda tx: figures(tx, len(self.carrier.carrying)))
+
+    def rpo_watch(self, config: Config) -> RpoWatch:
+        """Who tells when the newest backup is too old."""
+        return RpoWatch(
+            self.database,
+            self.books,
+            self._repositories,
+            config,
+            self.cluster.info.uid,
+            clock=SystemClock(),
+            ids=UlidSource(),
+        )
 
     async def idle(self) -> bool:
         """Whether nothing is queued or going that this process may carry; a parked run is going."""
@@ -106,7 +124,8 @@ async def open_worker(config: Config, options: WorkerOptions, say: Say) -> Async
         stack.push_async_callback(cluster.aclose)
         storage = Storage(config, clock, ids)
         stack.push_async_callback(storage.aclose)
-        actions = RegistryBook()
+        repositories = repositories_of(config, storage, clock, ids)
+        actions = RegistryBook(repositories)
         username = (await cluster.whoami()).username
         own = rules.own_identities(username, cluster.info.uid)
         identities = own if options.until_idle else (*own, *rules.impersonated())
@@ -124,7 +143,7 @@ async def open_worker(config: Config, options: WorkerOptions, say: Say) -> Async
         shown = ", ".join(dict.fromkeys(identity_in_words(one) for one in identities))
         say(f"worker on {cluster.info.name}, signed in as {username}; store {database.url_shown}")
         say(f"it carries runs that go out as {shown}")
-        yield Worker(database, books, cluster, carrier, scheduler)
+        yield Worker(database, books, cluster, carrier, scheduler, repositories)
 
 
 async def _scheduler(
@@ -161,6 +180,8 @@ async def work(config: Config, options: WorkerOptions, say: Say) -> None:
             loops.append(asyncio.create_task(worker.scheduler.serve(), name="scheduler"))
         keeping = Housekeeping(worker.database, worker.books, policy_of(config), config, clock=SystemClock())
         loops.append(asyncio.create_task(_sweeping(worker, keeping, say), name="sweeper"))
+        if not options.until_idle:
+            loops.append(asyncio.create_task(_watching(worker.rpo_watch(config), say), name="rpo"))
         if options.until_idle:
             loops.append(asyncio.create_task(_until_idle(worker), name="until idle"))
         try:
@@ -218,6 +239,17 @@ async def _sweeping(worker: Worker, keeping: Housekeeping, say: Say) -> None:
             await keeping.round(os_actor("worker"))
         except K8sOpsError as error:
             say(f"what is done on the side waits: {error.message}")
+        await asyncio.sleep(SWEEP_S)
+
+
+async def _watching(watch: RpoWatch, say: Say) -> None:
+    """Beside the sweeper: a storage that is slow to answer must not hold up what runs wait for."""
+    while True:
+        try:
+            for told in await watch.round(os_actor("worker")):
+                say(told)
+        except K8sOpsError as error:
+            say(f"how old backups are could not be recorded: {error.message}")
         await asyncio.sleep(SWEEP_S)
 
 

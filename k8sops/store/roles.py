@@ -46,6 +46,8 @@ DOOR: Final[dict[str, str]] = {
     "outbox": "INSERT, UPDATE",
     "door_state": "INSERT, UPDATE, DELETE",
     "enrolments": "INSERT",
+    "repository_marks": "INSERT, UPDATE",
+    "repository_epochs": "INSERT, UPDATE",
 }
 """What a door may do to a table besides reading it."""
 

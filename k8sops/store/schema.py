@@ -314,3 +314,24 @@ enrolments = Table(
     Column("evidence", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
 )
+
+# What was seen of backup repositories: without it nobody notices that one was rolled back.
+repository_marks = Table(
+    "repository_marks",
+    metadata,
+    Column("repository", String(26), primary_key=True),
+    # Empty but for a copy that may lag behind: what was seen there counts for it alone.
+    Column("place", String(253), primary_key=True),
+    Column("cluster", String(36), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+repository_epochs = Table(
+    "repository_epochs",
+    metadata,
+    Column("repository", String(26), primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)

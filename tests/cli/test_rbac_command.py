@@ -189,3 +189,13 @@ def _without(manifests: list[JsonObject], resource: str, verb: str) -> bool:
         if "rules" in manifest:
             manifest["rules"] = [rule for rule in manifest["rules"] if rule["verbs"]]
     return found
+
+
+def test_a_backup_that_is_named_may_read_every_kind_unless_some_are_named(command: Command) -> None:
+    """Its role gives away Secrets, so nobody gets it without asking for it by name."""
+    (role,) = printed(command, "backup")
+    (every,) = [rule for rule in role["rules"] if rule["resources"] == ["*"]]
+    assert every["apiGroups"] == ["*"]
+    assert {"get", "list"} <= set(every["verbs"]) <= {"get", "list", "watch"}
+    (narrow,) = printed(command, "backup", "--kind", "configmaps")
+    assert not any("*" in rule["resources"] for rule in narrow["rules"])

@@ -34,8 +34,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -55,8 +55,8 @@ def empty_url(postgres: PostgresTestServer) -> Iterator[str]:
 
 def _steps(folder: Path, second: str) -> Steps:
     shutil.copytree(STEPS.folder / "versions", folder / "versions")
-    (folder / "versions" / "0002_second.py").write_text(second)
-    return Steps(folder, (*STEPS.revisions, "0002"))
+    (folder / "versions" / "0003_next.py").write_text(second)
+    return Steps(folder, (*STEPS.revisions, "0003"))
 
 
 def _store(path: Path, steps: Steps = STEPS) -> SqliteStore:
@@ -116,9 +116,9 @@ async def test_an_older_file_is_brought_up_after_a_copy(tmp_path: Path) -> None:
     await store.write(put("a"), name="test")
     await store.aclose()
     _store(path, _steps(tmp_path / "steps", ADDING)).prepare(migrate=True)
-    copy = tmp_path / "k8sops.db.before-0002"
+    copy = tmp_path / "k8sops.db.before-0003"
     assert _ask(path, "SELECT key, added FROM door_state") == [("a", "new")]
-    assert _ask(path, REVISION) == [("0002",)]
+    assert _ask(path, REVISION) == [("0003",)]
     assert copy.stat().st_mode & 0o777 == 0o600
     store = await open_database(f"sqlite:///{copy}", clock=SystemClock())
     assert await keys(store) == ["a"]
@@ -147,7 +147,7 @@ def test_many_that_open_an_old_file_at_once_all_succeed(tmp_path: Path) -> None:
     with ThreadPoolExecutor(6) as threads:
         done = [threads.submit(_store(path, steps).prepare, migrate=True) for _ in range(6)]
     assert [one.result() for one in done] == [None] * 6
-    assert _ask(path, REVISION) == [("0002",)]
+    assert _ask(path, REVISION) == [("0003",)]
 
 
 async def test_an_older_file_is_left_alone_where_that_is_asked_for(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ async def test_an_older_file_is_left_alone_where_that_is_asked_for(tmp_path: Pat
     assert _ask(path, "SELECT name FROM sqlite_master") == []
 
 
-@pytest.mark.parametrize("revision", ["0002", "next-year"])
+@pytest.mark.parametrize("revision", ["0003", "next-year"])
 async def test_a_newer_store_is_not_touched(store_url: str, revision: str) -> None:
     """By an older program on a colleague's laptop, which would write rows the newer one cannot read."""
     store = await open_database(store_url, clock=SystemClock())

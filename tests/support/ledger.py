@@ -54,6 +54,7 @@ class LedgerParams(Params):
     break_at: int = option("The step that has a defect.", default=-1)
     swallow: bool = option("Go on after whatever exception a step raises.", default=False)
     bulk: bool = option("One step whose lines are its parts.", default=False)
+    recalls: bool = option("Tell at the end which parts are on record.", default=False)
     branches: bool = option("All steps at once.", default=False)
     gives_back: bool = option("Write a last line when the run is cancelled.", default=False)
     progress: bool = option("Tell progress before each step.", default=False)
@@ -159,6 +160,9 @@ async def _parts(params: LedgerParams, writer: LedgerWriter, journal: Journal, s
         part = msgspec.structs.replace(step, id=f"{step.id}/{index}")
         settle = _settle(params.settles)
         await journal.part(part.id, step.target, _doing(params, writer, index, part), settle=settle)
+    if params.recalls:
+        known = ", ".join(f"{path} {result}" for path, result in journal.results_below(step.id).items())
+        await journal.tell(Emission(kind="note", text=f"on record: {known}"))
     return f"{params.items} lines are written"
 
 

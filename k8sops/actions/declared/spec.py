@@ -38,6 +38,12 @@ class ActionSpec(msgspec.Struct, frozen=True, kw_only=True):
     verbs: tuple[Verb, ...]
     command: str = ""
     """How it is typed, where not by its name: `rollout pause`."""
+    repositories: bool = False
+    """Whether the action is made with the configured backup repositories."""
+    every_kind: bool = False
+    """Whether it means all kinds there are, Secrets too, where none are named: its least role does as well."""
+    standing_warnings: tuple[str, ...] = ()
+    """Codes of warnings that a schedule's standing approval always covers: to wait for a person would be worse."""
     version: int = 1
     """The action's own: a carrier only takes runs of versions it knows."""
 

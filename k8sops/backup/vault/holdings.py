@@ -86,8 +86,7 @@ class Holdings:
 
     def packs_of(self, ids: Iterable[bytes]) -> dict[str, PackEntry]:
         """The packs that these objects, which are held, lie in."""
-        places = (self._catalogue.find(id_) for id_ in ids)
-        return {place.pack.id: place.pack for place in places if place is not None}
+        return self._catalogue.packs_of(ids)
 
     def unindexed(self, used: Collection[str]) -> tuple[PackEntry, ...]:
         """Those of these packs that no index of ours names."""
@@ -95,8 +94,24 @@ class Holdings:
         return tuple(pack for id_, pack in loose.items() if id_ in used)
 
     def indexes_of(self, used: Collection[str]) -> tuple[FileRef, ...]:
-        """The indexes that name any of these packs, newest first."""
-        return tuple(ref for ref, index in self._indexes if any(pack.id in used for pack in index.packs))
+        """The indexes that are needed to find these packs, newest first; one that only repeats newer ones is not."""
+        left = set(used)
+        found = []
+        for ref, index in self._indexes:
+            named = left.intersection(pack.id for pack in index.packs)
+            if named:
+                found.append(ref)
+                left -= named
+        return tuple(found)
+
+    def in_order(self, used: Collection[str]) -> tuple[PackEntry, ...]:
+        """These packs as indexes name them, newest first."""
+        found: dict[str, PackEntry] = {}
+        for _, index in self._indexes:
+            for pack in index.packs:
+                if pack.id in used:
+                    found.setdefault(pack.id, pack)
+        return tuple(found.values())
 
     def look_again(self, seen: Look, used: Mapping[str, PackEntry]) -> set[str]:
         """Take in what is there now; which of these packs are not. For a thread."""

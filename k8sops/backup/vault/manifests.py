@@ -7,6 +7,10 @@ for use goes through `load_chain`, which refuses any problem; `read_chain_of` is
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Final
 
 from k8sops.backup.bodies import BackupBody, backup_body
@@ -16,9 +20,14 @@ from k8sops.backup.manifest import MANIFEST_LIMIT
 from k8sops.backup.names import check_cluster, manifest_name, parse_name
 from k8sops.backup.vault.opening import Vault
 from k8sops.backup.vault.transfer import read_all
+from k8sops.core.clock import parse_rfc3339
 from k8sops.core.errors import UsageError
+from k8sops.core.moments import parse_moment
 
 SHORTEST_PREFIX: Final = 6
+_TIME_OF_DAY: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
+_LIKE_A_MOMENT: Final = re.compile(r"[0-9][:-][0-9]|[0-9][smhdw]$", re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class ManifestFiles:
@@ -92,22 +101,29 @@ async def body_of(vault: Vault, chain: Chain, seq: int) -> BackupBody:
 
 
 async def resolve_backup(vault: Vault, chain: Chain, text: str) -> int:
-    """The number of the backup that is meant: `latest`, a number, or six or more characters an id begins with.
+    """The number of the backup that is meant.
 
+    `latest`; a number; six or more characters an id begins with; a name, of which the newest counts; `NAME@WHEN` or
+    `@WHEN`: the newest that was read by then, where WHEN is `latest`, a moment, a date (its end), a span ago, or a time
+    of day that has last passed; all in UTC unless it says another. Without @, a moment counts where no name is meant.
     Raises UsageError where none or several are meant.
     """
+    if not chain.live:
+        raise UsageError(f"cluster {chain.cluster} has no backup in this repository")
     if text == "latest":
-        if not chain.live:
-            raise UsageError(f"cluster {chain.cluster} has no backup in this repository")
-        return chain.live[-1]
+        return await _newest(vault, chain, lambda _: True) or chain.live[-1]
     if text.isascii() and text.isdigit() and len(text) <= 12 and int(text) in chain.live:
         return int(text)
+    name, at, when = text.rpartition("@")
+    if at:
+        return await _as_of(vault, chain, name, when)
     found: list[tuple[int, str]] = []
-    if len(text) >= SHORTEST_PREFIX:
-        for seq in chain.live:
-            body = await body_of(vault, chain, seq)
-            if body.id.startswith(text.upper()):
-                found.append((seq, body.id))
+    for seq in reversed(chain.live):
+        body = await body_of(vault, chain, seq)
+        if body.name == text:
+            return seq
+        if len(text) >= SHORTEST_PREFIX and body.id.startswith(text.upper()):
+            found.append((seq, body.id))
     if len(found) == 1:
         return found[0][0]
     if found:
@@ -115,10 +131,59 @@ async def resolve_backup(vault: Vault, chain: Chain, text: str) -> int:
             f"{text!r} is the beginning of {len(found)} backups: {', '.join(id_ for _, id_ in found[:4])}",
             hint="give more of the id, or the number",
         )
+    if _LIKE_A_MOMENT.search(text):
+        with suppress(UsageError):
+            return await _as_of(vault, chain, "", text)
     raise UsageError(
         f"no backup of cluster {chain.cluster} is called {text[:40]!r}",
-        hint="`k8sops backups list` shows their ids and numbers; an id can be cut to six characters",
+        hint="`k8sops backups list` shows names, ids and numbers; an id can be cut to six characters; "
+        "@2026-11-21T14:05 is the newest read by then",
     )
+
+
+async def _as_of(vault: Vault, chain: Chain, name: str, when: str) -> int:
+    """The newest backup of this name, or of any, whose reading had ended by then."""
+    limit = None if when == "latest" else _moment(when, vault.clock.now())
+
+    def meant(body: BackupBody) -> bool:
+        return name in {"", body.name} and (limit is None or parse_rfc3339(body.cut.last_at) <= limit)
+
+    if seq := await _newest(vault, chain, meant):
+        return seq
+    which = f"called {name[:60]!r} " if name else ""
+    raise UsageError(
+        f"no backup {which}of cluster {chain.cluster} was read by {limit:%Y-%m-%d %H:%M:%S} UTC"
+        if limit
+        else f"no backup of cluster {chain.cluster} is called {name[:60]!r}",
+        hint="`k8sops backups list` shows them all",
+    )
+
+
+async def _newest(vault: Vault, chain: Chain, meant: Callable[[BackupBody], bool]) -> int:
+    """Of those that are meant the one that was read last; 0 if none is.
+
+    That is not always the greatest number: what was taken over from another program was read long before.
+    """
+    found: list[tuple[datetime, int]] = []
+    for seq in reversed(chain.live):
+        body = await body_of(vault, chain, seq)
+        if meant(body):
+            found.append((parse_rfc3339(body.cut.last_at), seq))
+            if not body.selection.get("imported"):
+                break
+    return max(found)[1] if found else 0
+
+
+def _moment(when: str, now: datetime) -> datetime:
+    if (clock := _TIME_OF_DAY.fullmatch(when)) is not None:
+        hour, minute, second = (int(part or 0) for part in clock.groups())
+        if hour < 24 and minute < 60 and second < 60:
+            today = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
+            return today if today <= now else today - timedelta(days=1)
+    moment = parse_moment(when, now, "@")
+    if _DATE.fullmatch(when):
+        moment += timedelta(days=1) - timedelta(milliseconds=1)
+    return moment
 
 
 def _manifest_of(name: str) -> tuple[int, str]:

@@ -42,7 +42,10 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Vault(msgspec.Struct, frozen=True, kw_only=True):
-    """An open repository. `recipients` are those of each epoch as far as seen; `refused` key files gave no key."""
+    """An open repository. `recipients` are those of each epoch as far as seen; `refused` key files gave no key.
+
+    `openers` are what it was opened with.
+    """
 
     storage: Storage
     repository: Repository
@@ -52,6 +55,7 @@ class Vault(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     recipients: Mapping[int, frozenset[str]]
     refused: tuple[RepositoryError, ...] = ()
+    openers: Openers = Openers()
 
     @property
     def id(self) -> str:
@@ -114,6 +118,7 @@ async def open_found(storage: Storage, repository: Repository, access: Access) -
         clock=access.clock,
         recipients=opened.recipients,
         refused=opened.refused,
+        openers=access.openers,
     )
 
 

@@ -93,11 +93,11 @@ class Packing:
         self._put = []
         self._tell()
 
-    async def write_index(self, entries: Collection[PackEntry]) -> None:
-        """Put an index of these packs, which are on the storage."""
+    async def write_index(self, entries: Collection[PackEntry], replaces: tuple[str, ...] = ()) -> None:
+        """Put an index of these packs, which are on the storage; `replaces` are indexes in whose place it is."""
         if not entries:
             return
-        index = Index(tuple(entries))
+        index = Index(tuple(entries), replaces)
         file = await asyncio.to_thread(write_index, index, self._vault.keyring, self._entropy)
         await put_surely(self._vault.storage, file_name("indexes", file.id), file.data, self._vault.clock)
         ref = FileRef(file.id, file.sha256)

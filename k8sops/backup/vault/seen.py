@@ -21,6 +21,10 @@ class Seen(Protocol):
         """Keep it, unless a greater number is kept: two processes tell in any order."""
         ...
 
+    async def clusters(self, repository: str) -> tuple[str, ...]:
+        """The clusters of which a manifest was seen: a prune must not take one whose folder is gone for none."""
+        ...
+
     async def greatest_epoch(self, repository: str) -> int:
         """The greatest epoch that was opened or written under; 0 if none was."""
         ...
@@ -46,6 +50,10 @@ class SeenHere:
         kept = self._marks.get((repository, cluster))
         if kept is None or kept.seq < mark.seq:
             self._marks[repository, cluster] = mark
+
+    async def clusters(self, repository: str) -> tuple[str, ...]:
+        """The clusters of which a manifest was seen."""
+        return tuple(sorted(cluster for seen, cluster in self._marks if seen == repository))
 
     async def greatest_epoch(self, repository: str) -> int:
         """The greatest epoch that was seen; 0 if none was."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, TypeVar
 
 from k8sops.backup.storage.errors import NotThereError
 from k8sops.backup.storage.port import Storage
@@ -13,6 +13,8 @@ from k8sops.core.tasks import all_of
 
 ATTEMPTS: Final = 5
 AT_ONCE: Final = 8
+
+T = TypeVar("T")
 
 
 async def put_surely(storage: Storage, name: str, data: bytes, clock: Clock) -> None:
@@ -50,3 +52,18 @@ async def read_all(storage: Storage, names: Iterable[str], *, at_most: int) -> d
 async def names_below(storage: Storage, folder: str) -> dict[str, int]:
     """The names of the files below a folder, with their sizes."""
     return {entry.name: entry.size async for entry in storage.entries(folder)}
+
+
+async def each_of(items: Iterable[T], do: Callable[[T], Awaitable[None]]) -> int:
+    """Do it for each, eight at a time; for how many it was done."""
+    waiting = iter(list(items))
+    count = 0
+
+    async def worker() -> None:
+        nonlocal count
+        for item in waiting:
+            await do(item)
+            count += 1
+
+    await all_of(worker() for _ in range(AT_ONCE))
+    return count

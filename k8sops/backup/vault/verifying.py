@@ -86,7 +86,9 @@ class Verifier:
         for error in self._vault.refused:
             self._found("", 0, error)
         self._sizes = await names_below(self._vault.storage, "packs")
-        for cluster in clusters or await clusters_of(self._vault):
+        # Also those of which nothing is left: that they were there is what was seen.
+        known = {*await clusters_of(self._vault), *await self._vault.seen.clusters(self._vault.id)}
+        for cluster in clusters or sorted(known):
             await self._cluster(cluster, on_progress)
         self.report.packs = len(self._needed)
         await self._read(read_data, on_progress)

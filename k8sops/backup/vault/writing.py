@@ -8,43 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from k8sops.backup.bodies import BackupBody, FileRef, Gap, KindCount, seal_body
-from k8sops.backup.canonical import canonical
 from k8sops.backup.chain import Chain, Mark
-from k8sops.backup.errors import (
-    RepositoryBrokenError,
-    RepositoryError,
-    RepositoryKeyError,
-    RepositoryUntrustedError,
-)
+from k8sops.backup.errors import RepositoryError, RepositoryUntrustedError
 from k8sops.backup.listing import GREATEST_DEPTH, Kind, Listing, Row, difference, resolve, write_listing
 from k8sops.backup.names import file_name
+from k8sops.backup.packs import PackEntry
 from k8sops.backup.sealed import Entropy, SealedFile
 from k8sops.backup.signed import Signer
-from k8sops.backup.storage.errors import NotThereError
 from k8sops.backup.vault.committing import check_epoch, commit
-from k8sops.backup.vault.contents import Contents, load_contents, load_index
+from k8sops.backup.vault.contents import Contents, load_contents
+from k8sops.backup.vault.history import UNUSABLE, read_history
 from k8sops.backup.vault.holdings import Holdings, Look, look
 from k8sops.backup.vault.items import Facts, Item, Key, Progress, ReadAgain, Selection, Written
-from k8sops.backup.vault.manifests import ManifestFiles, body_of
+from k8sops.backup.vault.manifests import ManifestFiles
 from k8sops.backup.vault.opening import Vault
 from k8sops.backup.vault.packing import OnIndex, Pace, Packing
 from k8sops.backup.vault.transfer import put_surely
 from k8sops.core.clock import IdSource, rfc3339
 from k8sops.core.errors import K8sOpsError
 
-HISTORY: Final = 8
-"""So many backups of the cluster, newest first, are asked for what is stored already."""
 ROUNDS: Final = 4
 """How often what was lost meanwhile is stored anew before the backup is given up."""
-
-# Of an older backup: what cannot be used is not relied on, and what it held is stored anew.
-_UNUSABLE: Final = (RepositoryBrokenError, RepositoryKeyError, NotThereError)
+GREATEST_INDEXES: Final = 32
+"""A backup that would need more indexes writes one in their place."""
 
 
 class Writer(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +105,16 @@ class BackupWriter:
         await writer._load(chain, seen)
         return writer
 
+    @property
+    def rows(self) -> Mapping[Key, tuple[str, str, bytes]]:
+        """What was taken until now: uid, resourceVersion and id of each object. To look at only."""
+        return self._rows
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return self._packing.progress
+
     def holds(self, id_: bytes) -> bool:
         """Whether an object of this id is stored already, and can be taken over by its id."""
         return id_ in self._holdings
@@ -123,17 +125,16 @@ class BackupWriter:
         Raises what the storage raises, and what the iterable does.
         """
         async for item in items:
-            if item.data is None:
-                if item.key in self._batch_keys:
-                    await self._drain()
+            await self._take_one(item)
+        await self._drain()
+
+    async def take(self, items: Iterable[Item]) -> None:
+        """The same of items that are there already."""
+        for item in items:
+            if item.data is None and not self._batch_keys:
                 self._take_over(item)
-                continue
-            self._batch.append(item)
-            self._batch_keys.add(item.key)
-            self._batch_bytes += len(item.data)
-            pace = self._who.pace
-            if len(self._batch) >= pace.batch_items or self._batch_bytes >= pace.batch_bytes:
-                await self._drain()
+            else:
+                await self._take_one(item)
         await self._drain()
 
     async def commit(self, facts: Facts) -> Written:
@@ -144,46 +145,44 @@ class BackupWriter:
         for _ in range(ROUNDS):
             await self._packing.finish()
             await self._read_again()
-            used = await asyncio.to_thread(self._used)
-            await self._packing.write_index(self._holdings.unindexed(used))
+            packs = await asyncio.to_thread(self._packs)
+            used = set(packs)
+            await self._write_index(used)
             listing = await self._write_listing(facts)
             looked_at = self._vault.clock.monotonic()
-            if await self._all_there(listing):
-                return await self._put_manifest(facts, listing, looked_at)
+            if await self._all_there(listing, packs):
+                return await self._put_manifest(facts, listing, looked_at, used)
         raise RepositoryError(
             f"the backup was not committed: {ROUNDS} times a file it rests on was gone before it could be",
             hint="see what else deletes files in this place",
         )
+
+    async def _write_index(self, used: set[str]) -> None:
+        """Of packs that no index names; in the place of many, or every backup would read all there ever were."""
+        fresh = self._holdings.unindexed(used)
+        refs = self._holdings.indexes_of(used)
+        if len(refs) + bool(fresh) <= GREATEST_INDEXES:
+            await self._packing.write_index(fresh)
+            return
+        older = await asyncio.to_thread(self._holdings.in_order, used)
+        await self._packing.write_index((*fresh, *older), replaces=tuple(ref.id for ref in refs))
 
     async def close(self) -> None:
         """End what is on its way. Needed after a failure; harmless after a commit."""
         await self._packing.close()
 
     async def _load(self, chain: Chain, seen: Look) -> None:
-        refs = dict.fromkeys(reversed(self._who.resume))
-        base: BackupBody | None = None
-        for seq in list(reversed(chain.live))[:HISTORY]:
-            try:
-                body = await body_of(self._vault, chain, seq)
-            except _UNUSABLE as error:
-                self._unusable.append(error)
-                continue
-            refs.update(dict.fromkeys(body.indexes))
-            if base is None and canonical(body.selection) == canonical(self._who.selection):
-                base = body
-        for ref in refs:
-            try:
-                index = await load_index(self._vault, ref)
-            except _UNUSABLE as error:
-                self._unusable.append(error)
-                continue
+        history = await read_history(self._vault, chain, self._who)
+        self._unusable.extend(history.unusable)
+        for ref, index in history.indexes:
             await asyncio.to_thread(self._holdings.add_older, ref, index)
+        base = history.base
         if base is not None and _listed(seen, (base.listing, *base.bases)):
             try:
                 contents = await load_contents(self._vault, self._who.cluster, base)
                 # To the end: one that does not come to what it says would fail only when it is rested on.
                 await asyncio.to_thread(_exhaust, contents)
-            except _UNUSABLE as error:
+            except UNUSABLE as error:
                 self._unusable.append(error)
             else:
                 self.base = contents
@@ -198,6 +197,19 @@ class BackupWriter:
         self._packing.progress.objects += 1
         if item.known not in self._holdings:
             self._unheld.add(item.key)
+
+    async def _take_one(self, item: Item) -> None:
+        if item.data is None:
+            if item.key in self._batch_keys:
+                await self._drain()
+            self._take_over(item)
+            return
+        self._batch.append(item)
+        self._batch_keys.add(item.key)
+        self._batch_bytes += len(item.data)
+        pace = self._who.pace
+        if len(self._batch) >= pace.batch_items or self._batch_bytes >= pace.batch_bytes:
+            await self._drain()
 
     async def _drain(self) -> None:
         if not self._batch:
@@ -237,16 +249,15 @@ class BackupWriter:
         await self.add(self._who.read_again(wanted))
         await self._packing.finish()
 
-    def _used(self) -> set[str]:
-        return set(self._holdings.packs_of(id_ for _, _, id_ in self._rows.values()))
+    def _packs(self) -> dict[str, PackEntry]:
+        return self._holdings.packs_of(id_ for _, _, id_ in self._rows.values())
 
-    async def _all_there(self, listing: _Listed) -> bool:
+    async def _all_there(self, listing: _Listed, used: Mapping[str, PackEntry]) -> bool:
         """Look again at what is relied on; whatever is lost is forgotten, so that the next round stores it anew."""
         seen = await look(self._vault.storage)
-        return await asyncio.to_thread(self._forget_lost, seen, listing)
+        return await asyncio.to_thread(self._forget_lost, seen, listing, used)
 
-    def _forget_lost(self, seen: Look, listing: _Listed) -> bool:
-        used = self._holdings.packs_of(id_ for _, _, id_ in self._rows.values())
+    def _forget_lost(self, seen: Look, listing: _Listed, used: Mapping[str, PackEntry]) -> bool:
         before = self._holdings.indexes_of(set(used))
         lost = self._holdings.look_again(seen, used)
         if lost:
@@ -282,15 +293,17 @@ class BackupWriter:
             entropy=self._who.entropy,
         )
 
-    async def _put_manifest(self, facts: Facts, listing: _Listed, looked_at: float) -> Written:
-        body = await asyncio.to_thread(self._body, facts, listing)
+    async def _put_manifest(
+        self, facts: Facts, listing: _Listed, looked_at: float, used: set[str]
+    ) -> Written:
+        body = await asyncio.to_thread(self._body, facts, listing, used)
         sealed = await asyncio.to_thread(seal_body, body, self._vault.keyring, self._who.entropy)
         file = await commit(
             self._vault, self._who.cluster, sealed, self._who.signer, self._files, looked_at=looked_at
         )
         return Written(Mark(file.manifest.seq, file.sha256), body, tuple(self._unusable))
 
-    def _body(self, facts: Facts, listing: _Listed) -> BackupBody:
+    def _body(self, facts: Facts, listing: _Listed, used: set[str]) -> BackupBody:
         counts = dict.fromkeys((kind.key for kind in facts.kinds), 0)
         size = 0
         for key, (_, _, id_) in self._rows.items():
@@ -309,7 +322,7 @@ class BackupWriter:
             selection=self._who.selection,
             listing=listing.ref,
             bases=listing.bases,
-            indexes=self._holdings.indexes_of(self._used()),
+            indexes=self._holdings.indexes_of(used),
             kinds=tuple(KindCount(*key, count) for key, count in counts.items()),
             objects=len(self._rows),
             bytes=size,

@@ -45,6 +45,7 @@ class ScheduleInput(BaseModel):
     missed: Annotated[str, Field(max_length=20)] = "skip"
     grace_s: Annotated[int, Field(ge=5, le=86_400)] | None = None
     alert_after_s: Annotated[int, Field(ge=10, le=366 * 86_400)] | None = None
+    rpo_s: Annotated[int, Field(ge=10, le=366 * 86_400)] | None = None
     valid_from: AwareDatetime | None = None
     valid_until: AwareDatetime | None = None
 
@@ -66,6 +67,8 @@ class ScheduleSpec(msgspec.Struct, frozen=True, kw_only=True):
     firings, but at least a minute and at most a quarter of an hour."""
     alert_after_s: int | None = None
     """Seconds without a success after which an event is raised, and again after as many."""
+    rpo_s: int | None = None
+    """Of a backup: seconds that the newest complete one in its repository may be old."""
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     format: int = SPEC_FORMAT
@@ -97,6 +100,7 @@ def schedule_spec(given: Mapping[str, Any], *, now: datetime) -> ScheduleSpec:
         made_up=_made_up(checked.missed),
         grace_s=checked.grace_s or _grace_s(table, now),
         alert_after_s=checked.alert_after_s,
+        rpo_s=checked.rpo_s,
         valid_from=_utc(checked.valid_from),
         valid_until=_utc(checked.valid_until),
     )

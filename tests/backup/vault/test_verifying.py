@@ -203,6 +203,14 @@ async def test_a_backup_is_found_by_what_people_type(clock: HandClock) -> None:
     first = (await body(vault, 1)).id
     asked = ("latest", "1", first, first.lower())
     assert [await resolve_backup(vault, chain, text) for text in asked] == [2, 1, 1, 1]
-    for wrong in (first[:10], "3", "nightly", first[:4], ""):
+    by_name = (
+        "nightly",
+        "nightly@latest",
+        "nightly@2026-11-21",
+        "@2026-11-21T03:00",
+        "2026-11-21T04:00+01:00",
+    )
+    assert [await resolve_backup(vault, chain, text) for text in by_name] == [2] * 5
+    for wrong in (first[:10], "3", "weekly", first[:4], "", "nightly@2026-11-20", "weekly@latest", "@25:99"):
         with pytest.raises(K8sOpsError):
             await resolve_backup(vault, chain, wrong)

@@ -1,0 +1,53 @@
+"""What `backup` is asked for: a selection, a place, how it is read, and what is kept afterwards."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import field_validator
+
+from k8sops.actions.backups.kinds import EPHEMERAL
+from k8sops.actions.backups.retaining import RetentionParams
+from k8sops.actions.backups.selecting import SelectingParams
+from k8sops.backup.selection import Selection
+from k8sops.core.params import PlainText, option
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+
+
+class BackupParams(SelectingParams, RetentionParams):
+    """A backup."""
+
+    name: PlainText = option(
+        "What the backup is called; several may have one name.  [default: cluster and time]", default=""
+    )
+    repo: PlainText = option(
+        "The repository: a name of the configuration, or a URL such as file:///srv/backups.",
+        metavar="NAME|URL",
+        default="",
+    )
+    full: bool = option("Read every object, changed or not.", default=False)
+    full_every: int = option(
+        "Read every object once in so many days, which also checks what the other backups rely on; 0 for never.",
+        metavar="DAYS",
+        default=7,
+        ge=0,
+        le=3660,
+    )
+    hooks: Literal["run", "skip"] = option(
+        "Whether commands are run that annotations of pods ask for (Velero's and our own).", default="run"
+    )
+    no_encryption: bool = option("Write to a repository that is not encrypted.", default=False)
+
+    @field_validator("name")
+    @classmethod
+    def _a_name(cls, value: str) -> str:
+        if value and _NAME.fullmatch(value) is None:
+            raise ValueError("should be letters, digits, '-', '_' and '.', at most 100")
+        return value
+
+    @property
+    def selected(self) -> Selection:
+        """What is meant, ephemeral kinds left out."""
+        return self.selection(ephemeral=EPHEMERAL)

@@ -1,0 +1,113 @@
+"""What need not be read again: objects whose uid, resourceVersion and version are those of the last backup.
+
+Everything is read where that cannot be relied on: there is no backup of the same selection, the API server is of
+another version (it may default fields otherwise), or all was last read too long ago.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from k8sops.actions.backups.kinds import ChosenKind
+from k8sops.backup.bodies import BackupBody
+from k8sops.backup.canonical import canonical
+from k8sops.backup.chain import Chain
+from k8sops.backup.listing import Row
+from k8sops.backup.selection import Selection, selection_json
+from k8sops.backup.vault.contents import Contents
+from k8sops.backup.vault.manifests import body_of
+from k8sops.backup.vault.opening import Vault
+from k8sops.core.clock import parse_rfc3339
+
+Place = tuple[str, str]
+"""Namespace and name."""
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """An object as the last backup has it."""
+
+    uid: str
+    resource_version: str
+    id: bytes
+
+
+class Manner(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether every object is read, and why; the number of the backup this one rests on, if there is one."""
+
+    full: bool
+    why: str
+    base: int = 0
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """A backup that counts, by its number."""
+
+    seq: int
+    body: BackupBody
+
+
+async def backups_like(vault: Vault, chain: Chain, selection: Selection) -> tuple[Standing, ...]:
+    """The backups of the same selection, newest first."""
+    wanted = canonical(selection_json(selection))
+    found = []
+    for seq in reversed(chain.live):
+        body = await body_of(vault, chain, seq)
+        if canonical(body.selection) == wanted:
+            found.append(Standing(seq=seq, body=body))
+    return tuple(found)
+
+
+def manner_of(
+    like: Sequence[Standing], server_version: str, now: datetime, *, full: bool, full_every_days: int
+) -> Manner:
+    """How the next backup is to be read. `like` are those of the same selection, newest first."""
+    base = like[0].seq if like else 0
+    if not like:
+        return Manner(full=True, why="the first backup of this selection")
+    if full:
+        return Manner(full=True, why="asked for with --full", base=base)
+    before = like[0].body.server_version
+    if before != server_version:
+        return Manner(full=True, why=f"the API server was {before} and is {server_version}", base=base)
+    if full_every_days and not _read_lately(like, now - timedelta(days=full_every_days)):
+        return Manner(full=True, why=f"all was last read more than {full_every_days} days ago", base=base)
+    return Manner(full=False, why=f"only what changed since backup {base}", base=base)
+
+
+def _read_lately(like: Sequence[Standing], since: datetime) -> bool:
+    return any(one.body.full_read and parse_rfc3339(one.body.began_at) > since for one in like)
+
+
+class BaseRows:
+    """What the last backup has of each kind, kind after kind, so that no more than one kind's rows are held.
+
+    `of` is asked in the order of `kinds`, which is that of group and resource.
+    """
+
+    def __init__(self, base: Contents | None, kinds: Sequence[ChosenKind]) -> None:
+        self._numbers: Final = {kind.key: number for number, kind in enumerate(kinds)}
+        self._versions: Final = {kind.key: kind.version for kind in base.kinds} if base else {}
+        # The resourceVersion of a list says nothing about rows: any will do to number them.
+        listed = [kind.listed("") for kind in kinds]
+        self._rows: Iterator[Row] = base.rows(listed) if base else iter(())
+        self._ahead: Row | None = None
+
+    async def of(self, kind: ChosenKind) -> dict[Place, Known]:
+        """The kind's objects; none where they were read in another version. Raises RepositoryBrokenError."""
+        found = await asyncio.to_thread(self._take, self._numbers[kind.key])
+        return found if self._versions.get(kind.key) == kind.resource.version else {}
+
+    def _take(self, number: int) -> dict[Place, Known]:
+        found: dict[Place, Known] = {}
+        row = self._ahead or next(self._rows, None)
+        while row is not None and row.kind <= number:
+            if row.kind == number:
+                found[row.namespace, row.name] = Known(row.uid, row.resource_version, row.id)
+            row = next(self._rows, None)
+        self._ahead = row
+        return found

@@ -1,0 +1,144 @@
+"""What a person has to know of a restore before it is begun: what cannot be, what is left, what is in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from k8sops.actions.backups.restoring.drafting import Draft, Entry
+from k8sops.actions.backups.restoring.preparing import CLAIMS, Restore
+from k8sops.core.plan import Finding, Level
+from k8sops.core.text import counted, printable
+
+NAMED: Final = 3
+SUBJECTS: Final = 100
+"""So many objects of one finding are listed; the text says how many there are."""
+
+
+def findings_of(restore: Restore, draft: Draft, cluster: str) -> list[Finding]:
+    """Everything, worst first."""
+    found = [
+        *_refused(restore, draft),
+        *_conflicts(restore, draft),
+        *_incomplete(restore),
+        *_skipped(draft),
+        *_other_cluster(restore, cluster),
+        *_volumes(restore),
+        *_notes(restore, draft),
+    ]
+    order = ("blocker", "warning", "note")
+    return sorted(found, key=lambda one: order.index(one.level))
+
+
+def _refused(restore: Restore, draft: Draft) -> list[Finding]:
+    level: Level = "warning" if restore.params.allow_partial else "blocker"
+    if not draft.refused:
+        return []
+    text = f"{_objects(draft.refused)} cannot be restored: {_first(draft.refused)}"
+    return [_finding(level, "refused", text, draft.refused, override="--allow-partial")]
+
+
+def _conflicts(restore: Restore, draft: Draft) -> list[Finding]:
+    level: Level = "warning" if restore.params.allow_partial else "blocker"
+    if not draft.conflicts:
+        return []
+    text = f"{_objects(draft.conflicts)} would take fields from somebody else: {_first(draft.conflicts)}"
+    return [_finding(level, "conflict", text, draft.conflicts, override="--force-conflicts")]
+
+
+def _incomplete(restore: Restore) -> list[Finding]:
+    body = restore.source.body
+    if body.complete:
+        return []
+    gaps = [f"{gap.resource or gap.group}: {gap.why}" for gap in body.gaps]
+    more = f"; and {len(gaps) - NAMED} more" if len(gaps) > NAMED else ""
+    text = f"the backup lacks what could not be read: {'; '.join(map(printable, gaps[:NAMED]))}{more}"
+    return [
+        Finding(
+            level="warning" if restore.params.allow_incomplete else "blocker",
+            code="incomplete",
+            text=text,
+            subjects=tuple(sorted({gap.resource or gap.group for gap in body.gaps})[:SUBJECTS]),
+            override="--allow-incomplete",
+        )
+    ]
+
+
+def _skipped(draft: Draft) -> list[Finding]:
+    if not draft.skipped:
+        return []
+    text = (
+        f"{_objects(draft.skipped)} are there, differ and stay as they are; the restore ends as failed, naming them: "
+        f"{_first(draft.skipped)}"
+    )
+    return [_finding("warning", "existing_differs", text, draft.skipped, override="--existing update")]
+
+
+def _other_cluster(restore: Restore, cluster: str) -> list[Finding]:
+    source = restore.source
+    if source.cluster == cluster:
+        return []
+    text = f"the backup is of another cluster, {printable(source.body.cluster_name) or source.cluster}"
+    return [Finding(level="warning", code="other_cluster", text=text, subjects=(source.cluster,))]
+
+
+def _volumes(restore: Restore) -> list[Finding]:
+    claims = restore.chosen.of_kind(CLAIMS)
+    if claims is None:
+        return []
+    missing = set(restore.source.body.volumes_not_captured)
+    labels = [
+        claims.target(row, restore.params.mapping).label
+        for row in claims.rows
+        if (row.namespace, row.name) in missing
+    ]
+    if not labels:
+        return []
+    text = (
+        f"the backup has no data of {counted(len(labels), 'volume')}: claims come back, what was on them does not, "
+        "unless their volumes are still there"
+    )
+    return [
+        Finding(level="warning", code="volumes_without_data", text=text, subjects=tuple(labels[:SUBJECTS]))
+    ]
+
+
+def _notes(restore: Restore, draft: Draft) -> list[Finding]:
+    found = []
+    waiting = [entry for entry in draft.entries if entry.verdict == "created_unverified"]
+    if waiting:
+        text = (
+            f"{_objects(waiting)} cannot be tried before what they need is there: {_first(waiting)}; "
+            "they are tried then, before the first of each kind is made"
+        )
+        found.append(Finding(level="note", code="created_unverified", text=text))
+    if draft.left:
+        told = ", ".join(f"{number} {what}" for what, number in sorted(draft.left.items())[:8])
+        more = f", and {len(draft.left) - 8} other kinds" if len(draft.left) > 8 else ""
+        text = f"{counted(sum(draft.left.values()), 'object')} left to what makes them: {told}{more}"
+        found.append(Finding(level="note", code="left_to_controller", text=text))
+    if draft.beyond:
+        text = f"{counted(draft.beyond, 'object')} have all that the backup has, and more, which stays"
+        found.append(Finding(level="note", code="beyond", text=text))
+    if restore.params.mapping:
+        text = (
+            "references to a namespace that the API defines go along (subjects, webhooks' Services, volumes' claims); "
+            "names in configuration and environment variables do not"
+        )
+        found.append(Finding(level="note", code="mapping", text=text))
+    return found
+
+
+def _finding(level: Level, code: str, text: str, entries: Sequence[Entry], *, override: str) -> Finding:
+    labels = sorted({entry.target.label for entry in entries})
+    return Finding(level=level, code=code, text=text, subjects=tuple(labels[:SUBJECTS]), override=override)
+
+
+def _objects(entries: Sequence[Entry]) -> str:
+    return counted(len(entries), "object")
+
+
+def _first(entries: Sequence[Entry]) -> str:
+    ordered = sorted(entries, key=lambda entry: entry.target)[:NAMED]
+    told = "; ".join(f"{entry.target.label} ({printable(entry.why)})" for entry in ordered)
+    return told + (f"; and {len(entries) - NAMED} more" if len(entries) > NAMED else "")

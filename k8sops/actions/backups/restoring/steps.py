@@ -1,0 +1,183 @@
+"""A draft as steps of a plan: one for each kind, namespace and verb while there is room, then one for each kind.
+
+A step's id is the same whenever the same is planned again; its items are counted and hashed, the first of them listed
+(DESIGN §8, Size). The last step compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from k8sops.actions.backups.restoring.deciding import risk_of
+from k8sops.actions.backups.restoring.drafting import Entry
+from k8sops.actions.backups.restoring.groups import NAMESPACES_KIND
+from k8sops.actions.backups.restoring.levels import COMPARED, NAMES
+from k8sops.core.plan import Item, JsonObject, Step, Target, bulk_of
+from k8sops.core.risk import Risk, riskiest
+from k8sops.core.text import counted
+
+MOST: Final = 400
+"""So many steps are made at most; a plan holds 500."""
+ANY: Final = "*"
+UNDONE_AT_ONCE: Final = 40
+COMPARE: Final = "compare"
+BACKUP_KIND: Final = "backups.k8sops.dev"
+
+Key = tuple[int, str, str, str]
+"""Level, verb, kind and namespace; the last two `*` where a step is for several."""
+
+_WIDTHS: Final[tuple[Callable[[int, str, Target], Key], ...]] = (
+    lambda level, verb, target: (level, verb, target.kind, target.namespace),
+    lambda level, verb, target: (level, verb, target.kind, ANY if target.namespace else ""),
+    lambda level, verb, _: (level, verb, ANY, ANY),
+)
+
+
+def steps_of(entries: Sequence[Entry], backup: str, *, named: bool) -> list[Step]:
+    """The steps, in their order, without the comparison. Takes time for many entries: for a thread.
+
+    Where objects were `named` one by one, a step for one of them names it.
+    """
+    groups: dict[Key, list[Entry]] = {}
+    for width in _WIDTHS:
+        groups = {}
+        for entry in entries:
+            groups.setdefault(width(entry.level, entry.verb, entry.target), []).append(entry)
+        if len(groups) <= MOST:
+            break
+    of_target = {entry.target: _id(key) for key, some in groups.items() for entry in some}
+    made = {
+        entry.target.name
+        for entry in entries
+        if entry.target.kind == NAMESPACES_KIND and entry.verb == "create"
+    }
+    return [_step(key, groups[key], backup, of_target, made, named=named) for key in sorted(groups)]
+
+
+def comparing_step(backup: str, objects: int) -> Step:
+    """The last one: owner references are linked, and everything is compared."""
+    return Step(
+        id=f"restore/{COMPARED:02d}/{COMPARE}",
+        verb=COMPARE,
+        target=Target(kind=BACKUP_KIND, name=backup),
+        why=f"{counted(objects, 'object')} of the backup against the cluster, field by field; owner references are "
+        "linked to the owners that are there",
+        before={},
+        after={"backup": backup},
+        risk=Risk.LOW,
+    )
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What a step is for, as its id says."""
+
+    level: int
+    verb: str
+    kind: str
+    namespace: str
+
+    def takes(self, level: int, kind: str, namespace: str) -> bool:
+        """Whether an object in this place is one of the step's."""
+        if self.level != level or self.kind not in {ANY, kind}:
+            return False
+        if self.kind == ANY:
+            return True
+        return bool(namespace) if self.namespace == ANY else namespace == self.namespace
+
+
+def scope_of(step: Step) -> Scope:
+    """What a step is for."""
+    _, level, what = step.id.split("/", 2)
+    verb, kind, namespace = f"{what}::".split(":")[:3]
+    return Scope(int(level), verb, kind, namespace)
+
+
+class Places:
+    """Where a plan makes or changes something: asked for each object, so by looking up and not by going through."""
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        self._verbs: Final[dict[tuple[int, str, str], set[str]]] = {}
+        for step in steps:
+            if step.bulk is not None:
+                scope = scope_of(step)
+                key = (scope.level, scope.kind, scope.namespace)
+                self._verbs.setdefault(key, set()).add(scope.verb)
+
+    def verbs(self, level: int, kind: str, namespace: str) -> set[str]:
+        """What is done to objects in this place."""
+        found: set[str] = set()
+        for key in ((level, kind, namespace), (level, kind, ANY), (level, ANY, "")):
+            if key[2] != ANY or namespace:
+                found |= self._verbs.get(key, set())
+        return found
+
+
+def _id(key: Key) -> str:
+    level, verb, kind, namespace = key
+    return f"restore/{level:02d}/{verb}:{kind}" + (f":{namespace}" if namespace and kind != ANY else "")
+
+
+def _step(
+    key: Key,
+    entries: Sequence[Entry],
+    backup: str,
+    of_target: dict[Target, str],
+    made: set[str],
+    *,
+    named: bool,
+) -> Step:
+    _, verb, kind, namespace = key
+    only = entries[0].target if named and len(entries) == 1 and kind != ANY else None
+    return Step(
+        id=_id(key),
+        verb=verb,
+        target=only or Target(kind=kind, name=ANY, namespace="" if namespace == ANY else namespace),
+        why=_why(key[0], entries),
+        before={},
+        after={"backup": backup},
+        risk=riskiest(risk_of(entry.target.kind, verb) for entry in entries),
+        undo=_undo(verb, entries, made),
+        bulk=bulk_of([_item(entry, of_target) for entry in entries]),
+    )
+
+
+def _item(entry: Entry, of_target: dict[Target, str]) -> Item:
+    data: JsonObject = {"verdict": entry.verdict}
+    why = entry.why
+    if entry.differences:
+        data["differences"] = list(entry.differences)
+    if entry.depends is not None:
+        step = of_target.get(entry.depends, "")
+        data["depends_on"] = step or entry.depends.label
+        why = f"{why} ({step})" if step else f"{why} ({entry.depends.label})"
+    return Item(target=entry.target, verb=entry.verb, group=entry.verdict, why=why, data=data)
+
+
+def _why(level: int, entries: Sequence[Entry]) -> str:
+    waiting = sum(entry.verdict == "created_unverified" for entry in entries)
+    later = f", {waiting} of them not tried yet" if waiting else ""
+    return f"{NAMES[level]}: {counted(len(entries), 'object')}{later}"
+
+
+def _undo(verb: str, entries: Sequence[Entry], made: set[str]) -> JsonObject | None:
+    """What is new is deleted again; what is in a namespace that is new goes with it."""
+    if verb != "create" or len(entries) > UNDONE_AT_ONCE:
+        return None
+    spaces = {entry.target.namespace for entry in entries}
+    if len(spaces) != 1 or spaces & made:
+        return None
+    namespace = spaces.pop()
+    targets = [f"{entry.target.kind}/{entry.target.name}" for entry in sorted(entries, key=_by_target)]
+    where = f" -n {namespace}" if namespace else ""
+    return {
+        "action": "delete",
+        "params": {"targets": targets} | ({"namespace": namespace} if namespace else {}),
+        "command": f"k8sops delete {' '.join(targets)}{where}",
+    }
+
+
+def _by_target(entry: Entry) -> Target:
+    return entry.target

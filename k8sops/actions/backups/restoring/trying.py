@@ -1,0 +1,153 @@
+"""What the API server says of an object before it is made or changed: a dry run, with all of admission in it.
+
+What cannot be tried, because its namespace, its kind or a webhook that is asked about it is itself to come, is
+`created_unverified`, and says what it waits for. A refusal is told as the server words it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from functools import partial
+from typing import Final, Literal
+
+import msgspec
+
+from k8sops.actions.backups.restoring.groups import NAMESPACES_KIND, Group
+from k8sops.actions.backups.restoring.levels import CRDS
+from k8sops.actions.backups.restoring.pace import Pace
+from k8sops.actions.backups.restoring.pairing import Pair, Survey
+from k8sops.core.errors import (
+    AlreadyExistsError,
+    ClusterError,
+    ConflictError,
+    NotFoundError,
+    ServerError,
+    UsageError,
+)
+from k8sops.core.plan import Target
+from k8sops.core.ports import ClusterReader
+
+VerdictName = Literal["created", "changed", "conflict", "refused", "created_unverified"]
+
+FIELD_MANAGER: Final = "k8sops-restore"
+
+_SERVICE: Final = re.compile(r"https://([a-z0-9-]+)\.([a-z0-9-]+)\.svc")
+_ACCOUNT: Final = re.compile(r'error looking up service account ([^/\s"]+)/([^:\s"]+)')
+_PRIORITY: Final = re.compile(r"no PriorityClass with name (\S+) was found")
+_NO_DRY_RUN: Final = "does not support dry run"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What would become of it, why, and which object has to be there before that is known."""
+
+    name: VerdictName
+    why: str = ""
+    depends: Target | None = None
+
+
+class Trials:
+    """Dry runs of one restore. `to_come` are the objects that are made by it, as far as they are known."""
+
+    def __init__(
+        self,
+        cluster: ClusterReader,
+        pace: Pace,
+        survey: Survey,
+        *,
+        to_come: Collection[Target],
+        services: Collection[Target],
+        force: bool,
+    ) -> None:
+        """`services` are all chosen Services, whatever becomes of them: a webhook may wait for what is behind them."""
+        self._cluster: Final = cluster
+        self._pace: Final = pace
+        self._survey: Final = survey
+        self._to_come: Final = to_come
+        self._services: Final = services
+        self._force: Final = force
+
+    async def create(self, group: Group, pair: Pair) -> Verdict:
+        """Would it be made?"""
+        known = self._known(group, pair)
+        if known is not None:
+            return known
+        send = partial(self._cluster.preview_create, group.resource, pair.wanted, retry_429=False)
+        try:
+            await self._pace.send(send)
+        except (ClusterError, UsageError) as error:
+            return self._refusal(error)
+        return Verdict("created")
+
+    def _known(self, group: Group, pair: Pair) -> Verdict | None:
+        """What can be said without asking."""
+        if group.refused:
+            return Verdict("refused", group.refused)
+        if group.qualified in self._survey.unserved:
+            definition = Target(kind=CRDS, name=group.qualified)
+            return Verdict("created_unverified", "its kind is restored first", definition)
+        if (namespace := pair.target.namespace) in self._survey.gone:
+            wanted = Target(kind=NAMESPACES_KIND, name=namespace)
+            if wanted in self._to_come:
+                return Verdict("created_unverified", "its namespace is restored first", wanted)
+            why = f"namespace {namespace} does not exist, and is neither in the backup nor selected"
+            return Verdict("refused", why)
+        if pair.live is not None and pair.live.deleting:
+            return Verdict("created_unverified", "the one there is being deleted", pair.target)
+        return None
+
+    async def update(self, group: Group, pair: Pair, *, force: bool) -> Verdict:
+        """Would it be changed, and does it take something from somebody?"""
+        if group.refused:
+            return Verdict("refused", group.refused)
+        send = partial(
+            self._cluster.preview_apply,
+            group.resource,
+            pair.wanted,
+            field_manager=FIELD_MANAGER,
+            force=force or self._force,
+            retry_429=False,
+        )
+        try:
+            await self._pace.send(send)
+        except ConflictError as error:
+            return Verdict("conflict", error.message)
+        except (ClusterError, UsageError) as error:
+            return self._refusal(error)
+        return Verdict("changed")
+
+    async def recreate(self, group: Group, pair: Pair) -> Verdict:
+        """Would it be deleted? Its successor cannot be tried while it is there."""
+        if group.refused:
+            return Verdict("refused", group.refused)
+        target = pair.target
+        send = partial(self._cluster.preview_delete, group.resource, target.name, target.namespace)
+        try:
+            await self._pace.send(send)
+        except NotFoundError:
+            return Verdict("created")
+        except (ClusterError, UsageError) as error:
+            return self._refusal(error)
+        return Verdict("changed")
+
+    def _refusal(self, error: ClusterError | UsageError) -> Verdict:
+        if isinstance(error, AlreadyExistsError):
+            return Verdict("refused", "it appeared while it was being planned; plan again")
+        if _NO_DRY_RUN in error.message:
+            return Verdict("created_unverified", error.message)
+        depends = self._depends(error)
+        if depends is not None:
+            return Verdict("created_unverified", error.message, depends)
+        return Verdict("refused", error.message)
+
+    def _depends(self, error: ClusterError | UsageError) -> Target | None:
+        """The object to come that the refusal is for want of."""
+        if isinstance(error, ServerError) and (found := _SERVICE.search(error.message)):
+            service = Target(kind="services", name=found[1], namespace=found[2])
+            return service if service in self._services else None
+        wanted: Target | None = None
+        if found := _ACCOUNT.search(error.message):
+            wanted = Target(kind="serviceaccounts", name=found[2], namespace=found[1])
+        elif found := _PRIORITY.search(error.message):
+            wanted = Target(kind="priorityclasses.scheduling.k8s.io", name=found[1])
+        return wanted if wanted in self._to_come else None

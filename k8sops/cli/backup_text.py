@@ -1,0 +1,109 @@
+"""Backups as lines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from k8sops.cli.columns_text import age, aligned
+from k8sops.cli.console import paint
+from k8sops.core.moments import in_words
+from k8sops.core.sizes import size_text
+from k8sops.core.text import counted, printable
+
+if TYPE_CHECKING:
+    from k8sops.service.backup_looking import FoundView
+    from k8sops.service.backup_views import BackupView
+
+ID_SHOWN: Final = 10
+MOST: Final = 20
+
+
+def list_lines(found: Sequence[BackupView], now: datetime) -> Iterator[str]:
+    """A table, in the order given."""
+    if not found:
+        return
+    heading = ("NO", "ID", "NAME", "CLUSTER", "READ", "AGE", "OBJECTS", "SIZE", "NEW", "STATE", "OF")
+    rows = [heading, *(_row(one, now) for one in found)]
+    styles = ["low" if one.complete else "blocker" for one in found]
+    yield from aligned(rows, styles=styles, styled=heading.index("STATE"))
+
+
+def _row(one: BackupView, now: datetime) -> tuple[str, ...]:
+    return (
+        str(one.seq),
+        one.id[:ID_SHOWN],
+        one.name,
+        one.cluster_name or one.cluster[:8],
+        f"{one.last_read_at:%Y-%m-%d %H:%M:%S}",
+        age(one.last_read_at, now),
+        f"{one.objects:,}",
+        size_text(one.bytes),
+        size_text(one.new_bytes),
+        "complete" if one.complete else f"INCOMPLETE ({counted(len(one.gaps), 'gap')})",
+        one.selected,
+    )
+
+
+def show_lines(one: BackupView, now: datetime) -> Iterator[str]:
+    """All there is to say of one backup; what is missing first."""
+    state = paint("complete", "low", sys.stdout)
+    if not one.complete:
+        state = paint(f"INCOMPLETE: {counted(len(one.gaps), 'gap')}", "blocker", sys.stdout, bold=True)
+    yield f"backup {one.seq} {printable(one.name)} of {printable(one.cluster_name) or one.cluster}: {state}"
+    for gap in one.gaps[:MOST]:
+        where = f" in {gap.namespace}" if gap.namespace else ""
+        yield f"  {paint('✗', 'blocker', sys.stdout)} {printable(f'{gap.kind}{where}: {gap.why}')}"
+    yield from _more(len(one.gaps))
+    if one.volumes_not_captured:
+        yield from volume_lines(one)
+    took = in_words((one.made_at - one.began_at).total_seconds())
+    spread = in_words((one.last_read_at - one.first_read_at).total_seconds())
+    yield f"  id          {one.id}"
+    yield f"  cluster     {one.cluster}, {printable(one.server_version)}"
+    yield f"  made        {one.made_at:%Y-%m-%d %H:%M:%S} UTC, {age(one.made_at, now)} ago, in {took}"
+    yield (
+        f"  read        within {spread}; {counted(one.changed_meanwhile, 'object')} changed meanwhile, "
+        f"{one.read_again} read again; {'every object' if one.full_read else 'only what changed'} was read"
+    )
+    yield f"  selected    {printable(one.selected)}"
+    yield (
+        f"  holds       {counted(one.objects, 'object')}, {size_text(one.bytes)}; "
+        f"new then: {one.new_objects:,}, {size_text(one.new_bytes)}"
+    )
+    yield f"  run         {printable(one.run) or '-'}"
+    yield f"  signed by   {one.signer}; manifest sha256 {one.sha256}"
+    yield ""
+    rows = [("KIND", "OBJECTS"), *((kind, f"{count:,}") for kind, count in one.kinds if count)]
+    yield from aligned(rows)
+
+
+def volume_lines(one: BackupView) -> Iterator[str]:
+    """The claims whose data are not there, so that nobody takes them for saved."""
+    missing = one.volumes_not_captured
+    word = "claim's" if len(missing) == 1 else "claims'"
+    head = f"! the data of {len(missing)} persistent volume {word} volumes are NOT in this backup:"
+    yield f"  {paint(head, 'warning', sys.stdout, bold=True)}"
+    for claim in missing[:MOST]:
+        yield f"      {printable(claim)}"
+    yield from _more(len(missing))
+
+
+def _more(count: int) -> Iterator[str]:
+    if count > MOST:
+        yield f"      and {count - MOST} more; -o json names all"
+
+
+def found_lines(found: FoundView) -> Iterator[str]:
+    """Each object with its history, newest last; a line for each stretch in which it was the same."""
+    for one in found.objects:
+        where = f"{one.namespace}/" if one.namespace else ""
+        yield printable(f"{where}{one.kind}/{one.name}")
+        for part in one.history:
+            numbers = str(part.first) if part.first == part.last else f"{part.first}-{part.last}"
+            yield (
+                f"  {part.what:<10}  {part.first_at:%Y-%m-%d %H:%M:%S}  to {part.last_at:%Y-%m-%d %H:%M:%S}  "
+                f"in {numbers}"
+            )

@@ -1,0 +1,151 @@
+"""Commands in pods before and after a backup: whose annotations count, in which order, and what a failure comes to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+import pytest
+
+from k8sops.actions.backups.hooks import hooks_of
+from k8sops.cluster.client import KubeCluster
+from k8sops.core.errors import DeadlineError, PartialError
+from k8sops.core.raw import CommandResult, RawObject
+from k8sops.core.risk import Risk
+from tests.actions.backups.backing_up import Desk, said
+from tests.support.workloads import create, naked_pod
+
+PRE, POST = "pre.hook.backup.velero.io", "post.hook.backup.velero.io"
+
+
+class Pods(KubeCluster):
+    """Pods whose commands end as a test says: the sandbox runs none on every machine."""
+
+    def __init__(self, cluster: KubeCluster) -> None:
+        super().__init__(cluster.transport, cluster.info, cluster.discovery, cluster.clock)
+        self.ran: list[tuple[str, tuple[str, ...], str, float]] = []
+        self.codes: dict[str, int] = {}
+        self.hanging: set[str] = set()
+
+    async def execute(
+        self,
+        pod: str,
+        namespace: str,
+        command: Sequence[str],
+        *,
+        container: str = "",
+        deadline_s: float = 60.0,
+    ) -> CommandResult:
+        """Note it."""
+        self.ran.append((pod, tuple(command), container, deadline_s))
+        if command[0] in self.hanging:
+            raise DeadlineError(f"pod {namespace}/{pod}: the command did not end within {deadline_s:g} s")
+        return CommandResult(exit_code=self.codes.get(command[0], 0), stderr="hunter2 is wrong")
+
+
+def pod(**annotations: str) -> RawObject:
+    """A pod's metadata."""
+    metadata = {
+        "annotations": {key.replace("__", "/").replace("_", "."): v for key, v in annotations.items()}
+    }
+    return RawObject("shop", "db", "u", "1", {}, msgspec.json.encode({"metadata": metadata}))
+
+
+def test_annotations_are_read_as_velero_reads_them() -> None:
+    """A JSON list, or one word that is the whole command; half a minute; a failure counts."""
+    (hook,) = hooks_of(pod(pre_hook_backup_velero_io__command='["/bin/sh", "-c", "sync"]'))
+    assert hook.command == ("/bin/sh", "-c", "sync")
+    assert (hook.phase, hook.timeout_s, hook.on_error, hook.container) == ("pre", 30.0, "fail", "")
+    (hook,) = hooks_of(pod(post_hook_backup_velero_io__command="/bin/thaw"))
+    assert (hook.phase, hook.command) == ("post", ("/bin/thaw",))
+
+
+def test_our_own_annotations_go_before_veleros() -> None:
+    """So that both can stand while one moves over."""
+    (hook,) = hooks_of(
+        pod(pre_hook_backup_velero_io__command="/old", pre_hook_backup_k8sops_dev__command="/new")
+    )
+    assert hook.command == ("/new",)
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {"pre_hook_backup_velero_io__command": "[1]"},
+        {"pre_hook_backup_velero_io__command": " "},
+        {"pre_hook_backup_velero_io__command": "x", "pre_hook_backup_velero_io__timeout": "soon"},
+    ],
+)
+def test_a_hook_that_cannot_be_read_is_told_and_not_guessed_at(annotations: dict[str, str]) -> None:
+    """The plan warns of it, and the backup is incomplete."""
+    (hook,) = hooks_of(pod(**annotations))
+    assert hook.trouble
+
+
+async def test_hooks_run_before_and_after_and_make_the_plan_disruptive(backups: Desk) -> None:
+    """A command in somebody's pod is more than reading; whoever approves sees which pods."""
+    pods = Pods(backups.cluster)
+    desk = Desk(pods, backups.namespace, backups.repositories)
+    await _running(
+        desk,
+        {f"{PRE}/command": '["freeze"]', f"{PRE}/container": "app", f"{PRE}/timeout": "2m"}
+        | {f"{POST}/command": "thaw"},
+    )
+    plan = await desk.plan(include_kinds=["pods"])
+    assert plan.risk is Risk.DISRUPTIVE
+    bulk = plan.steps[-1].bulk
+    assert bulk is not None
+    assert bulk.counts == {"run hook post": 1, "run hook pre": 1}
+    assert (await desk.plan(include_kinds=["pods"], hooks="skip")).risk is Risk.LOW
+    await desk.back_up(include_kinds=["pods"])
+    assert pods.ran == [("db", ("freeze",), "app", 120.0), ("db", ("thaw",), "", 30.0)]
+    assert (await desk.body()).complete
+
+
+async def test_a_hook_that_fails_leaves_a_gap_and_what_it_wrote_is_told_to_nobody(backups: Desk) -> None:
+    """The data of that pod may not be whole; what a command writes may hold a password."""
+    pods = Pods(backups.cluster)
+    pods.codes["freeze"] = 3
+    desk = Desk(pods, backups.namespace, backups.repositories)
+    await _running(desk, {f"{PRE}/command": "freeze", f"{POST}/command": "thaw"})
+    with pytest.raises(PartialError, match=r"the pre hook failed: its command ended with code 3") as caught:
+        await desk.back_up(include_kinds=["pods"])
+    assert "hunter2" not in str(caught.value)
+    body = await desk.body()
+    assert [gap.resource for gap in body.gaps] == ["pods"]
+    assert body.objects == 1
+    assert [ran[1] for ran in pods.ran] == [("freeze",), ("thaw",)], "what was frozen is thawed"
+
+
+async def test_a_hook_may_fail_where_its_pod_says_so(backups: Desk) -> None:
+    """`on-error: Continue` makes it a note."""
+    pods = Pods(backups.cluster)
+    pods.hanging.add("freeze")
+    desk = Desk(pods, backups.namespace, backups.repositories)
+    await _running(desk, {f"{PRE}/command": "freeze", f"{PRE}/on-error": "Continue"})
+    journal = await desk.back_up(include_kinds=["pods"])
+    assert (await desk.body()).complete
+    assert any("the pre hook failed" in note and "did not end within" in note for note in journal.notes)
+
+
+async def test_a_bad_hook_is_told_before(backups: Desk) -> None:
+    """With the flag that leaves all of them out."""
+    await _running(backups, {f"{PRE}/command": "[oops"})
+    plan = await backups.plan(include_kinds=["pods"])
+    (finding,) = [finding for finding in plan.findings if finding.code == "bad_hook"]
+    assert finding.override == "--hooks skip"
+    assert "no JSON list" in said(plan)
+
+
+async def _running(desk: Desk, annotations: dict[str, str]) -> None:
+    manifest: dict[str, Any] = naked_pod("db", desk.namespace)
+    manifest["metadata"]["annotations"] = annotations
+    await create(desk.cluster, manifest)
+    pods = await desk.cluster.resource("pods")
+    async with asyncio.timeout(180), aclosing(desk.cluster.watch(pods, desk.namespace)) as events:
+        async for event in events:
+            if event.object.get("status", {}).get("phase") == "Running":
+                return

@@ -1,0 +1,101 @@
+"""Objects as bytes: a list and a GET give the same, whatever the kind, and a list that begins anew says so."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from pathlib import Path
+
+import msgspec
+
+from k8sops.cluster.client import KubeCluster
+from k8sops.core.raw import RawPage
+from tests.support.clients import client_of
+from tests.support.fault_proxy import FaultProxy
+
+
+async def _config_maps(cluster: KubeCluster, namespace: str, count: int) -> None:
+    resource = await cluster.resource("configmaps")
+    for number in range(count):
+        metadata = {"name": f"c-{number}", "namespace": namespace, "labels": {"number": str(number)}}
+        manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "b"}}
+        await cluster.create(resource, manifest)
+
+
+async def test_an_object_of_a_list_is_what_a_get_answers(
+    cluster: KubeCluster, cluster_namespace: str
+) -> None:
+    """Lists leave out `apiVersion` and `kind`: without them nobody could say what the bytes are."""
+    await _config_maps(cluster, cluster_namespace, 2)
+    resource = await cluster.resource("configmaps")
+    async with aclosing(cluster.pages(resource, cluster_namespace, label_selector="number=1")) as pages:
+        (page,) = [page async for page in pages]
+    (found,) = page.objects
+    alone = await cluster.raw(resource, "c-1", cluster_namespace)
+    assert msgspec.json.decode(found.data) == msgspec.json.decode(alone.data)
+    assert (found.namespace, found.name, found.labels) == (cluster_namespace, "c-1", {"number": "1"})
+    assert (found.uid, found.resource_version) == (alone.uid, alone.resource_version)
+    assert page.resource_version.isdigit()
+
+
+async def test_metadata_alone_is_a_part_of_the_bytes(cluster: KubeCluster, cluster_namespace: str) -> None:
+    """What a backup needs to tell whether it has an object already."""
+    await _config_maps(cluster, cluster_namespace, 1)
+    resource = await cluster.resource("configmaps")
+    async with aclosing(cluster.pages(resource, cluster_namespace, metadata_only=True)) as pages:
+        found = [one async for page in pages for one in page.objects if one.name == "c-0"]
+    assert found[0].uid
+    assert b'"data"' not in found[0].data
+
+
+async def test_one_page_tells_how_many_objects_are_to_come(
+    cluster: KubeCluster, cluster_namespace: str
+) -> None:
+    """A plan counts with it, one request for each kind."""
+    await _config_maps(cluster, cluster_namespace, 3)
+    resource = await cluster.resource("configmaps")
+    pages = cluster.pages(resource, cluster_namespace, metadata_only=True, page_size=1, at_most=1)
+    async with aclosing(pages):
+        (page,) = [page async for page in pages]
+    assert len(page.objects) == 1
+    assert page.remaining >= 2
+
+
+async def test_a_list_that_expired_begins_anew_and_says_so(
+    cluster: KubeCluster, cluster_namespace: str, kubeconfig: Path
+) -> None:
+    """Whoever kept pages of the first try must know that they are void."""
+    await _config_maps(cluster, cluster_namespace, 6)
+    async with FaultProxy(kubeconfig) as proxy, client_of(proxy.kubeconfig) as client:
+        resource = await client.resource("configmaps")
+        seen: list[RawPage] = []
+        async with aclosing(client.pages(resource, cluster_namespace, page_size=1)) as pages:
+            async for page in pages:
+                if not seen:
+                    proxy.fail(410, path=f"/{cluster_namespace}/configmaps", reason="Expired")
+                seen.append(page)
+    (again,) = [number for number, page in enumerate(seen) if page.restarted]
+    names = [one.name for page in seen[again:] for one in page.objects]
+    assert {f"c-{number}" for number in range(6)} <= set(names)
+    assert len(names) == len(set(names))
+
+
+async def test_changes_are_told_from_a_list_on(cluster: KubeCluster, cluster_namespace: str) -> None:
+    """With the bytes, so that nothing has to be read again."""
+    await _config_maps(cluster, cluster_namespace, 1)
+    resource = await cluster.resource("configmaps")
+    async with aclosing(cluster.pages(resource, cluster_namespace)) as pages:
+        since = [page.resource_version async for page in pages][-1]
+    await cluster.patch(resource, "c-0", cluster_namespace, body={"data": {"a": "c"}})
+    await cluster.delete(resource, "c-0", cluster_namespace)
+    told = []
+    async with (
+        asyncio.timeout(180),
+        aclosing(cluster.changes(resource, cluster_namespace, since=since)) as changes,
+    ):
+        async for change in changes:
+            told.append((change.object.name, change.gone, b'"a":"c"' in change.object.data))
+            if change.gone:
+                break
+    assert told[-1] == ("c-0", True, True)
+    assert ("c-0", False, True) in told
