@@ -14,11 +14,37 @@ MAGIC: Final = b"k8s\0"
 _VARINT, _BYTES = 0, 2
 _FIXED: Final = {1: 8, 5: 4}
 _RAW: Final = 2
+_CONTINUE, _ITEMS = 3, 2
+_POD_TYPE: Final = b"\x0a\x09\x0a\x02v1\x12\x03Pod"
+"""`Unknown.typeMeta` of one pod, which a list's items do not bear."""
 _METADATA, _STATUS = 1, 3
 _UID, _RESOURCE_VERSION, _ANNOTATIONS = 5, 6, 12
 _CONTAINER_STATUSES: Final = 8
 _RESTART_COUNT: Final = 5
 _KEY, _VALUE = 1, 2
+
+
+def listed(answer: bytes) -> tuple[list[bytes], str]:
+    """A page of a list of pods: what the API server would have given for each, and where the next page begins.
+
+    Raises ValueError for what is no such page.
+    """
+    if not answer.startswith(MAGIC):
+        raise ValueError("the API server gave it in another form than was asked for")
+    page = _content(answer[len(MAGIC) :], _RAW)
+    pods = [
+        MAGIC + _POD_TYPE + _bytes(_RAW, page[content:end])
+        for number, _, _, content, end in _fields(page)
+        if number == _ITEMS
+    ]
+    metadata = _content(page, _METADATA)
+    token = [metadata[content:end] for number, _, _, content, end in _fields(metadata) if number == _CONTINUE]
+    return pods, token[0].decode() if token else ""
+
+
+def uid_of(answer: bytes) -> str:
+    """The uid of one pod as the API server gave it. Raises ValueError for what is no pod."""
+    return _content(_content(_content(answer[len(MAGIC) :], _RAW), _METADATA), _UID).decode()
 
 
 class StoredPod:

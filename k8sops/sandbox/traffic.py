@@ -156,11 +156,13 @@ class Traffic:
     async def _find_some(self, selector: dict[str, str]) -> list[MovingPod]:
         found: list[MovingPod] = []
         path = collection_path("Pod", self._plan.namespace)
-        async for item in self._api.items(path, fieldSelector="status.phase=Running", **selector):
+        selectors = {"fieldSelector": "status.phase=Running", **selector}
+        async for item in self._api.items(path, **selectors):
             if _is_steady(item):
                 found.append(MovingPod(item))
             if len(found) >= self._plan.pods:
                 break
+        await self._writer.learn(found, path, selectors)
         return found
 
     async def _one(self, number: int) -> None:

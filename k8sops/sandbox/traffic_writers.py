@@ -7,15 +7,18 @@ audit) is most of what a change costs the machine. The etcd is reached with the 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
+from urllib.parse import urlencode
 
 import msgspec
 
 from k8sops.core.errors import SandboxError, UnreachableError
 from k8sops.sandbox.etcdapi import EtcdApi
-from k8sops.sandbox.seed.api import PROTOBUF, RefusedError, SeedApi
+from k8sops.sandbox.seed.api import PAGE, PROTOBUF, RefusedError, SeedApi
 from k8sops.sandbox.seed.manifests import collection_path
-from k8sops.sandbox.stored_pod import StoredPod
+from k8sops.sandbox.stored_pod import StoredPod, listed, uid_of
 
 JsonObject = dict[str, Any]
 
@@ -50,6 +53,9 @@ class MovingPod:
 class Writer(Protocol):
     """One way. Each method raises RefusedError, with 404, 409 or 422 for a pod that is gone, or UnreachableError."""
 
+    async def learn(self, pods: Sequence[MovingPod], path: str, selectors: Mapping[str, str]) -> None:
+        """Be told which pods will be changed, and by which list they were found."""
+
     async def change(self, pod: MovingPod) -> None:
         """One more restart; the first time the true count is noted on the pod."""
 
@@ -62,6 +68,9 @@ class ApiWriter:
 
     def __init__(self, api: SeedApi) -> None:
         self._api: Final = api
+
+    async def learn(self, pods: Sequence[MovingPod], path: str, selectors: Mapping[str, str]) -> None:
+        """Nothing: a patch needs no more than the path."""
 
     async def change(self, pod: MovingPod) -> None:
         """See `Writer`."""
@@ -95,6 +104,22 @@ class EtcdWriter:
         self._api: Final = api
         self._etcd: Final = etcd
         self._known: Final[dict[str, StoredPod]] = {}
+
+    async def learn(self, pods: Sequence[MovingPod], path: str, selectors: Mapping[str, str]) -> None:
+        """Read them by pages: one request for each would cost as much as two changes do."""
+        wanted = {pod.uid: pod for pod in pods}
+        token = ""
+        while wanted:
+            query = urlencode({"limit": str(PAGE), **selectors, **({"continue": token} if token else {})})
+            answer = await self._api.send("GET", f"{path}?{query}", accept=PROTOBUF)
+            items, token = listed(answer.body)
+            for item in items:
+                # A pod that has just lost its status is read again when it is its turn.
+                with contextlib.suppress(ValueError):
+                    if pod := wanted.pop(uid_of(item), None):
+                        self._known[pod.uid] = StoredPod(item, TRUE_COUNT, str(pod.true))
+            if not token:
+                return
 
     async def change(self, pod: MovingPod) -> None:
         """See `Writer`."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k8sops.sandbox.stored_pod import MAGIC, StoredPod
+from k8sops.sandbox.stored_pod import MAGIC, StoredPod, listed, uid_of
 
 NOTE = "example.com/note"
 UNKNOWN = b"\xa2\x06\x03new"  # field 100, which no version of today knows
@@ -65,3 +65,17 @@ def test_an_answer_that_is_cut_or_no_pod_is_refused() -> None:
             StoredPod(whole[:length], NOTE, "5")
     with pytest.raises(ValueError, match="another form"):
         StoredPod(b'{"kind":"Pod"}', NOTE, "5")
+
+
+def test_the_pods_of_a_list_are_as_if_each_had_been_asked_for() -> None:
+    """A list is one request for hundreds; its items bear neither version nor kind."""
+    one, other = (pod(count=count, version=REVISION, notes=b"") for count in (1, 2))
+    raw = [answer[answer.index(b"\x0a\x05web-0") - 2 : -4] for answer in (one, other)]
+    page = text(1, text(3, b"next")) + b"".join(text(2, item) for item in raw)
+    answer = (
+        MAGIC + text(1, text(1, b"v1") + text(2, b"PodList")) + text(2, page) + text(3, b"") + text(4, b"")
+    )
+    items, token = listed(answer)
+    assert token == "next"
+    assert [uid_of(item) for item in items] == ["an-uid", "an-uid"]
+    assert [item + text(3, b"") + text(4, b"") for item in items] == [one, other]
