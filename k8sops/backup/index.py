@@ -131,6 +131,13 @@ class Catalogue:
             return None
         return Place(self._entries[found >> 48], found >> 24 & 0xFFFFFF, found & 0xFFFFFF)
 
+    def length(self, id_: bytes) -> int:
+        """How many bytes the object has; 0 if no pack holds it."""
+        found = self._places.get(id_)
+        if found is None:
+            return 0
+        return self._entries[found >> 48].frames[found >> 24 & 0xFFFFFF].lengths[found & 0xFFFFFF]
+
     def packs_of(self, ids: Iterable[bytes]) -> dict[str, PackEntry]:
         """The packs these objects lie in; those that none holds are passed over."""
         places = self._places

@@ -297,15 +297,18 @@ def _checked(rows: Iterable[Row], head: ListingHead, where: str) -> Iterator[Row
     for row in rows:
         if not 0 <= row.kind < len(namespaced):
             raise broken(where, f"has a row of kind {row.kind}, which it does not describe")
-        if row.key <= last:
+        key = row.key
+        if key <= last:
             raise broken(where, f"has {row.name[:80]!r} where it should not stand")
-        last = row.key
-        if (row.namespace != "") != namespaced[row.kind] or not (
-            not row.namespace or _LABEL.fullmatch(row.namespace)
+        # Rows of a kind and namespace follow each other: the first of them answers for all.
+        if (row.kind, row.namespace) != last[:2] and (
+            (row.namespace != "") != namespaced[row.kind]
+            or not (not row.namespace or _LABEL.fullmatch(row.namespace))
         ):
             raise broken(
                 where, f"has {row.name[:80]!r} in a namespace that cannot be: {row.namespace[:80]!r}"
             )
+        last = key
         if not is_path_segment(row.name):
             raise broken(where, f"has an object of a name that cannot be: {row.name[:80]!r}")
         if len(row.id) != ID_BYTES and not (row.gone and head.base):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from k8sops.cli.columns_text import age, aligned
+from k8sops.cli.columns_text import GUTTER, LEAST_LAST, age, aligned
 from k8sops.cli.console import paint
 from k8sops.core.moments import in_words
 from k8sops.core.sizes import size_text
@@ -21,30 +21,44 @@ ID_SHOWN: Final = 10
 MOST: Final = 20
 
 
-def list_lines(found: Sequence[BackupView], now: datetime) -> Iterator[str]:
-    """A table, in the order given."""
+def list_lines(found: Sequence[BackupView], now: datetime, width: int | None = None) -> Iterator[str]:
+    """A table, in the order given: what it takes to choose one, and as much more as `width` columns have room for."""
     if not found:
         return
-    heading = ("NO", "ID", "NAME", "CLUSTER", "READ", "AGE", "OBJECTS", "SIZE", "NEW", "STATE", "OF")
-    rows = [heading, *(_row(one, now) for one in found)]
+    columns = {heading: [heading, *(cell(one, now) for one in found)] for heading, cell in _COLUMNS.items()}
+    shown = set(_ALWAYS)
+    if len({one.cluster for one in found}) > 1:
+        shown.add("CLUSTER")
+    for heading in _IF_ROOM:
+        if width is None or _width(columns, shown | {heading}) <= width:
+            shown.add(heading)
+    rows = list(zip(*(cells for heading, cells in columns.items() if heading in shown), strict=True))
     styles = ["low" if one.complete else "blocker" for one in found]
-    yield from aligned(rows, styles=styles, styled=heading.index("STATE"))
+    yield from aligned(rows, styles=styles, styled=rows[0].index("STATE"))
 
 
-def _row(one: BackupView, now: datetime) -> tuple[str, ...]:
-    return (
-        str(one.seq),
-        one.id[:ID_SHOWN],
-        one.name,
-        one.cluster_name or one.cluster[:8],
-        f"{one.last_read_at:%Y-%m-%d %H:%M:%S}",
-        age(one.last_read_at, now),
-        f"{one.objects:,}",
-        size_text(one.bytes),
-        size_text(one.new_bytes),
-        "complete" if one.complete else f"INCOMPLETE ({counted(len(one.gaps), 'gap')})",
-        one.selected,
-    )
+def _width(columns: Mapping[str, Sequence[str]], shown: Collection[str]) -> int:
+    """How wide these columns are; the last one may be cut."""
+    widths = {heading: max(map(len, columns[heading])) for heading in shown}
+    widths["OF"] = min(widths["OF"], LEAST_LAST)
+    return sum(widths.values()) + len(GUTTER) * (len(widths) - 1)
+
+
+_COLUMNS: Final[Mapping[str, Callable[[BackupView, datetime], str]]] = {
+    "NO": lambda one, _: str(one.seq),
+    "STATE": lambda one, _: "complete" if one.complete else f"INCOMPLETE ({counted(len(one.gaps), 'gap')})",
+    "READ": lambda one, _: f"{one.last_read_at:%Y-%m-%d %H:%M:%S}",
+    "AGE": lambda one, now: age(one.last_read_at, now),
+    "OBJECTS": lambda one, _: f"{one.objects:,}",
+    "SIZE": lambda one, _: size_text(one.bytes),
+    "NEW": lambda one, _: size_text(one.new_bytes),
+    "NAME": lambda one, _: one.name,
+    "CLUSTER": lambda one, _: one.cluster_name or one.cluster[:8],
+    "ID": lambda one, _: one.id[:ID_SHOWN],
+    "OF": lambda one, _: one.selected,
+}
+_ALWAYS: Final = ("NO", "STATE", "READ", "AGE", "OBJECTS", "OF")
+_IF_ROOM: Final = ("NAME", "NEW", "SIZE", "ID", "CLUSTER")
 
 
 def show_lines(one: BackupView, now: datetime) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -10,13 +12,15 @@ from k8sops.cli.backup_options import backup_options, typed_namespace
 from k8sops.cli.settings import take_config
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from k8sops.service.backup_live import Scope
     from k8sops.service.backup_views import ObjectChange
     from k8sops.service.config import Config
 
 STYLES = {"added": "low", "removed": "blocker", "changed": "warning", "recreated": "warning"}
+TOGETHER_FROM: Final = 10
+NAMED: Final = 5
 MARKS = {"added": "+", "removed": "-", "changed": "~", "recreated": "±", "unknown": "?"}
 
 
@@ -92,6 +96,7 @@ def _told(
     from k8sops.cli.console import put, put_json, say
     from k8sops.core.documents import struct_document
     from k8sops.core.errors import ExitCode
+    from k8sops.core.text import counted
 
     if as_json:
         put_json(
@@ -101,9 +106,11 @@ def _told(
             }
         )
     else:
-        for one in found:
-            for text in _lines(one):
-                put(text)
+        for text in change_lines(found):
+            put(text)
+        if found:
+            counts = Counter(one.change for one in found)
+            say(f"{counted(len(found), 'object')}: {', '.join(f'{n} {what}' for what, n in counts.items())}.")
         if not found and not unread:
             say("Nothing differs." if scope.noise else "Nothing differs; --noise compares status, too.")
     for kind, why in unread:
@@ -113,9 +120,30 @@ def _told(
     return ExitCode.DIFFERENT if found else ExitCode.DONE
 
 
-def _lines(one: ObjectChange) -> list[str]:
-    import sys
+def change_lines(found: Sequence[ObjectChange]) -> Iterator[str]:
+    """Each object with its fields; many of a kind that came or went in one namespace are put together."""
+    from k8sops.cli.console import paint
+    from k8sops.core.text import printable
 
+    groups: dict[tuple[str, str, str], list[ObjectChange]] = {}
+    for one in found:
+        groups.setdefault((one.kind, one.namespace, one.change), []).append(one)
+    told: set[tuple[str, str, str]] = set()
+    for one in found:
+        key = one.kind, one.namespace, one.change
+        group = groups[key]
+        if len(group) < TOGETHER_FROM or any(other.fields for other in group):
+            yield from _lines(one)
+        elif key not in told:
+            told.add(key)
+            where = f"{one.namespace}/{one.kind}" if one.namespace else one.kind
+            names = ", ".join(other.name for other in group[:NAMED])
+            mark = paint(MARKS.get(one.change, "?"), STYLES.get(one.change, "note"), sys.stdout)
+            text = f"{where}: {len(group)} {one.change}: {names} and {len(group) - NAMED} more; -o json lists all"
+            yield f"{mark} {printable(text)}"
+
+
+def _lines(one: ObjectChange) -> list[str]:
     from k8sops.cli.console import paint
     from k8sops.core.text import printable
 

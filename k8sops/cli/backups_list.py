@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,7 +62,8 @@ async def _list(config: Config, values: dict[str, Any]) -> int:
     else:
         if not found and not missing:
             say(f"There is no backup in {desk.opened.location} yet; `k8sops backup` makes one.")
-        for line in list_lines(shown, now):
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        for line in list_lines(shown, now, width):
             put(line)
         if len(found) > len(shown):
             say(f"{len(found) - len(shown)} older ones are not shown; --limit shows more.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
@@ -26,6 +27,9 @@ COLOURS = {
     "disruptive": "yellow",
     "destructive": "red",
 }
+
+
+_KEPT = re.compile(r"(\n|\x1b\[[0-9;]{0,16}m)")
 
 
 def coloured(stream: TextIO) -> bool:
@@ -62,10 +66,9 @@ def put_json_line(document: Mapping[str, Any]) -> None:
 
 def safe_lines(text: str) -> str:
     """Text whose own line breaks and colours are kept, and nothing else that is not printable."""
-    if "\x1b" in text:
-        # Only `paint` adds escapes, and it styles text that is already printable.
-        return text
-    return "\n".join(printable(line) for line in text.split("\n"))
+    # Colours as `paint` adds them; any other escape came with the text, and would steer the terminal.
+    parts = _KEPT.split(text)
+    return "".join(part if number % 2 else printable(part) for number, part in enumerate(parts))
 
 
 def report(error: K8sOpsError, *, as_json: bool = False) -> None:

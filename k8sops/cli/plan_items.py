@@ -12,8 +12,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final, TextIO
 
+from msgspec.structs import replace
+
 from k8sops.cli.console import GLYPHS, paint
-from k8sops.core.plan import Bulk, Finding, Item
+from k8sops.core.plan import Bulk, Finding, Item, Step
 from k8sops.core.text import printable
 
 ITEMS_SHOWN: Final = 20
@@ -23,44 +25,73 @@ WIDEST_NAME: Final = 34
 USUAL_WIDTH: Final = 80
 VERB_ORDER: Final = ("refuse", "delete", "evict", "keep")
 INDENT: Final = " " * 6
+VERDICTS: Final = {
+    "created": "can be made",
+    "changed": "can be changed",
+    "created_unverified": "not tried yet",
+}
+"""What an API server said to a dry run, in words."""
 
 
-def item_lines(bulk: Bulk, stream: TextIO) -> Iterator[str]:
-    """How many of each kind, then at most twenty, those that are refused or move first."""
-    if not bulk.total:
+def step_lines(step: Step, stream: TextIO) -> Iterator[str]:
+    """Why, and what moves along: how many of each kind, then at most twenty, those refused or moving first.
+
+    What the step's own line says already is not said again: its verb, its namespace, the only object it is for.
+    """
+    bulk, head = step.bulk, f"{INDENT}{printable(step.why)}"
+    shown = sorted(bulk.items, key=_rank)[:ITEMS_SHOWN] if bulk else []
+    if bulk is None or not shown:
+        yield from hung(head, "", INDENT, stream)
         return
-    kinds = ", ".join(f"{number} {kind}" for kind, number in bulk.counts.items())
-    yield from hung(f"{INDENT}{printable(kinds)}", "", INDENT, stream, always=True)
-    shown = sorted(bulk.items, key=_rank)[:ITEMS_SHOWN]
     several = len({item.target.kind for item in bulk.items}) > 1
-    names = [_name(item, with_kind=several) for item in shown]
-    yield from (_together if _one_reason(shown) else _in_columns)(shown, names, stream)
+    names = [_name(item, step.target.namespace, with_kind=several) for item in shown]
+    as_step = all(item.verb == step.verb for item in shown)
+    kinds, why = printable(_counts(bulk, as_step=as_step)), printable(shown[0].why)
+    if as_step and [item.target for item in shown] == [step.target]:
+        yield from hung(head, "", INDENT, stream)
+        yield from hung(f"{INDENT}{why}", "", INDENT, stream, always=True) if why else ()
+        return
+    if not _one_reason(shown):
+        yield from hung(head, "", INDENT, stream)
+        yield from hung(f"{INDENT}{kinds}", "", INDENT, stream, always=True) if kinds else ()
+        yield from _in_columns(shown, names, stream, with_verb=not as_step)
+    elif kinds or why:
+        yield from hung(head, "", INDENT, stream)
+        told = ", ".join(part for part in (kinds, why) if part)
+        yield from hung(f"{INDENT}{told}:", "", INDENT, stream, always=True)
+        yield from hung(f"{INDENT}  {', '.join(names)}", "", f"{INDENT}  ", stream, always=True)
+    else:
+        yield from hung(f"{head}: {', '.join(names)}", "", INDENT, stream, always=True)
     if bulk.total > len(shown):
         yield f"{INDENT}and {bulk.total - len(shown)} more; -o json lists {_how_many(bulk)}"
 
 
+def _counts(bulk: Bulk, *, as_step: bool) -> str:
+    """How many of each; nothing where there is one kind of them, and the step tells its verb and how many."""
+    if not as_step:
+        return ", ".join(f"{number} {kind}" for kind, number in bulk.counts.items())
+    if len(bulk.counts) < 2:
+        return ""
+    groups = ((kind.rpartition(" ")[2], number) for kind, number in bulk.counts.items())
+    return ", ".join(f"{number} {VERDICTS.get(group, group)}" for group, number in groups)
+
+
 def _one_reason(shown: Sequence[Item]) -> bool:
-    return len(shown) > 1 and len({(item.verb, item.why) for item in shown}) == 1
+    if len({(item.verb, item.why) for item in shown}) != 1:
+        return False
+    return len(shown) > 1 or not shown[0].why
 
 
-def _together(shown: Sequence[Item], names: Sequence[str], stream: TextIO) -> Iterator[str]:
-    """What happens to all of them and why, once."""
-    verb, why = printable(shown[0].verb), printable(shown[0].why)
-    indent = " " * (len(INDENT) + len(verb) + 2)
-    head = f"{INDENT}{verb} "
-    if why:
-        yield from hung(head, f"{why}:", indent, stream, always=True)
-        head = indent[1:]
-    yield from hung(head, ", ".join(names), indent, stream, always=True)
-
-
-def _in_columns(shown: Sequence[Item], names: Sequence[str], stream: TextIO) -> Iterator[str]:
+def _in_columns(
+    shown: Sequence[Item], names: Sequence[str], stream: TextIO, *, with_verb: bool
+) -> Iterator[str]:
     """Each with its own reason beside it."""
-    verbs = max((len(item.verb) for item in shown), default=0)
+    verbs = max((len(item.verb) for item in shown), default=0) + 2 if with_verb else 0
     column = min(max(map(len, names), default=0), WIDEST_NAME)
     for item, name in zip(shown, names, strict=True):
-        head = f"{INDENT}{printable(item.verb):<{verbs}}  {name:<{column}} "
-        yield from _beside(head, printable(item.why), len(INDENT) + verbs + column + 4, stream)
+        verb = f"{printable(item.verb):<{verbs}}" if with_verb else ""
+        head = f"{INDENT}{verb}{name:<{column}} "
+        yield from _beside(head, printable(item.why), len(INDENT) + verbs + column + 2, stream)
 
 
 def _beside(head: str, text: str, column: int, stream: TextIO) -> Iterator[str]:
@@ -94,9 +125,11 @@ def _rank(item: Item) -> tuple[int, float, str, str]:
     )
 
 
-def _name(item: Item, *, with_kind: bool) -> str:
+def _name(item: Item, namespace: str, *, with_kind: bool) -> str:
     """Among several kinds with its own: a Service, its Endpoints and its Deployment have one name."""
     target = item.target
+    if namespace and namespace == target.namespace:
+        target = replace(target, namespace="")
     if with_kind:
         return printable(target.label)
     return printable(f"{target.namespace}/{target.name}" if target.namespace else target.name)

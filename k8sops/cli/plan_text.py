@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, TextIO
 
 from k8sops.cli.console import paint
-from k8sops.cli.plan_items import finding_lines, hung, item_lines
+from k8sops.cli.plan_items import finding_lines, hung, step_lines
 from k8sops.core.actor import Actor
 from k8sops.core.moments import in_words
 from k8sops.core.plan import JsonObject, Plan, Step
@@ -54,9 +54,7 @@ def _step_lines(steps: tuple[Step, ...], stream: TextIO) -> Iterator[str]:
         risk = paint(str(step.risk), str(step.risk), stream)
         change = _change(step.before, step.after)
         yield f"  {number:>2}. {_title(step):<{width}}  {f'{change}  ' if change else ''}({risk})"
-        yield printable(f"      {step.why}")
-        if step.bulk is not None:
-            yield from item_lines(step.bulk, stream)
+        yield from step_lines(step, stream)
     if len(steps) > len(shown):
         yield f"      and {len(steps) - len(shown)} more; -o json lists all"
 
@@ -71,8 +69,18 @@ def _title(step: Step) -> str:
 
 
 def _change(before: JsonObject, after: JsonObject) -> str:
-    facts = [f"{fact} {_value(before.get(fact))} → {_value(value)}" for fact, value in after.items()]
+    """Each fact with what it was; where it is one of something new, what it is."""
+    facts = [
+        f"{fact} {_value(before[fact])} → {_value(value)}" if fact in before else _fact(fact, value)
+        for fact, value in after.items()
+    ]
     return printable(", ".join(facts))
+
+
+def _fact(fact: str, value: object) -> str:
+    if isinstance(value, bool):
+        return fact if value else f"not {fact}"
+    return f"{fact} {_value(value)}"
 
 
 def _value(value: object) -> str:

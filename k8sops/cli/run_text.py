@@ -65,7 +65,7 @@ def tell_event(event: Event, line: ProgressLine) -> None:
         waiting = event.data.get("waiting_for")
         shown = event.text if not waiting or waiting == event.text else f"{event.text}; waiting for {waiting}"
         line.show(f"  {shown}")
-    elif event.kind in _GLYPHS:
+    elif event.kind in _GLYPHS and not event.data.get("quiet"):
         line.clear()
         say(f"  {_GLYPHS[event.kind]} {event.text}")
 

@@ -246,8 +246,8 @@ def kubeconfig_command(
 def seed_command(name: str, objects: int, pods: int, nodes: int, no_history: bool, output: str) -> int:
     """Fill a running sandbox with a small company in trouble, the same every time.
 
-    The company's history (runs, votes, schedules, an audit trail) is made once, by real runs, in a store of the
-    sandbox's own; `k8sops sandbox env` leads to it.
+    The company's history (runs, votes, schedules, backups, an audit trail) is made once, by real runs, in a store and a
+    repository of the sandbox's own; `k8sops sandbox env` leads to it.
 
     \b
     Examples:

@@ -25,6 +25,7 @@ FOLDER: Final = "k8sops"
 HISTORY: Final = (
     "bob wants to go back to checkout 3.0.4, and waits for a word from ops: k8sops approvals list",
     "Last night, at 02:00 UTC, gateway 2.4.0 failed once more: k8sops runs list --state failed",
+    "Three nights of backups, and what changed between them: k8sops backups list, k8sops backups diff 2 3",
     "Schedules, a grant, votes: all of it is on record, and can be proved: k8sops audit verify",
 )
 

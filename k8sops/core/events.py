@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -39,6 +39,9 @@ class Emission(msgspec.Struct, frozen=True, kw_only=True):
     step: str = ""
     data: JsonObject = {}
 
+
+QUIET: Final[JsonObject] = {"quiet": True}
+"""In an event's data: it is on record, and no news to whoever watches."""
 
 Emit = Callable[[Emission], Awaitable[None]]
 

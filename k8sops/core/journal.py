@@ -87,8 +87,12 @@ class Journal(Protocol):
         do: Callable[[], Awaitable[str]],
         *,
         settle: Callable[[], Awaitable[Settled]] | None = None,
+        quiet: bool = False,
     ) -> str:
-        """A recorded change that is no step of its own in the plan: an item of a bulk step."""
+        """A recorded change that is no step of its own in the plan: an item of a bulk step.
+
+        What is `quiet` is on record for the next carrier, and no news to whoever watches.
+        """
         ...
 
     def results_below(self, path: str) -> dict[str, str]:

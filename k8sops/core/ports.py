@@ -163,13 +163,15 @@ class ClusterReader(Protocol):
         namespace: str = "",
         *,
         metadata_only: bool = False,
+        with_data: bool = True,
         label_selector: str = "",
         page_size: int = 500,
         at_most: int = 0,
     ) -> AsyncGenerator[RawPage, None]:
         """The pages of one consistent list, objects undecoded; `at_most` so many pages, 0 for all.
 
-        With `metadata_only` the server sends no more than that, where it can.
+        With `metadata_only` the server sends no more than that, where it can. Without `with_data` objects come
+        without their bytes, which is less work where only what tells them from others is wanted.
         """
         ...
 

@@ -8,7 +8,7 @@ import msgspec
 class RawObject(msgspec.Struct, frozen=True, gc=False):
     """An object as the server sent it, with `apiVersion` and `kind`, and what tells it from others.
 
-    Of a page of metadata, `data` is its PartialObjectMetadata.
+    Of a page, `data` is without `managedFields`; of a page of metadata, it is the PartialObjectMetadata.
     """
 
     namespace: str

@@ -99,10 +99,12 @@ class RunJournal(Recording):
         about = self._books.object_of(step.target, step.before, step.after)
         return await self._once(Item(step.id, f"{step.verb} {step.target.label}", about), do, settle)
 
-    async def part(self, path: str, target: Target, do: Do, *, settle: Settle | None = None) -> str:
+    async def part(
+        self, path: str, target: Target, do: Do, *, settle: Settle | None = None, quiet: bool = False
+    ) -> str:
         """Do a part of a bulk step once."""
         about = AuditObject(kind=target.kind, name=target.name, namespace=target.namespace, uid=target.uid)
-        return await self._once(Item(path, target.label, about), do, settle)
+        return await self._once(Item(path, target.label, about, quiet=quiet), do, settle)
 
     async def _once(self, item: Item, do: Do, settle: Settle | None) -> str:
         record = self._steps.get(item.path)

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from k8sops.core.audit import AuditEntry, AuditObject
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
-from k8sops.core.events import Emission, Progress
+from k8sops.core.events import QUIET, Emission, Progress
 from k8sops.core.journal import Fenced
 from k8sops.core.run import Run, StepRecord
 from k8sops.engine.books import Books, run_entry
@@ -54,6 +54,7 @@ class Item(msgspec.Struct, frozen=True):
     path: str
     text: str
     about: AuditObject
+    quiet: bool = False
 
 
 class Recording:
@@ -177,7 +178,7 @@ class Recording:
     ) -> Record:
         kind: Literal["step_done", "step_failed"] = "step_done" if state == "done" else "step_failed"
         return Record(
-            emissions=[Emission(kind=kind, step=item.path, text=text)],
+            emissions=[Emission(kind=kind, step=item.path, text=text, data=QUIET if item.quiet else {})],
             rows=lambda tx: end_step(tx, self._run.id, item.path, state=state, result=text),
             entry=replace(
                 self._entry,

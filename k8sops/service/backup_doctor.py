@@ -97,7 +97,9 @@ async def _repository(there: Where, opened: OpenRepository | None, clock: Clock)
         )
     for error in vault.refused:
         yield _warning(f"{shown}: {error.message}", error.hint)
-    for cluster in (await clusters_of(vault))[:MOST_CLUSTERS]:
+    # Also those of which nothing is left: that they were there is what was seen.
+    known = {*await clusters_of(vault), *await vault.seen.clusters(vault.id)}
+    for cluster in sorted(known)[:MOST_CLUSTERS]:
         yield await _age(there, opened, cluster, clock)
 
 

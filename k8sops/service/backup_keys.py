@@ -43,9 +43,9 @@ class Material(msgspec.Struct, frozen=True):
         return f"Material({len(self.recipients)} identities, passphrase {'yes' if self.passphrase else 'no'})"
 
 
-def signing_file() -> Path:
-    """Where this installation's signing key for backups lies."""
-    return data_folder() / "keys" / "backup.pem"
+def signing_file(data: Path | None = None) -> Path:
+    """Where this installation's signing key for backups lies, or that of another data folder."""
+    return (data or data_folder()) / "keys" / "backup.pem"
 
 
 def identity_file() -> Path:
@@ -53,11 +53,11 @@ def identity_file() -> Path:
     return data_folder() / "keys" / "backup.agekey"
 
 
-def signing_key() -> SigningKey:
+def signing_key(data: Path | None = None) -> SigningKey:
     """The key that signs, made where there is none. Blocks. Raises KeyFileError."""
     from k8sops.policy.keys import create_key, load_key
 
-    path = signing_file()
+    path = signing_file(data)
     if path.exists():
         return load_key(path)
     try:
@@ -67,7 +67,7 @@ def signing_key() -> SigningKey:
         return load_key(path)
 
 
-def trusted_keys(settings: RepositoryConfig | None) -> dict[str, VerifyingKey]:
+def trusted_keys(settings: RepositoryConfig | None, data: Path | None = None) -> dict[str, VerifyingKey]:
     """Whose signatures count: this installation's own, if it has a key, and those configured. Blocks.
 
     Raises KeyFileError.
@@ -75,8 +75,8 @@ def trusted_keys(settings: RepositoryConfig | None) -> dict[str, VerifyingKey]:
     from k8sops.policy.keys import load_key, parse_public
 
     found = [parse_public(text) for text in (settings.trusted_signers if settings else ())]
-    if signing_file().exists():
-        found.append(load_key(signing_file()).public)
+    if signing_file(data).exists():
+        found.append(load_key(signing_file(data)).public)
     return {key.key_id: key for key in found}
 
 

@@ -94,6 +94,7 @@ class ConfiguredRepositories:
     ) -> None:
         """`actor` is in whose name it goes on record that something newer was seen; `seen` is another record of it."""
         self._config: Final = config
+        self._storage: Final = storage
         self._clock: Final = clock
         self._ids: Final = ids
         self._environ: Final = environ
@@ -112,7 +113,7 @@ class ConfiguredRepositories:
             return None
         vault = await open_found(place, found, access)
         await self._seen.found_at(there.location.shown, vault.id)
-        signer = await asyncio.to_thread(signing_key) if writing else None
+        signer = await asyncio.to_thread(signing_key, self._storage.data) if writing else None
         return OpenRepository(
             location=there.shown,
             vault=vault,
@@ -146,7 +147,7 @@ class ConfiguredRepositories:
         encrypt = encrypt and there.encrypt
         place = await self.place(there)
         access, held = await self._access(there, writing=True)
-        signer = await asyncio.to_thread(signing_key)
+        signer = await asyncio.to_thread(signing_key, self._storage.data)
         vault = await make_repository(
             place, _protection(there, held, encrypt=encrypt), access, Maker(signer=signer, ids=self._ids)
         )
@@ -174,9 +175,9 @@ class ConfiguredRepositories:
 
     async def _access(self, there: Where, *, writing: bool) -> tuple[Access, Material]:
         if writing:
-            await asyncio.to_thread(signing_key)
+            await asyncio.to_thread(signing_key, self._storage.data)
         held = await asyncio.to_thread(material, there.settings, self._environ)
-        trusted = await asyncio.to_thread(trusted_keys, there.settings)
+        trusted = await asyncio.to_thread(trusted_keys, there.settings, self._storage.data)
         expected = there.settings.id if there.settings else ""
         if not expected and there.location.scheme != "memory":
             expected = await self._seen.repository_at(there.location.shown)

@@ -6,13 +6,15 @@ the repository itself, not what a run said of it: a backup that was removed or c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from k8sops.actions.backups.ports import OpenRepository, Repositories
+from k8sops.backup.canonical import canonical
+from k8sops.backup.selection import selection_json
 from k8sops.backup.vault.manifests import body_of, load_chain
 from k8sops.core.actor import Actor
 from k8sops.core.audit import AuditEntry
@@ -39,6 +41,8 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True):
     repository: str
     span: timedelta
     said: str
+    selection: bytes = b""
+    """Of a schedule what its backups are of, as canonical JSON: a smaller one does not stand in; empty for any."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,18 +83,39 @@ def scheduled_objectives(tx: Tx, cluster: str) -> list[Objective]:
             repository=str(one.spec.params.get("repo") or ""),
             span=timedelta(seconds=one.spec.rpo_s),
             said=f"schedule {one.name}",
+            selection=_selected(one.spec.params),
         )
         for one in table.every(tx)
         if one.spec.action == BACKUP and one.spec.rpo_s and one.cluster_uid == cluster
     ]
 
 
-async def newest_complete(opened: OpenRepository, cluster: str) -> datetime | None:
-    """When the newest complete backup of a cluster began to be read. Raises what cannot be believed or opened."""
+def _selected(params: Mapping[str, Any]) -> bytes:
+    """What a schedule's backups are of; empty where its params are none any more, which its firings tell."""
+    from k8sops.actions.backups.backup_params import BackupParams
+
+    try:
+        return _said(selection_json(BackupParams.model_validate(params).selected))
+    except (ValueError, K8sOpsError):
+        return b""
+
+
+def _said(selection: Mapping[str, Any]) -> bytes:
+    """What a person chose: which kinds are ephemeral is the program's word, and may be another in its next version."""
+    return canonical({key: value for key, value in selection.items() if key != "ephemeral"})
+
+
+async def newest_complete(opened: OpenRepository, cluster: str, *, selection: bytes = b"") -> datetime | None:
+    """When the newest complete backup of a cluster, or of this selection of it, began to be read.
+
+    Raises what cannot be believed or opened.
+    """
     chain = await load_chain(opened.vault, cluster)
     for seq in reversed(chain.live):
         body = await body_of(opened.vault, chain, seq)
         if body.complete and not body.selection.get("imported"):
+            if selection and _said(body.selection) != selection:
+                continue
             return parse_rfc3339(body.cut.first_at)
     return None
 
@@ -99,7 +124,7 @@ async def standing(repositories: Repositories, objective: Objective, cluster: st
     """How a repository stands now; trouble in reading it is told, not raised."""
     try:
         opened = await repositories.find(objective.repository)
-        newest = await newest_complete(opened, cluster) if opened else None
+        newest = await newest_complete(opened, cluster, selection=objective.selection) if opened else None
     except K8sOpsError as error:
         return Standing(objective=objective, trouble=error.message)
     return Standing(objective=objective, newest=newest)
@@ -129,7 +154,7 @@ class RpoWatch:
         self._ids: Final = ids
         self._every_s: Final = every_s
         self._looked_at = float("-inf")
-        self._known: Final[dict[str, datetime]] = {}
+        self._known: Final[dict[Objective, datetime]] = {}
 
     async def round(self, actor: Actor) -> Sequence[str]:
         """Look, if it is time, and tell what is overdue; what was told. Raises what the store raises."""
@@ -141,9 +166,9 @@ class RpoWatch:
         for objective in (*self._configured, *scheduled):
             found = await standing(self._repositories(), objective, self._cluster)
             if found.newest is not None:
-                self._known[objective.repository] = found.newest
-            elif found.trouble and objective.repository in self._known:
-                found = msgspec.structs.replace(found, newest=self._known[objective.repository])
+                self._known[objective] = found.newest
+            elif found.trouble and objective in self._known:
+                found = msgspec.structs.replace(found, newest=self._known[objective])
             text = found.overdue(self._clock.now())
             if text and await self._tell(objective, text, actor):
                 told.append(text)

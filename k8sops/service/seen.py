@@ -85,7 +85,7 @@ class StoredSeen:
 
     async def greatest_epoch(self, repository: str) -> int:
         """The greatest epoch that was seen; 0 if none was."""
-        return await (await self._storage.database()).read(lambda tx: epoch_of(tx, repository))
+        return await (await self._storage.database()).read(lambda tx: epoch_of(tx, repository, self._place))
 
     async def saw_epoch(self, repository: str, epoch: int) -> None:
         """Keep it, unless a greater one is kept."""
@@ -94,7 +94,7 @@ class StoredSeen:
         books = await self._storage.books()
 
         def work(tx: Tx) -> None:
-            if raise_epoch(tx, repository, epoch):
+            if raise_epoch(tx, repository, epoch, self._place):
                 data = {"repository": repository, "epoch": epoch}
                 books.chain(tx, [self._entry(tx, "backup.epoch_seen", "seen", data)])
 
@@ -183,7 +183,9 @@ class SeenOnlyRead:
 
     async def greatest_epoch(self, repository: str) -> int:
         """The greatest epoch that was seen; 0 if none was."""
-        return 0 if self._database is None else await self._database.read(lambda tx: epoch_of(tx, repository))
+        if self._database is None:
+            return 0
+        return await self._database.read(lambda tx: epoch_of(tx, repository, self._place))
 
     async def saw_epoch(self, repository: str, epoch: int) -> None:
         """Not kept."""

@@ -30,7 +30,7 @@ class Storage:
         data: Path | None = None,
         boundary: Boundary | None = None,
     ) -> None:
-        """`data` is where the redactor's key lies, `boundary` hears of commits (`open_database`)."""
+        """`data` is where the keys lie, else the user's folder; `boundary` hears of commits (`open_database`)."""
         self._data = data
         self._boundary = boundary
         self._config = config
@@ -39,6 +39,13 @@ class Storage:
         self._opening = asyncio.Lock()
         self._database: Database | None = None
         self._books: Books | None = None
+
+    @property
+    def data(self) -> Path:
+        """Where the keys lie that are kept outside the database."""
+        from k8sops.service.config import data_folder
+
+        return self._data or data_folder()
 
     async def database(self) -> Database:
         """The open store. Raises what opening raises; where it is away, the message names --emergency."""
@@ -53,10 +60,8 @@ class Storage:
             from k8sops.audit.record import seal
             from k8sops.engine.books import Books
             from k8sops.redact import load_redactor
-            from k8sops.service.config import data_folder
 
-            data = self._data or data_folder()
-            redactor = await asyncio.to_thread(load_redactor, data / "redaction.key")
+            redactor = await asyncio.to_thread(load_redactor, self.data / "redaction.key")
             self._books = Books(seal, redactor, self._ids)
         return self._books
 

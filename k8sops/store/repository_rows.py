@@ -19,7 +19,10 @@ _EPOCHS: Final = repository_epochs.c
 
 
 DOOR: Final = "repository"
+EPOCH_DOOR: Final = "repository epoch"
 LONGEST: Final = 253
+PLACE_SHOWN: Final = LONGEST - 27
+"""Of a place, behind a repository's id and a space."""
 
 
 class MarkRow(msgspec.Struct, frozen=True):
@@ -77,15 +80,26 @@ def put_mark(tx: Tx, spot: Spot, mark: MarkRow) -> None:
     tx.execute(added.on_conflict_do_update(index_elements=_KEY, set_=values))
 
 
-def epoch_of(tx: Tx, repository: str) -> int:
-    """The greatest epoch that was seen; 0 if none was."""
-    found = tx.execute(select(_EPOCHS.epoch).where(_EPOCHS.repository == repository)).scalar_one_or_none()
-    return int(found or 0)
+def epoch_of(tx: Tx, repository: str, place: str = "") -> int:
+    """The greatest epoch that was seen, of a copy the greatest in that `place`; 0 if none was."""
+    if place:
+        statement = select(door_state.c.cursor).filter_by(**_epoch_at(repository, place))
+    else:
+        statement = select(_EPOCHS.epoch).where(_EPOCHS.repository == repository)
+    return int(tx.execute(statement).scalar_one_or_none() or 0)
 
 
-def raise_epoch(tx: Tx, repository: str, epoch: int) -> bool:
+def raise_epoch(tx: Tx, repository: str, epoch: int, place: str = "") -> bool:
     """Keep it, unless this or a greater one is kept; whether it was."""
     dialect = postgresql if tx.dialect == "postgresql" else sqlite
+    if place:
+        seen = dialect.insert(door_state).values(cursor=epoch, **_epoch_at(repository, place), value="")
+        raised = seen.on_conflict_do_update(
+            index_elements=[door_state.c.door, door_state.c.key],
+            set_={"cursor": seen.excluded.cursor},
+            where=door_state.c.cursor < seen.excluded.cursor,
+        )
+        return tx.execute(raised.returning(door_state.c.cursor)).first() is not None
     added = dialect.insert(repository_epochs).values(repository=repository, epoch=epoch, at=tx.now_ms())
     kept = added.on_conflict_do_update(
         index_elements=[_EPOCHS.repository],
@@ -93,6 +107,11 @@ def raise_epoch(tx: Tx, repository: str, epoch: int) -> bool:
         where=_EPOCHS.epoch < added.excluded.epoch,
     )
     return tx.execute(kept.returning(_EPOCHS.epoch)).first() is not None
+
+
+def _epoch_at(repository: str, place: str) -> dict[str, str]:
+    """The row of a copy: it lags behind, and is held to what was seen there alone."""
+    return {"door": EPOCH_DOOR, "key": f"{repository} {place[-PLACE_SHOWN:]}"}
 
 
 def repository_at(tx: Tx, place: str) -> str:

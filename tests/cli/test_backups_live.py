@@ -110,6 +110,7 @@ def test_a_nightly_backup_is_approved_with_what_it_may_warn_of_and_where_it_goes
     uid = cluster_uid(sandbox)
     (objective,) = in_store(own_store, lambda tx: scheduled_objectives(tx, uid))
     assert (objective.repository, objective.span) == ((tmp_path / "repository").as_uri(), timedelta(hours=26))
+    assert filled.encode() in objective.selection
     assert "volumes_not_captured" in told.err
     assert (tmp_path / "repository").as_uri() in command.done("schedules", "show", "nightly").out
     pruning = command.done(

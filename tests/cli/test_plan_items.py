@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 
 import pytest
+from msgspec import structs
 
-from k8sops.cli.plan_items import ALIKE_SHOWN, finding_lines, item_lines
+from k8sops.cli.plan_items import ALIKE_SHOWN, finding_lines, step_lines
 from k8sops.cli.plan_text import plan_lines
 from k8sops.core.plan import Finding, Forecast, Item, Requirement, Step, Target, bulk_of
 from k8sops.core.risk import Risk
@@ -21,9 +22,17 @@ def item(name: str, verb: str = "evict", why: str = "moves to n2", wave: int = 1
     return Item(target=target, verb=verb, group="replicated", why=why, data={"wave": wave})
 
 
+def drain(*items: Item) -> Step:
+    """The step that they move along with."""
+    return Step(
+        id="drain/node:n1", verb="drain", target=NODE, why="its pods are to run elsewhere", before={}, after={},
+        risk=Risk.DISRUPTIVE, bulk=bulk_of(items),
+    )  # fmt: skip
+
+
 def lines(*items: Item) -> list[str]:
-    """As a script sees them."""
-    return list(item_lines(bulk_of(items), io.StringIO()))
+    """As a script sees them, under the step that drains a node."""
+    return list(step_lines(drain(*items), io.StringIO()))[1:]
 
 
 def test_items_stand_under_their_step_in_columns() -> None:
@@ -58,10 +67,9 @@ def test_more_than_twenty_items_are_counted() -> None:
 def test_a_reason_that_all_share_is_told_once() -> None:
     """Fifty objects that wait for one namespace are a few lines, not a screen."""
     told = lines(*(item(f"web-{number:02}") for number in range(25)))
-    assert told[:3] == [
-        "      25 evict replicated",
-        "      evict  moves to n2:",
-        "             shop/web-00, shop/web-01, shop/web-02, shop/web-03, shop/web-04,",
+    assert told[:2] == [
+        "      25 evict replicated, moves to n2:",
+        "        shop/web-00, shop/web-01, shop/web-02, shop/web-03, shop/web-04,",
     ]
     assert told[-1] == "      and 5 more; -o json lists all"
     assert max(map(len, told)) < 80
@@ -85,11 +93,9 @@ def test_many_findings_of_a_kind_are_shortened_and_blockers_never() -> None:
 @pytest.mark.parametrize(("seconds", "words"), [(110.2, "about 1 min 50 s"), (0.2, "less than a second")])
 def test_a_plan_of_a_drain_reads_from_its_verdict_to_its_duration(seconds: float, words: str) -> None:
     """The uid is for the digest, not for a reader."""
-    step = Step(
-        id="drain/node:n1", verb="drain", target=NODE, why="its pods are to run elsewhere", before={}, after={},
-        risk=Risk.DISRUPTIVE, bulk=bulk_of([item("web-a")]),
-    )  # fmt: skip
-    plan = a_plan(steps=(step,), requires=(Requirement(target=NODE, fact="metadata.uid", value="u-n1"),))
+    plan = a_plan(
+        steps=(drain(item("web-a")),), requires=(Requirement(target=NODE, fact="metadata.uid", value="u-n1"),)
+    )
     from msgspec.structs import replace
 
     plan = replace(plan, forecast=Forecast(seconds=seconds, limited_by="budget shop/web-pdb"))
@@ -108,3 +114,55 @@ def test_items_of_several_kinds_say_theirs() -> None:
         ["delete", "shop/services/web"],
         ["evict", "shop/pods/web"],
     ]
+
+
+def put_back(*names: str, verdict: str = "created", why: str = "", named: str = "*") -> Step:
+    """A step that restores ConfigMaps of the namespace shop."""
+    targets = [Target(kind="configmaps", namespace="shop", name=name) for name in names]
+    items = [Item(target=target, verb="create", group=verdict, why=why) for target in targets]
+    return Step(
+        id="restore/06/create:configmaps:shop",
+        verb="create",
+        target=Target(kind="configmaps", namespace="shop", name=named),
+        why=f"{len(names)} objects",
+        before={},
+        after={},
+        risk=Risk.LOW,
+        bulk=bulk_of(items),
+    )
+
+
+def test_items_that_only_share_their_step_are_one_line_of_names() -> None:
+    """Verb, namespace and how many are in the step's own lines: a restore of sixty objects is read at a glance."""
+    assert list(step_lines(put_back("settings", "web"), io.StringIO())) == ["      2 objects: settings, web"]
+
+
+def test_verdicts_are_told_in_words_where_they_differ() -> None:
+    """`created_unverified` is for programs; each of the few that differ says why."""
+    step = put_back("web")
+    late = put_back("late", verdict="created_unverified", why="tried once step 1 has made namespace shop")
+    assert step.bulk is not None
+    assert late.bulk is not None
+    both = structs.replace(step, why="2 objects", bulk=bulk_of([*step.bulk.items, *late.bulk.items]))
+    assert list(step_lines(both, io.StringIO())) == [
+        "      2 objects",
+        "      1 can be made, 1 not tried yet",
+        "      late  tried once step 1 has made namespace shop",
+        "      web",
+    ]
+
+
+def test_the_only_object_of_a_step_that_names_it_is_not_named_again() -> None:
+    """Only what is different about it."""
+    step = put_back("web", why="data.of: 1 \u2192 2", named="web")
+    assert list(step_lines(step, io.StringIO())) == ["      1 objects", "      data.of: 1 \u2192 2"]
+
+
+def test_a_fact_of_something_new_has_no_before() -> None:
+    """`none \u2192 file:///\u2026` reads as if there had been no repository."""
+    step = structs.replace(put_back("web"), after={"repository": "file:///srv", "encrypted": True})
+    told = list(plan_lines(a_plan(steps=(step,)), io.StringIO()))
+    assert "   1. create shop/configmaps/*  repository file:///srv, encrypted  (low)" in told
+    changed = structs.replace(step, before={"replicas": None}, after={"replicas": 3})
+    told = list(plan_lines(a_plan(steps=(changed,)), io.StringIO()))
+    assert "   1. create shop/configmaps/*  replicas none \u2192 3  (low)" in told

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from k8sops.actions.backups.ports import OpenRepository
 from k8sops.audit.record import seal
 from k8sops.backup.bodies import Gap
+from k8sops.backup.canonical import canonical
 from k8sops.backup.vault.items import Facts
 from k8sops.backup.vault.writing import write_backup
 from k8sops.core.actor import Actor
@@ -20,7 +21,7 @@ from k8sops.core.clock import SystemClock, UlidSource, rfc3339
 from k8sops.core.errors import UnreachableError
 from k8sops.engine.books import Books
 from k8sops.service.config import Config
-from k8sops.service.rpo import RpoWatch
+from k8sops.service.rpo import Objective, RpoWatch, standing
 from k8sops.store.database import Database, Tx, open_database
 from k8sops.store.schema import outbox
 from tests.backup.clock import HandClock
@@ -134,3 +135,13 @@ async def test_a_storage_that_is_away_hides_no_old_backup(night: Night) -> None:
     night.clock.moment += timedelta(hours=27)
     (told,) = await night.round()
     assert "cannot be looked at now: the bucket does not answer" in told
+
+
+async def test_a_smaller_backup_does_not_stand_in_for_a_schedule_s_own(night: Night) -> None:
+    """One namespace every hour must not hide that the whole cluster was last read a week ago."""
+    await night.backup(1)
+    whole = Objective(repository="memory", span=timedelta(hours=26), said="schedule nightly", selection=b"{}")
+    found = await standing(night.repositories, whole, CLUSTER)
+    assert (found.newest, found.trouble) == (None, "")
+    same = msgspec.structs.replace(whole, selection=canonical({"namespaces": ["*"]}))
+    assert (await standing(night.repositories, same, CLUSTER)).newest == night.clock.now()

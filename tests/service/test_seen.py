@@ -85,6 +85,22 @@ async def test_another_process_refuses_a_repository_that_shows_less(storage: Sto
     assert (await _told(storage))[-1] == ("backup.rollback_accepted", 1)
 
 
+async def test_a_copy_that_lags_behind_a_rekey_can_be_read(storage: Storage) -> None:
+    """The source may be lost the hour after: its copy has the older epoch, and is held to what was seen there."""
+    seen = StoredSeen(storage, lambda: ALICE)
+    copy = seen.at("s3://elsewhere/" + "deep/" * 60)
+    await copy.saw_epoch(REPOSITORY, 1)
+    await seen.saw_epoch(REPOSITORY, 2)
+    looking = SeenOnlyRead(await storage.database()).at("s3://elsewhere/" + "deep/" * 60)
+    for one in (copy, looking):
+        assert await one.greatest_epoch(REPOSITORY) == 1
+    assert await seen.at("s3://other").greatest_epoch(REPOSITORY) == 0
+    await copy.saw_epoch(REPOSITORY, 3)
+    await copy.saw_epoch(REPOSITORY, 2)
+    assert (await copy.greatest_epoch(REPOSITORY), await seen.greatest_epoch(REPOSITORY)) == (3, 2)
+    assert [epoch for code, epoch in await _told(storage) if code == "backup.epoch_seen"] == [1, 2, 3]
+
+
 async def _digest(vault: object) -> str:
     from k8sops.backup.vault.manifests import ManifestFiles
 

@@ -58,6 +58,7 @@ class NotedJournal:
         do: Callable[[], Awaitable[str]],
         *,
         settle: Callable[[], Awaitable[Settled]] | None = None,
+        quiet: bool = False,
     ) -> str:
         """Once."""
         return await self._once(path, do)

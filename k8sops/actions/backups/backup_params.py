@@ -10,10 +10,18 @@ from pydantic import field_validator
 from k8sops.actions.backups.kinds import EPHEMERAL
 from k8sops.actions.backups.retaining import RetentionParams
 from k8sops.actions.backups.selecting import SelectingParams
+from k8sops.backup.names import is_ulid
 from k8sops.backup.selection import Selection
 from k8sops.core.params import PlainText, option
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+
+
+def not_mistaken(name: str) -> str:
+    """The name, unless it could be taken for another backup's number or id, or for `latest`. Raises ValueError."""
+    if name == "latest" or name.isdigit() or is_ulid(name.upper()):
+        raise ValueError(f"{name} means a backup by its number or id, or the newest: take another name")
+    return name
 
 
 class BackupParams(SelectingParams, RetentionParams):
@@ -45,7 +53,7 @@ class BackupParams(SelectingParams, RetentionParams):
     def _a_name(cls, value: str) -> str:
         if value and _NAME.fullmatch(value) is None:
             raise ValueError("should be letters, digits, '-', '_' and '.', at most 100")
-        return value
+        return not_mistaken(value)
 
     @property
     def selected(self) -> Selection:

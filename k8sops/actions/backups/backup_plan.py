@@ -64,7 +64,7 @@ def steps_of(outlook: Outlook) -> list[Step]:
                 id=MAKE,
                 verb="make repository",
                 target=target,
-                why=f"there is none at {outlook.location}",
+                why="there is none in that place yet",
                 before={},
                 after={"repository": outlook.location, "encrypted": outlook.encrypted},
                 risk=Risk.LOW,
@@ -144,8 +144,8 @@ def _bulk(claims: Sequence[Place], hooks: Sequence[Hook]) -> Bulk | None:
         Item(
             target=Target(kind="persistentvolumeclaims", namespace=namespace, name=name),
             verb="not captured",
-            group="data",
-            why="data of volumes are in no backup of this format",
+            group="volumes",
+            why="their data are in no backup of this format",
         )
         for namespace, name in claims
     ]
@@ -194,8 +194,8 @@ def _volumes(claims: Sequence[Place]) -> list[Finding]:
             level="warning",
             code="volumes_not_captured",
             text=(
-                f"the DATA of {counted(len(claims), 'volume')} will NOT be in the backup, only the claims themselves: "
-                f"{_first([f'{namespace}/{name}' for namespace, name in claims], NAMED)}"
+                f"the DATA of {counted(len(claims), 'volume')} will NOT be in the backup, only their claims: the step "
+                "`back up` lists them"
             ),
         )
     ]
@@ -263,7 +263,9 @@ def _manner(manner: Manner) -> str:
 
 
 def _about(outlook: Outlook) -> str:
-    if outlook.params.selected.selectors:
+    selected = outlook.params.selected
+    more_is_read = "" in outlook.survey.namespaces and not selected.all_namespaces
+    if selected.selectors or more_is_read:
         return f"what matches of {counted(outlook.objects, 'object')}"
     return f"about {outlook.objects:,} objects" if outlook.objects else "no objects"
 

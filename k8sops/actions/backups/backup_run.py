@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from k8sops.actions.backups.backup_params import BackupParams
-from k8sops.actions.backups.backup_plan import BACKUP, NAMED, RUN_HOOK
+from k8sops.actions.backups.backup_plan import BACKUP, RUN_HOOK
 from k8sops.actions.backups.hooks import Hook, hooks_of, run_hooks
 from k8sops.actions.backups.incremental import Manner, backups_like, manner_of
 from k8sops.actions.backups.ports import OpenRepository
@@ -94,6 +94,7 @@ class BackupRun:
             written = await writer.commit(facts)
         finally:
             await writer.close()
+        await self._tell_end(reading, writer, written.body)
         await self._tell_notes([*pre.notes, *post.notes], reading, written)
         return written
 
@@ -109,7 +110,7 @@ class BackupRun:
         look = SecondLook(reading, writer, self._journal.clock)
         try:
             await reading.read()
-            if reading.gaps and not reading.objects:
+            if reading.gaps and not reading.seen:
                 raise ClusterError(
                     f"nothing could be read, so no backup was made: {reading.gaps[0].why}",
                     hint="`k8sops doctor` shows how far the connection and the rights reach",
@@ -204,10 +205,10 @@ class BackupRun:
 
     async def _record(self, ref: FileRef) -> None:
         async def recorded() -> str:
-            return f"some packs are on record by their index, of sha256 {ref.sha256}"
+            return f"packs are on record by their index, of sha256 {ref.sha256}"
 
         target = Target(kind="indexes", name=ref.id)
-        await self._journal.part(f"{BACKUP}/index/index:{ref.id}", target, recorded)
+        await self._journal.part(f"{BACKUP}/index/index:{ref.id}", target, recorded, quiet=True)
 
     async def _hook_once(self, hook: Hook, do: Callable[[], Awaitable[str]]) -> str:
         path = f"{BACKUP}/hook/{hook.phase}:{hook.namespace}.{hook.pod}"
@@ -227,6 +228,17 @@ class BackupRun:
                 async for found in answers:
                     if isinstance(found, RawObject):
                         yield item_of(kind, found)
+
+    async def _tell_end(self, reading: Reading, writer: BackupWriter, body: BackupBody) -> None:
+        """The last word, with what is really in it."""
+        text = (
+            f"{_objects(body)}, {counted(len(reading.what.kinds), 'kind')}, "
+            f"{size_text(reading.read_bytes)} read, {size_text(writer.progress.bytes_put)} written"
+        )
+        progress = Progress(done=body.objects, total=body.objects, unit="objects")
+        more = {"kinds": reading.kinds_done, "bytes": reading.read_bytes}
+        data = msgspec.to_builtins(progress) | more
+        await self._journal.tell(Emission(kind="progress", step=BACKUP, text=text, data=data))
 
     async def _tell_progress(self, writer: BackupWriter) -> None:
         reading = self._reading
@@ -267,15 +279,16 @@ def _phase(hooks: Sequence[Hook], phase: str) -> list[Hook]:
 def _sentence(body: BackupBody) -> str:
     volumes = ""
     if body.volumes_not_captured:
-        named = ", ".join(f"{namespace}/{name}" for namespace, name in body.volumes_not_captured[:NAMED])
-        more = len(body.volumes_not_captured) - NAMED
-        volumes = f"; the DATA of these volumes are NOT in it: {named}" + (
-            f" and {more:,} more" if more > 0 else ""
-        )
+        number = counted(len(body.volumes_not_captured), "volume")
+        volumes = f"; the DATA of {number} are NOT in it: `k8sops backups show {body.id}` lists them"
     return (
-        f"backup {body.name} ({body.id}) is complete: {body.objects:,} objects, {body.new_objects:,} of them new "
+        f"backup {body.name} ({body.id}) is complete: {_objects(body)}, {body.new_objects:,} new "
         f"({size_text(body.new_bytes)}){volumes}"
     )
+
+
+def _objects(body: BackupBody) -> str:
+    return f"{body.objects:,} object{'' if body.objects == 1 else 's'}"
 
 
 def _incomplete(body: BackupBody) -> PartialError:

@@ -60,7 +60,8 @@ class CopyBackups:
             why="the place holds no repository yet" if prospect.fresh else "the copy is behind",
             before={},
             after={"from": opened.location, "to": target.location},
-            risk=Risk.LOW,
+            # Whoever holds the other place reads every Secret of a repository that is in the clear.
+            risk=Risk.LOW if opened.vault.keyring.encrypted else Risk.DISRUPTIVE,
         )
         same = prospect.nothing
         finding = no_change(f"{target.location} is as {opened.location} is already", target.location)
@@ -69,7 +70,7 @@ class CopyBackups:
             params,
             cluster.info,
             clock,
-            summary=_summary(prospect, target.location),
+            summary=_summary(prospect, target.location, clear=not opened.vault.keyring.encrypted),
             steps=[] if same else [step],
             findings=[finding] if same else [],
             blast_radius={"files": len(prospect.files), "bytes": prospect.bytes},
@@ -112,12 +113,13 @@ def _damaged(copied: Copied) -> PartialError:
     )
 
 
-def _summary(prospect: CopyProspect, to: str) -> str:
+def _summary(prospect: CopyProspect, to: str, *, clear: bool) -> str:
     if prospect.nothing:
         return "Nothing to do: the copy is as its source is."
     what = f"{counted(len(prospect.manifests), 'manifest')}, {counted(len(prospect.files), 'file')}"
     first = " into an empty place" if prospect.fresh else ""
-    return f"Safe: {what} ({size_text(prospect.bytes)}) are copied to {to}{first}."
+    verdict, how = ("Disruptive", ", in the clear") if clear else ("Safe", "")
+    return f"{verdict}: {what} ({size_text(prospect.bytes)}) are copied to {to}{first}{how}."
 
 
 __all__ = ["CopyBackups", "CopyParams"]

@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 
 from pydantic import field_validator
 
+from k8sops.actions.backups.backup_params import not_mistaken
 from k8sops.actions.backups.ports import OpenRepository, Repositories
 from k8sops.actions.backups.telling import repository_target, signer_of, told_while
 from k8sops.actions.planning import make_plan, walk_steps
@@ -56,7 +57,7 @@ class ImportParams(Params):
     def _a_name(cls, value: str) -> str:
         if value and _NAME.fullmatch(value) is None:
             raise ValueError("should be letters, digits, '-', '_' and '.', at most 100")
-        return value
+        return not_mistaken(value)
 
     @field_validator("cluster")
     @classmethod
@@ -74,7 +75,11 @@ class ImportParams(Params):
     def called(self) -> str:
         """What the backup is called."""
         stem = self.path.name.removesuffix(".tar.gz").removesuffix(".tgz")
-        return self.name or re.sub(r"[^A-Za-z0-9._-]", "-", stem).strip("-._")[:100] or "velero"
+        name = self.name or re.sub(r"[^A-Za-z0-9._-]", "-", stem).strip("-._")[:90] or "velero"
+        try:
+            return not_mistaken(name)
+        except ValueError:
+            return f"velero-{name}"
 
 
 class ImportVelero:

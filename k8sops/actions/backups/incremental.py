@@ -6,18 +6,14 @@ another version (it may default fields otherwise), or all was last read too long
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
 
 import msgspec
 
-from k8sops.actions.backups.kinds import ChosenKind
 from k8sops.backup.bodies import BackupBody
 from k8sops.backup.canonical import canonical
 from k8sops.backup.chain import Chain
-from k8sops.backup.listing import Row
 from k8sops.backup.selection import Selection, selection_json
 from k8sops.backup.vault.contents import Contents
 from k8sops.backup.vault.manifests import body_of
@@ -26,14 +22,6 @@ from k8sops.core.clock import parse_rfc3339
 
 Place = tuple[str, str]
 """Namespace and name."""
-
-
-class Known(msgspec.Struct, frozen=True, gc=False):
-    """An object as the last backup has it."""
-
-    uid: str
-    resource_version: str
-    id: bytes
 
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,31 +71,11 @@ def _read_lately(like: Sequence[Standing], since: datetime) -> bool:
     return any(one.body.full_read and parse_rfc3339(one.body.began_at) > since for one in like)
 
 
-class BaseRows:
-    """What the last backup has of each kind, kind after kind, so that no more than one kind's rows are held.
+def versions_of(base: Contents | None) -> dict[tuple[str, str], str]:
+    """In which version the last backup read each kind: rows of another one say nothing of its objects."""
+    return {kind.key: kind.version for kind in base.kinds} if base else {}
 
-    `of` is asked in the order of `kinds`, which is that of group and resource.
-    """
 
-    def __init__(self, base: Contents | None, kinds: Sequence[ChosenKind]) -> None:
-        self._numbers: Final = {kind.key: number for number, kind in enumerate(kinds)}
-        self._versions: Final = {kind.key: kind.version for kind in base.kinds} if base else {}
-        # The resourceVersion of a list says nothing about rows: any will do to number them.
-        listed = [kind.listed("") for kind in kinds]
-        self._rows: Iterator[Row] = base.rows(listed) if base else iter(())
-        self._ahead: Row | None = None
-
-    async def of(self, kind: ChosenKind) -> dict[Place, Known]:
-        """The kind's objects; none where they were read in another version. Raises RepositoryBrokenError."""
-        found = await asyncio.to_thread(self._take, self._numbers[kind.key])
-        return found if self._versions.get(kind.key) == kind.resource.version else {}
-
-    def _take(self, number: int) -> dict[Place, Known]:
-        found: dict[Place, Known] = {}
-        row = self._ahead or next(self._rows, None)
-        while row is not None and row.kind <= number:
-            if row.kind == number:
-                found[row.namespace, row.name] = Known(row.uid, row.resource_version, row.id)
-            row = next(self._rows, None)
-        self._ahead = row
-        return found
+def sizes_of(base: Contents | None) -> dict[tuple[str, str], int]:
+    """How many objects of each kind the last backup has."""
+    return {(kind.group, kind.resource): kind.count for kind in base.body.kinds} if base else {}

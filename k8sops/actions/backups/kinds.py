@@ -176,6 +176,14 @@ def remade(kind: ChosenKind, labels: Mapping[str, str], selection: Selection) ->
     return not any(kind.names.called(text) for text in selection.include_kinds)
 
 
+def not_remade(kind: ChosenKind, selection: Selection) -> str:
+    """The label selector of what no controller of Kubernetes' own makes again; empty where all of a kind is meant."""
+    made_by = _MADE_BY_LABEL.get(kind.key)
+    if made_by is None or any(kind.names.called(text) for text in selection.include_kinds):
+        return ""
+    return f"{made_by[0]} notin ({','.join(sorted(made_by[1]))})"
+
+
 def _can_be_kept(resource: Resource) -> bool:
     """What can be listed and not created is computed by whoever serves it."""
     return {"list", "create"} <= set(resource.verbs)

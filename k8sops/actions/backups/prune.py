@@ -6,6 +6,7 @@ their files are deleted by a prune a day later at the earliest (FORMAT.md, Prune
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from typing import ClassVar, Final
 
@@ -17,8 +18,11 @@ from k8sops.actions.backups.retaining import RetentionParams
 from k8sops.actions.backups.telling import repository_target, signer_of, told_while
 from k8sops.actions.planning import make_plan, no_change, walk_steps
 from k8sops.backup.bodies import BackupBody
+from k8sops.backup.canonical import canonical
 from k8sops.backup.errors import RepositoryError, RepositoryKeyError
 from k8sops.backup.names import is_cluster
+from k8sops.backup.retention import Retention
+from k8sops.backup.selection import read_selection, selection_text
 from k8sops.backup.vault.manifests import body_of, clusters_of, load_chain, resolve_backup
 from k8sops.backup.vault.opening import Vault
 from k8sops.backup.vault.pruning import Pruned, Pruner, prune, remove_backups, survey
@@ -110,7 +114,15 @@ class Prune:
             clock,
             summary=_summary(fates, steps, prospect),
             steps=steps,
-            findings=_findings(opened, steps, prospect, params),
+            findings=[
+                *_findings(opened, steps, prospect, params),
+                *[
+                    finding
+                    for uid in going
+                    if params.backups
+                    for finding in await _last(opened.vault, uid, going[uid])
+                ],
+            ],
             blast_radius={
                 "backups": sum(map(len, going.values())),
                 "files": len(prospect.doom) + len(prospect.due),
@@ -241,6 +253,35 @@ def _findings(
         for error in opened.vault.refused
     ]
     return found
+
+
+async def _last(vault: Vault, uid: str, going: Collection[int]) -> list[Finding]:
+    """Named backups after which nothing complete of their selection is left: a smaller one is no stand-in."""
+    judged = await judge(vault, await load_chain(vault, uid), Retention())
+    complete = [
+        (each.verdict.seq, each.body) for each in judged if each.body is not None and each.body.complete
+    ]
+    left = {canonical(body.selection) for seq, body in complete if seq not in going}
+    gone: dict[bytes, tuple[int, BackupBody]] = {}
+    for seq, body in complete:
+        if canonical(body.selection) not in left:
+            gone.setdefault(canonical(body.selection), (seq, body))
+    return [
+        Finding(
+            level="warning",
+            code="last_of_its_selection",
+            text=f"no complete backup is left of what {seq} ({printable(body.name)}) is of: {_of(body)}",
+            subjects=(str(seq),),
+        )
+        for seq, body in gone.values()
+    ]
+
+
+def _of(body: BackupBody) -> str:
+    try:
+        return printable(selection_text(read_selection(body.selection)))
+    except UsageError:
+        return "a selection that is not known here"
 
 
 def _summary(fates: dict[str, list[_Fate]], steps: list[Step], prospect: Prospect) -> str:

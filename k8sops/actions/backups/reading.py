@@ -8,29 +8,27 @@ too: bytes that changed under an unchanged resourceVersion show that this way of
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Final
 
 import msgspec
 
-from k8sops.actions.backups.incremental import BaseRows, Known, Place
+from k8sops.actions.backups.incremental import Place, sizes_of, versions_of
 from k8sops.actions.backups.kinds import CLAIMS, RELATED, ChosenKind, Judge
 from k8sops.actions.backups.related import Related
 from k8sops.actions.backups.sources import (
+    KINDS_AT_ONCE,
     UNREADABLE,
     Source,
-    Stream,
-    Trouble,
     each_of,
-    in_turn,
     no_more,
     raw_or_gone,
 )
 from k8sops.actions.backups.watching import WATCHED_FROM, Watcher
 from k8sops.backup.bodies import Gap
 from k8sops.backup.selection import Selection
-from k8sops.backup.vault.items import Item, Key
+from k8sops.backup.vault.items import Item, Key, Taken
 from k8sops.backup.vault.writing import BackupWriter
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
@@ -42,6 +40,7 @@ SINGLY: Final = 50
 SINGLY_PART: Final = 0.08
 """Above this part of a kind one more list is less work than single requests (docs/performance.md)."""
 REWRITTEN_NAMED: Final = 20
+TAKEN_AT_ONCE: Final = 64
 
 
 class What(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,15 +84,23 @@ class Reading:
         """Objects whose bytes changed under an unchanged resourceVersion."""
         self.read_bytes = 0
         self.kinds_done = 0
-        self.objects = 0
+        self.seen = 0
+        """Objects of pages that were read, meant or not."""
         self.watchers: Final[dict[tuple[str, str], Watcher]] = {}
         """Of the large kinds, since they were listed."""
         self._judges: Final[dict[tuple[str, str], Judge]] = {}
+        self._taking: Final = asyncio.Lock()
         self._clock: Final = clock
         self._writer: Final = writer
         self._told: Final = told
+        self._versions: dict[tuple[str, str], str] = {}
         self.first_at = clock.now()
         self.last_at = self.first_at
+
+    @property
+    def objects(self) -> int:
+        """How many are in the backup until now."""
+        return len(self._writer.rows)
 
     async def read(self) -> None:
         """Read every kind. Raises what the repository raises; what the cluster refuses becomes a gap.
@@ -101,12 +108,16 @@ class Reading:
         Raises it all the same where nothing could be read at all.
         """
         self.first_at = self._clock.now()
+        self._versions = versions_of(self._writer.base)
         plain = [kind for kind in self.what.kinds if not self.related.judges(kind)]
-        base = BaseRows(self._writer.base, plain)
-        await self._all(plain, base)
+        # Pages of one list come one after the other: the longest lists are begun first.
+        sizes = sizes_of(self._writer.base)
+        plain.sort(key=lambda kind: sizes.get(kind.key, 0), reverse=True)
+        await self._all(plain, KINDS_AT_ONCE)
         # Who they belong to is known only now.
         judged = [kind for kind in self.what.kinds if self.related.judges(kind)]
-        await self._all(sorted(judged, key=lambda kind: RELATED.index(kind.key)), None)
+        await self._all(sorted(judged, key=lambda kind: RELATED.index(kind.key)), 1)
+        self.rewritten.extend(await asyncio.to_thread(self._rewritten))
         self.last_at = self._clock.now()
 
     def source_of(self, kind: ChosenKind, *, metadata_only: bool = False) -> Source:
@@ -120,10 +131,7 @@ class Reading:
         """Whether an object is part of the backup. Notes what others are judged by."""
         if self.related.judges(kind):
             return self.related.belongs(kind, found)
-        judge = self._judges.get(kind.key)
-        if judge is None:
-            judge = self._judges[kind.key] = Judge(kind, self.what.selection)
-        taken = judge.takes(found.namespace, found.name, found.labels)
+        taken = self._judge(kind).takes(found.namespace, found.name, found.labels)
         if taken and self.related.wanted and kind.resource.namespaced:
             self.related.took(kind, found)
         if taken and kind.key == CLAIMS:
@@ -159,96 +167,121 @@ class Reading:
         for watcher in self.watchers.values():
             await watcher.close()
 
-    async def _all(self, kinds: Sequence[ChosenKind], base: BaseRows | None) -> None:
-        incremental = base is not None and not self.what.full
-        sources = [
-            self.source_of(kind, metadata_only=incremental and not self.related.needs_bytes(kind))
-            for kind in kinds
-        ]
-        streams = in_turn(self.cluster, sources)
-        async with aclosing(streams):
-            async for stream in streams:
-                source = stream.source
-                known = await base.of(source.kind) if base is not None else {}
-                await self._one(stream, known)
-                if not source.metadata_only and known:
-                    found = await asyncio.to_thread(self._rewritten, source.kind, known)
-                    self.rewritten.extend(found)
+    async def _all(self, kinds: Sequence[ChosenKind], at_once: int) -> None:
+        """Several kinds at once: while one's page is packed, the server is at work on others'."""
+        kinds_read = each_of(kinds, self._one, at_once=at_once)
+        async with aclosing(kinds_read):
+            async for _ in kinds_read:
                 self.kinds_done += 1
                 await self._told()
 
-    async def _one(self, stream: Stream, known: dict[Place, Known]) -> None:
-        kind, watched = stream.source.kind, len(stream.source.namespaces) == 1
+    async def _one(self, kind: ChosenKind) -> None:
+        known = not self.what.full and self._versions.get(kind.key) == kind.resource.version
+        source = self.source_of(kind, metadata_only=known and not self.related.needs_bytes(kind))
         changed: list[Place] = []
-        count, since = 0, ""
-        async for part in stream.parts():
-            if isinstance(part, Trouble):
-                watched = False
-                if not await no_more(self.cluster, kind, part.error):
-                    self.gap(kind, part.namespace, part.error.message)
-                continue
-            # Pages that are void were taken: only a second list shows what is no more.
-            watched = watched and not part.restarted
-            since = part.resource_version
-            self.resource_versions.setdefault(kind.key, since)
-            self.read_bytes += part.read_bytes
-            count += len(part.objects)
-            await self._writer.take(self._page(stream.source, part, known, changed))
-            self.objects += len(part.objects)
-            await self._told()
+        count, since, watched = 0, "", len(source.namespaces) == 1
+        for namespace in source.namespaces:
+            parts = source.parts(self.cluster, namespace, metadata_only=source.metadata_only)
+            async with aclosing(parts):
+                async for part in parts:
+                    if isinstance(part, K8sOpsError):
+                        watched = False
+                        if not await no_more(self.cluster, kind, part):
+                            self.gap(kind, namespace, part.message)
+                        continue
+                    # Pages that are void were taken: only a second list shows what is no more.
+                    watched = watched and not part.restarted
+                    since = part.resource_version
+                    self.resource_versions.setdefault(kind.key, since)
+                    count += len(part.objects)
+                    await self._take_page(source, part, changed)
         if watched and count >= self.what.watched_from and "watch" in kind.resource.verbs:
-            self.watchers[kind.key] = Watcher(self.cluster, stream.source, since)
+            self.watchers[kind.key] = Watcher(self.cluster, source, since)
         if changed:
             many = len(changed) > max(SINGLY, SINGLY_PART * count)
-            rest = self._listed_again(kind, known) if many else self._singly(kind, changed)
-            await self._writer.add(rest)
+            await (self._list_again(kind) if many else self._fetch(kind, changed))
 
-    def _page(
-        self, source: Source, page: RawPage, known: dict[Place, Known], changed: list[Place]
-    ) -> list[Item]:
-        """What is taken of a page; with metadata only, what has to be fetched is added to `changed`."""
+    async def _take_page(self, source: Source, page: RawPage, changed: list[Place]) -> None:
+        """Take a page; with metadata only, what has to be fetched is added to `changed`."""
         kind = source.kind
-        taken = [found for found in page.objects if self.takes(kind, found)]
-        if not source.metadata_only:
-            return [item_of(kind, found) for found in taken]
-        items = []
-        for found in taken:
-            before = _unchanged(known, found)
-            if before is None:
-                changed.append((found.namespace, found.name))
-            else:
-                items.append(item_of(kind, found, known=before.id))
-        return items
+        taken = self._taken(kind, page.objects)
+        if source.metadata_only:
+            same = []
+            base, (group, resource) = self._writer.base_rows, kind.key
+            for found in taken:
+                key = Key(group, resource, found.namespace, found.name)
+                if _unchanged(base.get(key), found):
+                    same.append(key)
+                else:
+                    changed.append((found.namespace, found.name))
+            self._writer.keep(same)
+        else:
+            await self._take([item_of(kind, found) for found in taken])
+        self.read_bytes += page.read_bytes
+        self.seen += len(page.objects)
+        await self._told()
 
-    async def _singly(self, kind: ChosenKind, places: Sequence[Place]) -> AsyncIterator[Item]:
+    def _taken(self, kind: ChosenKind, objects: Sequence[RawObject]) -> list[RawObject]:
+        """Those that `takes` takes, with what is the same for all of them asked once."""
+        if self.related.wanted or kind.key == CLAIMS:
+            return [found for found in objects if self.takes(kind, found)]
+        takes = self._judge(kind).takes
+        return [found for found in objects if takes(found.namespace, found.name, found.labels)]
+
+    def _judge(self, kind: ChosenKind) -> Judge:
+        judge = self._judges.get(kind.key)
+        if judge is None:
+            judge = self._judges[kind.key] = Judge(kind, self.what.selection)
+        return judge
+
+    async def _take(self, items: Sequence[Item]) -> None:
+        async with self._taking:
+            await self._writer.take(items)
+
+    async def _fetch(self, kind: ChosenKind, places: Sequence[Place]) -> None:
+        """These objects, by single requests."""
+        items: list[Item] = []
         async for found in self.fetched(kind, places):
             if isinstance(found, RawObject) and self.takes(kind, found):
                 self.read_bytes += len(found.data)
-                yield item_of(kind, found)
+                items.append(item_of(kind, found))
+                if len(items) >= TAKEN_AT_ONCE:
+                    await self._take(items)
+                    items = []
+        await self._take(items)
 
-    async def _listed_again(self, kind: ChosenKind, known: dict[Place, Known]) -> AsyncIterator[Item]:
-        """The whole kind, of which only what changed is given on."""
+    async def _list_again(self, kind: ChosenKind) -> None:
+        """The whole kind, of which only what changed is taken."""
         source = self.source_of(kind)
         for namespace in source.namespaces:
-            try:
-                pages = source.pages(self.cluster, namespace, metadata_only=False)
-                async with aclosing(pages):
-                    async for page in pages:
-                        self.read_bytes += page.read_bytes
-                        for found in page.objects:
-                            if self.takes(kind, found) and _unchanged(known, found) is None:
-                                yield item_of(kind, found)
-            except UNREADABLE as error:
-                self.gap(kind, namespace, error.message)
+            parts = source.parts(self.cluster, namespace, metadata_only=False)
+            async with aclosing(parts):
+                async for part in parts:
+                    if isinstance(part, K8sOpsError):
+                        self.gap(kind, namespace, part.message)
+                        continue
+                    self.read_bytes += part.read_bytes
+                    items = [item_of(kind, found) for found in part.objects if self.takes(kind, found)]
+                    base = self._writer.base_rows
+                    await self._take([item for item in items if not _unchanged(base.get(item.key), item)])
 
-    def _rewritten(self, kind: ChosenKind, known: dict[Place, Known]) -> list[Key]:
+    def _rewritten(self) -> list[Key]:
         found = []
-        for (namespace, name), before in known.items():
-            key = Key(*kind.key, namespace, name)
-            now = self._writer.rows.get(key)
-            if now is not None and (before.uid, before.resource_version) == now[:2] and before.id != now[2]:
+        base = self._writer.base_rows
+        for key, now in self._writer.rows.items():
+            before = base.get(key)
+            if before is None or before is now or before[:2] != now[:2] or before[2] == now[2]:
+                continue
+            if now[1] and self._like_before(key):
                 found.append(key)
         return found
+
+    def _like_before(self, key: Key) -> bool:
+        """Whether the kind was read in the same version for the last backup."""
+        kind = (key.group, key.resource)
+        return any(
+            one.key == kind and one.resource.version == self._versions.get(kind) for one in self.what.kinds
+        )
 
 
 def item_of(kind: ChosenKind, found: RawObject, *, known: bytes | None = None) -> Item:
@@ -258,9 +291,8 @@ def item_of(kind: ChosenKind, found: RawObject, *, known: bytes | None = None) -
     return Item(key, found.uid, found.resource_version, data=data, known=known)
 
 
-def _unchanged(known: dict[Place, Known], found: RawObject) -> Known | None:
-    before = known.get((found.namespace, found.name))
-    if before is None or (before.uid, before.resource_version) != (found.uid, found.resource_version):
-        return None
+def _unchanged(before: Taken | None, found: RawObject | Item) -> bool:
     # Without a version of its own an object cannot be told from what it was (some aggregated APIs).
-    return before if found.resource_version else None
+    if before is None or not found.resource_version:
+        return False
+    return before[1] == found.resource_version and before[0] == found.uid

@@ -31,6 +31,8 @@ from k8sops.core.text import counted
 
 ADD: Final = "rekey/add"
 EPOCH: Final = "rekey/epoch"
+RISK: Final = Risk.DISRUPTIVE
+"""Who can read every Secret there is, or no backup that comes: nobody takes that back."""
 
 
 class RekeyParams(Params):
@@ -125,7 +127,7 @@ def _steps(opened: OpenRepository, params: RekeyParams, prospect: KeyProspect) -
                 why="they are to read what is there",
                 before={},
                 after={f"epoch {epoch}": list(params.add) for epoch in prospect.add_to},
-                risk=Risk.LOW,
+                risk=RISK,
             )
         )
     if prospect.next_epoch:
@@ -137,7 +139,7 @@ def _steps(opened: OpenRepository, params: RekeyParams, prospect: KeyProspect) -
                 why="others are to read what will be",
                 before={"recipients": _shown(prospect.recipients.get(prospect.next_epoch - 1, ()))},
                 after={"recipients": _shown({*params.recipient, *params.add})},
-                risk=Risk.LOW,
+                risk=RISK,
             )
         )
     return steps
@@ -197,7 +199,7 @@ def _summary(params: RekeyParams, prospect: KeyProspect) -> str:
         parts.append(
             f"{counted(len(prospect.left_out), 'recipient')} left out, who keep what they could read"
         )
-    return f"Safe: {'; '.join(parts)}." if parts else "Nothing to do: the keys are for those already."
+    return f"Disruptive: {'; '.join(parts)}." if parts else "Nothing to do: the keys are for those already."
 
 
 def _shown(recipients: Iterable[str]) -> list[str]:

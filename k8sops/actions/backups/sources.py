@@ -1,13 +1,12 @@
-"""Pages of several kinds at once, given out kind by kind: while one is packed, the next ones are on their way.
+"""Where kinds are read, and how many at once: memory is bounded by so many kinds and a few pages of each.
 
-Memory is bounded by so many kinds and a few pages of each; a page is asked for smaller once it outgrows 4 MiB. What
-reading a kind raises is given out with it, so that one kind that cannot be read leaves the others alone.
+A page is asked for smaller once it outgrows 4 MiB.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Final, TypeVar
 
@@ -39,77 +38,26 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     def pages(
         self, cluster: ClusterReader, namespace: str, *, metadata_only: bool
     ) -> AsyncGenerator[RawPage, None]:
-        """The pages of one of its lists."""
+        """The pages of one of its lists; of metadata, without bytes."""
         return cluster.pages(
-            self.kind.resource, namespace, metadata_only=metadata_only, label_selector=self.label_selector
+            self.kind.resource,
+            namespace,
+            metadata_only=metadata_only,
+            with_data=not metadata_only,
+            label_selector=self.label_selector,
         )
 
-
-class Trouble(msgspec.Struct, frozen=True):
-    """A list that could not be read to its end."""
-
-    namespace: str
-    error: K8sOpsError
-
-
-Part = RawPage | Trouble
-
-
-class Stream:
-    """The pages of one source as they come; `Trouble` where a list ended too early, and the next list goes on."""
-
-    def __init__(self, cluster: ClusterReader, source: Source) -> None:
-        self.source: Final = source
-        self._cluster: Final = cluster
-        self._parts: Final[asyncio.Queue[Part | BaseException | None]] = asyncio.Queue(1)
-        self._task: Final = asyncio.create_task(self._pump(), name=f"read {source.kind.resource.qualified}")
-
-    async def parts(self) -> AsyncIterator[Part]:
-        """Each page once."""
-        while (part := await self._parts.get()) is not None:
-            if isinstance(part, BaseException):
-                raise part
-            yield part
-
-    async def close(self) -> None:
-        """End it, read or not."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _pump(self) -> None:
-        try:
-            for namespace in self.source.namespaces:
-                await self._one(namespace)
-        except Exception as error:  # noqa: BLE001 - whoever reads raises it; dying silently would leave it waiting
-            await self._parts.put(error)
-        else:
-            await self._parts.put(None)
-
-    async def _one(self, namespace: str) -> None:
-        pages = self.source.pages(self._cluster, namespace, metadata_only=self.source.metadata_only)
+    async def parts(
+        self, cluster: ClusterReader, namespace: str, *, metadata_only: bool
+    ) -> AsyncGenerator[RawPage | K8sOpsError, None]:
+        """The same, ending with what reading came to where that is a gap; nothing the consumer does is one."""
+        pages = self.pages(cluster, namespace, metadata_only=metadata_only)
         try:
             async with aclosing(pages):
                 async for page in pages:
-                    await self._parts.put(page)
+                    yield page
         except UNREADABLE as error:
-            await self._parts.put(Trouble(namespace, error))
-
-
-async def in_turn(
-    cluster: ClusterReader, sources: Sequence[Source], *, at_once: int = KINDS_AT_ONCE
-) -> AsyncGenerator[Stream, None]:
-    """The sources one after the other, so many of them read ahead."""
-    waiting = list(reversed(sources))
-    streams: list[Stream] = []
-    try:
-        while waiting or streams:
-            while waiting and len(streams) < at_once:
-                streams.append(Stream(cluster, waiting.pop()))
-            yield streams[0]
-            await streams.pop(0).close()
-    finally:
-        for stream in streams:
-            await stream.close()
+            yield error
 
 
 async def each_of(

@@ -14,7 +14,8 @@ import msgspec
 
 from k8sops.actions.backups.hooks import Hook, hooks_of
 from k8sops.actions.backups.incremental import Place
-from k8sops.actions.backups.kinds import CLAIMS, PODS, Choice, ChosenKind, choose_kinds
+from k8sops.actions.backups.kinds import CLAIMS, PODS, Choice, ChosenKind, choose_kinds, not_remade
+from k8sops.actions.backups.related import Related
 from k8sops.actions.backups.sources import UNREADABLE, each_of, no_more
 from k8sops.backup.bodies import Gap
 from k8sops.backup.selection import NAMESPACES, Selection
@@ -45,7 +46,10 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     undiscovered: tuple[Gap, ...] = ()
     unread: tuple[Unread, ...] = ()
     counts: dict[tuple[str, str], int] = {}
-    """Objects of each kind, before labels are looked at; kinds of which the server does not say are not in it."""
+    """Objects of each kind, before the selection's own labels are looked at, without those that are made again.
+
+    Not in it are kinds of which the server does not say, and those that are taken by what they belong to.
+    """
     claims: tuple[Place, ...] = ()
     hooks: tuple[Hook, ...] = ()
 
@@ -83,13 +87,16 @@ async def count(cluster: ClusterReader, selection: Selection, survey: Survey) ->
     ]
     counts: dict[tuple[str, str], int] = {}
     unread: list[Unread] = []
-    answers = each_of(asked, lambda one: _count(cluster, *one))
+    related = Related(selection)
+    answers = each_of(asked, lambda one: _count(cluster, *one, not_remade(one[0], selection)))
     async with aclosing(answers):
         async for answer in answers:
             if isinstance(answer, Unread):
                 unread.append(answer)
-            elif answer[1] >= 0:
+            elif answer[1] >= 0 and not related.judges(answer[0]):
                 counts[answer[0].key] = counts.get(answer[0].key, 0) + answer[1]
+    if NAMESPACES in counts and "" not in survey.namespaces:
+        counts[NAMESPACES] = len(survey.namespaces)
     return msgspec.structs.replace(
         survey, counts=counts, unread=tuple(unread), claims=await _claims(cluster, selection, survey)
     )
@@ -113,8 +120,13 @@ async def found_in(
     return found
 
 
-async def _count(cluster: ClusterReader, kind: ChosenKind, namespace: str) -> tuple[ChosenKind, int] | Unread:
+async def _count(
+    cluster: ClusterReader, kind: ChosenKind, namespace: str, selector: str
+) -> tuple[ChosenKind, int] | Unread:
     try:
+        if selector:
+            # How many more match a selector a server does not say (meta/v1, ListMeta.remainingItemCount).
+            return kind, await _matching(cluster, kind, namespace, selector)
         pages = cluster.pages(kind.resource, namespace, metadata_only=True, page_size=1, at_most=1)
         async with aclosing(pages):
             async for page in pages:
@@ -126,6 +138,17 @@ async def _count(cluster: ClusterReader, kind: ChosenKind, namespace: str) -> tu
             return kind, 0
         return Unread(kind=kind, namespace=namespace, error=error)
     return kind, 0
+
+
+async def _matching(cluster: ClusterReader, kind: ChosenKind, namespace: str, selector: str) -> int:
+    pages = cluster.pages(
+        kind.resource, namespace, metadata_only=True, with_data=False, label_selector=selector
+    )
+    found = 0
+    async with aclosing(pages):
+        async for page in pages:
+            found = len(page.objects) + (0 if page.restarted else found)
+    return found
 
 
 async def _namespaces(

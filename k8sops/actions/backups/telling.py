@@ -34,7 +34,11 @@ def signer_of(found: OpenRepository) -> Signer:
 
 
 async def told_while(journal: Journal, step: str, work: Awaitable[T], told: Told) -> T:
-    """Await the work, telling about once a second how far it is."""
+    """Await the work, telling about once a second how far it is; what cannot be told any more ends the work.
+
+    Raises what the work raises, and what the journal does where the run is another carrier's by now: whoever lost its
+    lease must not go on deleting or writing.
+    """
 
     async def tell() -> None:
         while True:
@@ -43,9 +47,13 @@ async def told_while(journal: Journal, step: str, work: Awaitable[T], told: Told
             data = msgspec.to_builtins(progress)
             await journal.tell(Emission(kind="progress", step=step, text=text, data=data))
 
-    teller = asyncio.ensure_future(tell())
+    teller, worker = asyncio.ensure_future(tell()), asyncio.ensure_future(work)
     try:
-        return await work
+        await asyncio.wait((teller, worker), return_when=asyncio.FIRST_COMPLETED)
+        if not worker.done():
+            teller.result()
+        return await worker
     finally:
-        teller.cancel()
-        await asyncio.gather(teller, return_exceptions=True)
+        for task in (teller, worker):
+            task.cancel()
+        await asyncio.gather(teller, worker, return_exceptions=True)

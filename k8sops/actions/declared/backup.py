@@ -17,8 +17,9 @@ BACKUP_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         details=(
             "What did not change since the last backup of the same selection is not read again, and nothing is stored "
             "twice. A backup that lacks anything it should hold is marked incomplete, and its run has failed. The data "
-            "of volumes are not captured: the plan, the backup and the run name every claim. --keep-… and --ttl remove "
-            "older backups of the same cluster and selection, once this one is complete; never the last good one."
+            "of volumes are not captured: the plan and the backup name every claim, the run how many. --keep-… and "
+            "--ttl remove older backups of the same cluster and selection, once this one is complete; never "
+            "the last good one."
         ),
         examples=(
             "k8sops backup --repo file:///srv/backups --plan",

@@ -12,7 +12,7 @@ import msgspec
 
 from k8sops.backup.bodies import FileRef
 from k8sops.backup.errors import RepositoryError
-from k8sops.backup.index import Catalogue, Index, Place
+from k8sops.backup.index import Catalogue, Index
 from k8sops.backup.names import file_name, parse_name
 from k8sops.backup.packs import PackEntry
 from k8sops.backup.storage.port import Storage
@@ -77,9 +77,9 @@ class Holdings:
             self._fresh.pop(pack.id, None)
             self._orphans.pop(pack.id, None)
 
-    def find(self, id_: bytes) -> Place | None:
-        """Where an object lies, if it is held."""
-        return self._catalogue.find(id_)
+    def length(self, id_: bytes) -> int:
+        """How many bytes an object has; 0 if it is not held."""
+        return self._catalogue.length(id_)
 
     def __contains__(self, id_: bytes) -> bool:
         return id_ in self._catalogue

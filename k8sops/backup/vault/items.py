@@ -14,7 +14,7 @@ from k8sops.backup.listing import Kind
 from k8sops.core.errors import K8sOpsError
 
 
-class Key(msgspec.Struct, frozen=True, array_like=True, order=True):
+class Key(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
     """What tells one object of a cluster from all others; the namespace is empty for what has none."""
 
     group: str
@@ -23,7 +23,11 @@ class Key(msgspec.Struct, frozen=True, array_like=True, order=True):
     name: str
 
 
-class Item(msgspec.Struct, frozen=True):
+Taken = tuple[str, str, bytes]
+"""uid, resourceVersion and id of an object that a backup has."""
+
+
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One object as it was read: its JSON, or the id of bytes that an earlier backup has of it.
 
     With neither it is gone from the cluster. Of one that comes several times the last counts.

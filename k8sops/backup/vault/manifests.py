@@ -17,7 +17,7 @@ from k8sops.backup.bodies import BackupBody, backup_body
 from k8sops.backup.chain import Chain, read_chain
 from k8sops.backup.errors import RepositoryError
 from k8sops.backup.manifest import MANIFEST_LIMIT
-from k8sops.backup.names import check_cluster, manifest_name, parse_name
+from k8sops.backup.names import check_cluster, is_ulid, manifest_name, parse_name
 from k8sops.backup.vault.opening import Vault
 from k8sops.backup.vault.transfer import read_all
 from k8sops.core.clock import parse_rfc3339
@@ -103,9 +103,10 @@ async def body_of(vault: Vault, chain: Chain, seq: int) -> BackupBody:
 async def resolve_backup(vault: Vault, chain: Chain, text: str) -> int:
     """The number of the backup that is meant.
 
-    `latest`; a number; six or more characters an id begins with; a name, of which the newest counts; `NAME@WHEN` or
-    `@WHEN`: the newest that was read by then, where WHEN is `latest`, a moment, a date (its end), a span ago, or a time
-    of day that has last passed; all in UTC unless it says another. Without @, a moment counts where no name is meant.
+    `latest`; a number; an id, or six or more characters it begins with; a name, of which the newest counts;
+    `NAME@WHEN` or `@WHEN`: the newest that was read by then, where WHEN is `latest`, a moment, a date (its end), a
+    span ago, or a time of day that has last passed; all in UTC unless it says another. Without @, a moment counts
+    where no name is meant.
     Raises UsageError where none or several are meant.
     """
     if not chain.live:
@@ -117,10 +118,12 @@ async def resolve_backup(vault: Vault, chain: Chain, text: str) -> int:
     name, at, when = text.rpartition("@")
     if at:
         return await _as_of(vault, chain, name, when)
+    # A whole id means that backup alone: a newer one that somebody gave such a name must not take its place.
+    whole = is_ulid(text.upper())
     found: list[tuple[int, str]] = []
     for seq in reversed(chain.live):
         body = await body_of(vault, chain, seq)
-        if body.name == text:
+        if body.id == text.upper() or (body.name == text and not whole):
             return seq
         if len(text) >= SHORTEST_PREFIX and body.id.startswith(text.upper()):
             found.append((seq, body.id))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from k8sops.backup.bodies import BackupBody, FileRef, Gap, KindCount, seal_body
 from k8sops.backup.chain import Chain, Mark
 from k8sops.backup.errors import RepositoryError, RepositoryUntrustedError
-from k8sops.backup.listing import GREATEST_DEPTH, Kind, Listing, Row, difference, resolve, write_listing
+from k8sops.backup.listing import GREATEST_DEPTH, Kind, Listing, Row, difference, write_listing
 from k8sops.backup.names import file_name
 from k8sops.backup.packs import PackEntry
 from k8sops.backup.sealed import Entropy, SealedFile
@@ -25,7 +25,7 @@ from k8sops.backup.vault.committing import check_epoch, commit
 from k8sops.backup.vault.contents import Contents, load_contents
 from k8sops.backup.vault.history import UNUSABLE, read_history
 from k8sops.backup.vault.holdings import Holdings, Look, look
-from k8sops.backup.vault.items import Facts, Item, Key, Progress, ReadAgain, Selection, Written
+from k8sops.backup.vault.items import Facts, Item, Key, Progress, ReadAgain, Selection, Taken, Written
 from k8sops.backup.vault.manifests import ManifestFiles
 from k8sops.backup.vault.opening import Vault
 from k8sops.backup.vault.packing import OnIndex, Pace, Packing
@@ -59,7 +59,7 @@ class BackupWriter:
     """One backup being written: `begin`, then `add` items, then `commit`; `close` it however it ends.
 
     After an error nothing more is taken: what was stored is found again by the next. Memory: some 700 bytes for each
-    object (its row, and its place), the packs on their way, and the compressed listings of the base.
+    object (its row, and its place), as much again for those that changed since the base, and the packs on their way.
     """
 
     def __init__(self, vault: Vault, who: Writer, files: ManifestFiles, seen: Look) -> None:
@@ -75,7 +75,7 @@ class BackupWriter:
             on_index=who.on_index,
             on_progress=who.on_progress,
         )
-        self._rows: Final[dict[Key, tuple[str, str, bytes]]] = {}
+        self._rows: Final[dict[Key, Taken]] = {}
         self._gaps: Final[dict[Key, Gap]] = {}
         self._batch: Final[list[Item]] = []
         self._batch_keys: Final[set[Key]] = set()
@@ -84,6 +84,8 @@ class BackupWriter:
         self._unusable: Final[list[K8sOpsError]] = []
         self.base: Contents | None = None
         """The newest backup of the same selection, if its listing can be rested on."""
+        self.base_rows: Mapping[Key, Taken] = {}
+        """What that has of each object."""
 
     @classmethod
     async def begin(cls, vault: Vault, who: Writer) -> BackupWriter:
@@ -106,7 +108,7 @@ class BackupWriter:
         return writer
 
     @property
-    def rows(self) -> Mapping[Key, tuple[str, str, bytes]]:
+    def rows(self) -> Mapping[Key, Taken]:
         """What was taken until now: uid, resourceVersion and id of each object. To look at only."""
         return self._rows
 
@@ -131,11 +133,16 @@ class BackupWriter:
     async def take(self, items: Iterable[Item]) -> None:
         """The same of items that are there already."""
         for item in items:
-            if item.data is None and not self._batch_keys:
-                self._take_over(item)
-            else:
-                await self._take_one(item)
+            await self._take_one(item)
         await self._drain()
+
+    def keep(self, keys: Collection[Key]) -> None:
+        """Objects that are as the base has them, of which nothing else was taken before."""
+        for key in keys:
+            row = self._rows[key] = self.base_rows[key]
+            if row[2] not in self._holdings:
+                self._unheld.add(key)
+        self._packing.progress.objects += len(keys)
 
     async def commit(self, facts: Facts) -> Written:
         """Finish packs, index and listing, look whether all is there, and put the manifest.
@@ -181,7 +188,7 @@ class BackupWriter:
             try:
                 contents = await load_contents(self._vault, self._who.cluster, base)
                 # To the end: one that does not come to what it says would fail only when it is rested on.
-                await asyncio.to_thread(_exhaust, contents)
+                self.base_rows = await asyncio.to_thread(_rows_of, contents)
             except UNUSABLE as error:
                 self._unusable.append(error)
             else:
@@ -199,17 +206,16 @@ class BackupWriter:
             self._unheld.add(item.key)
 
     async def _take_one(self, item: Item) -> None:
+        pace = self._who.pace
+        full = len(self._batch) >= pace.batch_items or self._batch_bytes >= pace.batch_bytes
+        if full or (item.data is None and item.key in self._batch_keys):
+            await self._drain()
         if item.data is None:
-            if item.key in self._batch_keys:
-                await self._drain()
             self._take_over(item)
             return
         self._batch.append(item)
         self._batch_keys.add(item.key)
         self._batch_bytes += len(item.data)
-        pace = self._who.pace
-        if len(self._batch) >= pace.batch_items or self._batch_bytes >= pace.batch_bytes:
-            await self._drain()
 
     async def _drain(self) -> None:
         if not self._batch:
@@ -274,20 +280,31 @@ class BackupWriter:
 
     async def _write_listing(self, facts: Facts) -> _Listed:
         base = self.base if self.base and self.base.listings[0].head.depth < GREATEST_DEPTH else None
-        rows = await asyncio.to_thread(_sorted_rows, self._rows, facts.kinds)
-        file = await asyncio.to_thread(self._listing_file, rows, facts.kinds, base)
+        file = await asyncio.to_thread(self._listing_file, facts.kinds, base)
         name = file_name("listings", file.id)
         await put_surely(self._vault.storage, name, file.data, self._vault.clock)
         self._packing.progress.bytes_put += len(file.data)
         bases = (base.body.listing, *base.body.bases) if base else ()
         return _Listed(FileRef(file.id, file.sha256), bases)
 
-    def _listing_file(self, rows: list[Row], kinds: tuple[Kind, ...], base: Contents | None) -> SealedFile:
+    def _listing_file(self, kinds: tuple[Kind, ...], base: Contents | None) -> SealedFile:
+        described = {kind.key for kind in kinds}
+        unknown = {(key.group, key.resource) for key in self._rows} - described
+        if unknown:
+            raise ValueError(
+                f"objects were given of kinds that the backup does not describe: {sorted(unknown)[:4]}"
+            )
+        rows: Iterable[Row] = _sorted_rows(self._rows, kinds, self.base_rows if base else {})
+        if base:
+            older = {
+                key: row for key, row in self.base_rows.items() if (key.group, key.resource) in described
+            }
+            rows = difference(_sorted_rows(older, kinds, self._rows), rows)
         return write_listing(
-            difference(resolve(base.listings, kinds), rows) if base else rows,
+            rows,
             cluster=self._who.cluster,
             kinds=kinds,
-            objects=len(rows),
+            objects=len(self._rows),
             keyring=self._vault.keyring,
             base=_first(base),
             entropy=self._who.entropy,
@@ -308,8 +325,7 @@ class BackupWriter:
         size = 0
         for key, (_, _, id_) in self._rows.items():
             counts[key.group, key.resource] += 1
-            place = self._holdings.find(id_)
-            size += place.pack.frames[place.frame].lengths[place.number] if place else 0
+            size += self._holdings.length(id_)
         gaps = (*facts.gaps, *(self._gaps[key] for key in sorted(self._gaps)))
         return BackupBody(
             id=self._who.ids.new(),
@@ -355,15 +371,13 @@ async def write_backup(
         await writer.close()
 
 
-def _sorted_rows(rows: dict[Key, tuple[str, str, bytes]], kinds: Sequence[Kind]) -> list[Row]:
+def _sorted_rows(rows: Mapping[Key, Taken], kinds: Sequence[Kind], but: Mapping[Key, Taken]) -> list[Row]:
+    """These rows as a listing has them, without those that are the same in `but`."""
     numbers = {kind.key: number for number, kind in enumerate(kinds)}
-    unknown = {(key.group, key.resource) for key in rows} - numbers.keys()
-    if unknown:
-        raise ValueError(
-            f"objects were given of kinds that the backup does not describe: {sorted(unknown)[:4]}"
-        )
     found = [
-        Row(numbers[key.group, key.resource], key.namespace, key.name, *row) for key, row in rows.items()
+        Row(numbers[key.group, key.resource], key.namespace, key.name, *row)
+        for key, row in rows.items()
+        if but.get(key) != row
     ]
     found.sort(key=lambda row: row.key)
     return found
@@ -377,6 +391,9 @@ def _listed(seen: Look, refs: Sequence[FileRef]) -> bool:
     return all(seen.has(file_name("listings", ref.id)) for ref in refs)
 
 
-def _exhaust(base: Contents) -> None:
-    for _ in base.rows():
-        pass
+def _rows_of(base: Contents) -> dict[Key, Taken]:
+    keys = [kind.key for kind in base.kinds]
+    return {
+        Key(*keys[row.kind], row.namespace, row.name): (row.uid, row.resource_version, row.id)
+        for row in base.rows()
+    }

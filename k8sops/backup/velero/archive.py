@@ -32,11 +32,36 @@ RATIO: Final = 250
 FREE: Final = 64 * 1024 * 1024
 """Content for which no proportion is asked."""
 
+_DAMAGED: Final = (tarfile.TarError, BadGzipFile, EOFError, zlib.error, ValueError, OverflowError)
 _VERSION_LIMIT: Final = 64
 _MAJOR: Final = re.compile(r"1\.\d{1,4}\.\d{1,4}")
 _RESOURCE: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9.-]{1,253})?")
 _NAMESPACE: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _API_VERSION: Final = re.compile(r"v[a-z0-9]{1,60}(?:-preferredversion)?")
+
+
+HEADER_LIMIT: Final = 64 * 1024
+"""Bytes of a long name or of extended attributes, which are read whole before a member is known."""
+_HEADERS: Final = frozenset(
+    {
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+    }
+)
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose headers are of a size that any real one has, since each is read whole."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        # Meant to be overridden (tarfile's source says so); its headers are in no iteration.
+        if self.type in _HEADERS and not 0 <= self.size <= HEADER_LIMIT:
+            raise tarfile.ReadError(f"a header of {self.size:,} bytes")
+        found: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return found
 
 
 class VeleroObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +137,7 @@ class _Counted:
 def _members(counted: _Counted, where: str) -> Iterator[tuple[str, bytes, float]]:
     """Name, content and time of each file. Every name and type is checked, also of what is passed over."""
     try:
-        with tarfile.open(fileobj=counted, mode="r|gz") as archive:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=counted, mode="r|gz", tarinfo=_Member) as archive:  # type: ignore[call-overload]
             for number, member in enumerate(archive):
                 if number >= MEMBERS:
                     raise _refused(where, f"has more than {MEMBERS:,} members")
@@ -124,7 +149,8 @@ def _members(counted: _Counted, where: str) -> Iterator[tuple[str, bytes, float]
                     continue
                 file = archive.extractfile(member)
                 yield name, file.read() if file is not None else b"", float(member.mtime)
-    except (tarfile.TarError, BadGzipFile, EOFError, zlib.error, ValueError, OverflowError) as error:
+    # Of headers that follow each other `tarfile` reads each within the one before: a thousand are too deep.
+    except (*_DAMAGED, RecursionError) as error:
         raise _refused(where, f"cannot be read as a tar.gz: {_plain(error)}") from error
 
 

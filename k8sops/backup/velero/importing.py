@@ -102,7 +102,9 @@ async def import_archive(
                 on_objects(count)
 
     async def facts() -> Facts:
-        first, last = gathered.span or (vault.clock.now(), vault.clock.now())
+        now = vault.clock.now()
+        # An archive that says it is of tomorrow would be `latest` for as long.
+        first, last = (min(at, now) for at in gathered.span or (now, now))
         return Facts(
             name=name,
             run=run,

@@ -1,8 +1,7 @@
-"""The history of a seeded sandbox: runs, votes, schedules and an audit trail, made by real runs through the service.
+"""The history of a seeded sandbox: runs, votes, schedules, backups and an audit trail, by real runs of the service.
 
 `script` is the list of moments, `playing` has one function for each kind of them, `place` says where it all lies:
-in a folder of its own, with its own store, policy and keys, so that nothing of the user's is touched. No backups yet:
-they come as one more kind of moment once there is an action for them.
+in a folder of its own, with its own store, policy and keys, so that nothing of the user's is touched.
 """
 
 from __future__ import annotations

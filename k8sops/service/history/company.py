@@ -18,6 +18,7 @@ from k8sops.service.history.place import Place
 from k8sops.service.history.times import StoryClock, StoryIds
 from k8sops.service.ops import EngineOps
 from k8sops.service.policies import names_of_clusters
+from k8sops.service.repository_config import RepositoryConfig
 from k8sops.service.storing import Storage
 
 ADMIN: Final = "admin"
@@ -47,7 +48,7 @@ async def open_company(
     place: Place, kubeconfigs: Mapping[str, Path], clock: StoryClock
 ) -> AsyncIterator[Company]:
     """Connect as everybody, to a store at `place`, whose policy is written already. Raises what connecting raises."""
-    config = Config(database_url=place.database_url, policy=place.policy)
+    config = config_at(place)
     ids = StoryIds()
     storage = Storage(config, clock, ids, data=place.data, boundary=clock.committed)
     doors: dict[str, Door] = {}
@@ -72,6 +73,12 @@ async def open_company(
                 ),
             )
         yield Company(place, config, clock, ids, storage, doors, clusters[ADMIN])
+
+
+def config_at(place: Place) -> Config:
+    """What everybody's doors are configured with."""
+    repository = RepositoryConfig.model_validate(place.repository())
+    return Config(database_url=place.database_url, policy=place.policy, repositories=(repository,))
 
 
 async def cluster_of(kubeconfig: Path, config: Config) -> KubeCluster:

@@ -22,14 +22,17 @@ from k8sops.cluster.client import KubeCluster
 from k8sops.core.clock import SystemClock
 from k8sops.core.errors import NotFoundError
 from k8sops.service.audit_trail import os_actor
+from k8sops.service.backup_keys import make_identity
 from k8sops.service.checkpointing import checkpoint_key, write_checkpoint
 from k8sops.service.config import Config
 from k8sops.service.history import HistoryReport
-from k8sops.service.history.company import ADMIN, Company, cluster_of, open_company
+from k8sops.service.history.company import ADMIN, Company, cluster_of, config_at, open_company
 from k8sops.service.history.place import Place
 from k8sops.service.history.playing import HistoryError, Player
 from k8sops.service.history.script import SCRIPT
 from k8sops.service.history.times import MORNING, StoryClock, last_midnight
+from k8sops.service.repositories import where
+from k8sops.service.seen import StoredSeen
 
 LOCK_S: Final = 300.0
 
@@ -61,8 +64,14 @@ async def _make(
             say(f"history: {number} of {len(SCRIPT)}, {moment.name}")
             await player.play(moment)
         await _sign(company)
+        await _settle(company, place)
     report = HistoryReport(made=True, runs=player.runs, seconds=time.monotonic() - began)
-    _write(draft.config, yaml.safe_dump({"database_url": place.database_url, "policy": str(place.policy)}))
+    settings = {
+        "database_url": place.database_url,
+        "policy": str(place.policy),
+        "repositories": [place.repository()],
+    }
+    _write(draft.config, yaml.safe_dump(settings))
     kept = msgspec.structs.replace(report, made=False, seconds=0.0)
     _write(draft.report, msgspec.json.format(msgspec.json.encode(kept), indent=2).decode())
     # Whatever is there was never finished: it has no report.
@@ -72,8 +81,9 @@ async def _make(
 
 
 async def _prepare(draft: Place, kubeconfig: Path) -> None:
-    """The policy, which names cluster and key; and the cluster as an interrupted history may not have left it."""
+    """Keys; the policy, which names cluster and key; and the cluster as an interrupted history may not have left it."""
     key = await asyncio.to_thread(checkpoint_key, draft.checkpoint_key)
+    await asyncio.to_thread(make_identity, SystemClock().now(), draft.backup_identity)
     cluster = await cluster_of(kubeconfig, Config())
     try:
         text = Template(files(__package__).joinpath("policy.yaml").read_text(encoding="utf-8"))
@@ -107,6 +117,13 @@ async def _sign(company: Company) -> None:
         actor=os_actor("worker"),
         key_at=company.place.checkpoint_key,
     )
+
+
+async def _settle(company: Company, place: Place) -> None:
+    """The repository moves with the draft, and one that is emptied there is not to be begun anew unnoticed."""
+    seen = StoredSeen(company.storage, os_actor)
+    made_at, will_be_at = (where(config_at(one)).location.shown for one in (company.place, place))
+    await seen.found_at(will_be_at, await seen.repository_at(made_at))
 
 
 def _write(path: Path, text: str) -> None:

@@ -10,7 +10,7 @@ from k8sops.core.run import RunFilter, RunId
 from k8sops.engine.following import follow
 from k8sops.engine.schedules.firing import Scheduler
 from k8sops.service.access import Access
-from k8sops.service.action_book import RegistryBook
+from k8sops.service.action_book import RegistryBook, repositories_of
 from k8sops.service.door_carrier import make_carrier
 from k8sops.service.history.company import Company
 from k8sops.service.history.moments import NightShift
@@ -27,7 +27,7 @@ LOOK_S: Final = 0.05
 async def work_the_night(company: Company, moment: NightShift) -> RunId:
     """Fire the schedule that is due and carry its run to its end; returns the run."""
     cluster, clock, ids = company.admin, company.clock, company.ids
-    rules, actions = load_rules(company.config, clock), RegistryBook()
+    rules, actions = load_rules(company.config, clock), _book(company)
     database, books = await company.storage.database(), await company.storage.books()
     own = rules.own_identities((await cluster.whoami()).username, cluster.info.uid)
     carrier = await make_carrier(
@@ -52,3 +52,7 @@ async def work_the_night(company: Company, moment: NightShift) -> RunId:
         await carrier.aclose(grace_s=GRACE_S)
         await serving
     return fired.id
+
+
+def _book(company: Company) -> RegistryBook:
+    return RegistryBook(repositories_of(company.config, company.storage, company.clock, company.ids))

@@ -1,6 +1,7 @@
 """What happened at Acme: one day and one night, moment by moment. The cluster looks afterwards as it did before.
 
-Moments that run are chosen to be quick: each waits for real pods. Backups join here once there is an action for them.
+Moments that run are chosen to be quick: each waits for real pods. The nightly backup began two nights earlier. Between
+two of them something always changes: what a backup has to store decides how many commits it makes, and so its times.
 """
 
 from __future__ import annotations
@@ -30,7 +31,19 @@ def _today(clock: str) -> timedelta:
 
 
 def _yesterday(clock: str) -> timedelta:
-    return _today(clock) - timedelta(days=1)
+    return _before(1, clock)
+
+
+def _before(days: int, clock: str) -> timedelta:
+    return _today(clock) - timedelta(days=days)
+
+
+def _backed_up(name: str, days: int) -> NightShift:
+    """A night's backup, by a worker that comes up for it."""
+    return NightShift(
+        name=name, at=_before(days, "04:15"), who="alice", schedule="nightly-backup",
+        takes=_seconds(0), until=_before(days, "04:20"),
+    )  # fmt: skip
 
 
 def _seconds(number: float) -> timedelta:
@@ -41,6 +54,23 @@ PULL_PATIENCE_S: Final = 5
 """How long the failed rollout waits for an image that never comes; real seconds, each of them the seed's."""
 
 SCRIPT: Final[tuple[Moment, ...]] = (
+    Scheduled(
+        name="nightly-backup", at=_before(3, "16:00"), who="alice", reason="everything, every night",
+        action="backup", params={
+            "name": "nightly", "exclude_kinds": ["*.metrics.k8s.io"], "keep_daily": 14, "keep_weekly": 8,
+        },
+        cron="15 4 * * *", alert_after=timedelta(hours=26),
+    ),
+    _backed_up("first-backup", 2),
+    Done(
+        name="memory-out", at=_before(2, "21:10"), who="alice", reason="a memory module fails",
+        action="cordon", params={"nodes": ["node-4"]}, takes=_seconds(0),
+    ),
+    _backed_up("second-backup", 1),
+    Done(
+        name="memory-in", at=_yesterday("06:20"), who="alice", reason="the module is replaced",
+        action="uncordon", params={"nodes": ["node-4"]}, takes=_seconds(0),
+    ),
     Scheduled(
         name="grafana-restart", at=_yesterday("08:55"), who="alice", reason="Grafana leaks memory",
         action="restart", params={"targets": ["deployment/grafana"], "namespace": "monitoring"},
@@ -130,6 +160,7 @@ SCRIPT: Final[tuple[Moment, ...]] = (
         name="night-shift", at=_today("03:00"), who="alice", schedule="grafana-restart",
         takes=_seconds(3), until=_today("04:00"),
     ),
+    _backed_up("last-backup", 0),
     Asked(
         name="checkout-back", at=_today("05:40"), who="bob",
         reason="3.0.4 does without PAYMENTS_DSN, which only gateway 2.4.0 brings",

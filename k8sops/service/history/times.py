@@ -13,6 +13,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+BEGINS: Final = timedelta(days=-3)
+"""The earliest a moment of a history may be, as an offset from its day's midnight (UTC)."""
 MORNING: Final = timedelta(hours=6)
 """When a history ends, as an offset from its day's midnight (UTC)."""
 FIRST_ID_AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -42,7 +44,7 @@ class StoryClock:
 
     def __init__(self, midnight: datetime) -> None:
         self._midnight = midnight
-        self._now = midnight - timedelta(days=1)
+        self._now = midnight + BEGINS
         self._takes = timedelta(0)
 
     def begin(self, at: timedelta, takes: timedelta = timedelta(0)) -> None:

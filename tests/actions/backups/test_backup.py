@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import Any
 
@@ -123,14 +124,14 @@ async def test_the_data_of_volumes_are_named_as_not_captured(backups: Desk) -> N
     await backups.claim("database")
     plan = await backups.plan(include_kinds=["pvc"])
     warning = next(finding for finding in plan.findings if finding.code == "volumes_not_captured")
-    assert f"{backups.namespace}/database" in warning.text
+    assert "the DATA of 1 volume will NOT be in the backup" in warning.text
     assert "NOT captured" in plan.summary
     bulk = plan.steps[-1].bulk
     assert bulk is not None
     assert [(item.target.name, item.verb) for item in bulk.items] == [("database", "not captured")]
     journal = await backups.back_up(include_kinds=["pvc"])
     assert (await backups.body()).volumes_not_captured == ((backups.namespace, "database"),)
-    assert f"{backups.namespace}/database" in journal.done["backup/objects"]
+    assert "the DATA of 1 volume are NOT in it" in journal.done["backup/objects"]
 
 
 async def test_labels_select_and_keep_out(backups: Desk) -> None:
@@ -199,3 +200,25 @@ def _deployment_spec() -> dict[str, object]:
             "spec": {"containers": [{"name": "app", "image": "example/app:1"}]},
         },
     }
+
+
+async def test_the_plan_counts_what_the_backup_will_hold(backups: Desk) -> None:
+    """Not what controllers of Kubernetes' own make again: 541 objects told and 480 held look like a loss."""
+    await backups.config_map("settings")
+    ports = [{"port": 80, "targetPort": 80}]
+    await backups.make("services", "web", spec={"selector": {"app": "web"}, "ports": ports})
+    slices = await backups.cluster.resource("endpointslices")
+    async with asyncio.timeout(180):
+        while not [one async for one in backups.cluster.list(slices, backups.namespace)]:
+            await backups.clock.sleep(0.1)
+    plan = await backups.plan(include_kinds=())
+    journal = await backups.back_up(include_kinds=())
+    body = await backups.body()
+    assert "endpointslices" not in {kind.resource for kind in body.kinds if kind.count}
+    assert plan.blast_radius["objects"] == body.objects
+    progress = [one for one in journal.told if one.kind == "progress"]
+    assert {one.data["total"] for one in progress} == {body.objects}
+    assert progress[-1].data["done"] == body.objects
+    assert progress[-1].text.startswith(f"{body.objects} objects, ")
+    named = await backups.plan(include_kinds=("endpointslices",))
+    assert named.blast_radius["objects"] == 1, "who names the kind means them all"

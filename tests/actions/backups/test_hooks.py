@@ -12,10 +12,11 @@ import pytest
 
 from k8sops.actions.backups.hooks import hooks_of
 from k8sops.cluster.client import KubeCluster
-from k8sops.core.errors import DeadlineError, PartialError
+from k8sops.core.errors import DeadlineError, K8sOpsError, PartialError
 from k8sops.core.raw import CommandResult, RawObject
 from k8sops.core.risk import Risk
 from tests.actions.backups.backing_up import Desk, said
+from tests.support.journals import NotedJournal
 from tests.support.workloads import create, naked_pod
 
 PRE, POST = "pre.hook.backup.velero.io", "post.hook.backup.velero.io"
@@ -140,9 +141,54 @@ async def test_a_bad_hook_is_told_before(backups: Desk) -> None:
     assert "no JSON list" in said(plan)
 
 
-async def _running(desk: Desk, annotations: dict[str, str]) -> None:
+async def test_hooks_run_in_a_real_pod(backups: Desk) -> None:
+    """Through the API server and its kubelet: what freezes comes before what thaws, and a failure is told by its code.
+
+    The pod's own file says what was run in it, and when; what it wrote stands in nobody's record.
+    """
+    freeze = 'echo "frozen for $HOSTNAME" >> /data/hooks; echo hunter2'
+    thaw = "echo thawed >> /data/hooks; cat /data/hooks >&2; exit 4"
+    await _running(
+        backups,
+        {
+            f"{PRE}/command": msgspec.json.encode(["sh", "-c", freeze]).decode(),
+            f"{PRE}/container": "side",
+            f"{POST}/command": msgspec.json.encode(["sh", "-c", thaw]).decode(),
+            f"{POST}/container": "app",
+        },
+        containers=[
+            {"name": name, "image": "app:1", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}
+            for name in ("app", "side")
+        ],
+        volumes=[{"name": "data", "emptyDir": {}}],
+    )
+
+    async def run(script: str) -> CommandResult:
+        words = ("sh", "-c", script)
+        return await backups.cluster.execute(
+            "db", backups.namespace, words, container="app", deadline_s=120.0
+        )
+
+    try:
+        await run("true")
+    except K8sOpsError as error:
+        if "exec needs" in error.message:
+            pytest.skip(f"this machine confines nothing: {error.message}")
+        raise
+    journal = NotedJournal()
+    with pytest.raises(
+        PartialError, match=r"db: the post hook failed: its command ended with code 4"
+    ) as caught:
+        await backups.back_up(include_kinds=["pods"], journal=journal)
+    assert (await run("cat /data/hooks")).stdout == "frozen for db\nthawed\n"
+    told = [*journal.notes, *journal.done.values(), str(caught.value), str((await backups.body()).gaps)]
+    assert not any("hunter2" in text or "frozen for" in text for text in told)
+
+
+async def _running(desk: Desk, annotations: dict[str, str], **spec: Any) -> None:
     manifest: dict[str, Any] = naked_pod("db", desk.namespace)
     manifest["metadata"]["annotations"] = annotations
+    manifest["spec"] |= spec
     await create(desk.cluster, manifest)
     pods = await desk.cluster.resource("pods")
     async with asyncio.timeout(180), aclosing(desk.cluster.watch(pods, desk.namespace)) as events:

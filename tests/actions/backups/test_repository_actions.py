@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,23 +12,29 @@ import pyrage
 import pytest
 from pydantic import ValidationError
 
+from k8sops.actions.backups.backup_params import BackupParams
 from k8sops.actions.backups.copy import CopyBackups, CopyParams
 from k8sops.actions.backups.import_velero import ImportParams, ImportVelero
 from k8sops.actions.backups.prune import Prune, PruneParams
 from k8sops.actions.backups.rekey import Rekey, RekeyParams
-from k8sops.backup.errors import RepositoryBrokenError
+from k8sops.actions.backups.restoring.source import open_source
+from k8sops.actions.backups.telling import told_while
+from k8sops.backup.errors import RepositoryBrokenError, RepositoryRolledBackError
 from k8sops.backup.storage.memory import MemoryStorage
 from k8sops.backup.vault.manifests import load_chain
 from k8sops.backup.vault.opening import Vault
+from k8sops.backup.vault.writing import write_backup
 from k8sops.core.drift import drift_between
 from k8sops.core.errors import DriftedError, PartialError, UsageError
+from k8sops.core.events import Emission, Progress
+from k8sops.core.journal import Fenced
 from k8sops.core.plan import ClusterInfo, Plan
 from k8sops.core.ports import Action, Cluster
 from k8sops.core.risk import Risk
 from tests.backup.clock import HandClock
 from tests.backup.files import CLUSTER, OTHER_CLUSTER, flipped
-from tests.backup.vault.clusters import backup, body, shop
-from tests.backup.vault.world import RECIPIENT, names, overwrite
+from tests.backup.vault.clusters import backup, body, each, facts, shop, writer
+from tests.backup.vault.world import RECIPIENT, CountedIds, names, overwrite
 from tests.backup.velero.test_velero import SHOP, written
 from tests.support.journals import NotedJournal
 from tests.support.repositories import RepositoriesHere
@@ -142,6 +149,20 @@ async def test_named_backups_are_destroyed_and_never_the_last_good_one(office: O
     assert await office.live() == (3,)
 
 
+async def test_the_last_good_one_of_a_selection_goes_only_with_a_warning(office: Office) -> None:
+    """A newer backup of one namespace is the cluster's newest complete one, and no stand-in for the whole."""
+    vault = await office.nightly(2)
+    small = writer(vault, ids=CountedIds(90), selection={"include_namespaces": ["shop"]})
+    await write_backup(vault, small, each(shop(1).values()), facts)
+    plan = await office.plan(Prune, PruneParams(backups=("1", "2")))
+    assert [(one.code, one.subjects) for one in plan.findings] == [
+        ("cannot_be_undone", ()),
+        ("last_of_its_selection", ("2",)),
+    ]
+    plan = await office.plan(Prune, PruneParams(backups=("1",)))
+    assert [one.code for one in plan.findings] == ["cannot_be_undone"]
+
+
 async def test_a_prune_without_a_rule_deletes_what_waited_a_day(office: Office) -> None:
     """And says that there is nothing to do when there is nothing."""
     vault = await office.nightly(3)
@@ -236,6 +257,8 @@ async def test_a_copy_is_not_written_to(office: Office, tmp_path: Path) -> None:
 async def test_keys_are_given_and_an_epoch_begun(office: Office) -> None:
     """The plan says who keeps what they could read."""
     await office.nightly(1)
+    given = await office.plan(Rekey, RekeyParams(add=(BOB,)))
+    assert (given.risk, given.summary) == (Risk.DISRUPTIVE, "Disruptive: 1 recipient added to 1 epoch.")
     await office.do(Rekey, RekeyParams(add=(BOB,)))
     assert (await office.plan(Rekey, RekeyParams(add=(BOB,)))).steps == ()
     plan = await office.plan(Rekey, RekeyParams(recipient=(RECIPIENT,)))
@@ -277,3 +300,52 @@ async def test_a_velero_backup_is_taken_over_once(office: Office, tmp_path: Path
         )
     with pytest.raises(UsageError, match="no file"):
         await office.plan(ImportVelero, ImportParams(archive=str(tmp_path / "missing.tar.gz")))
+
+
+async def test_a_restore_takes_no_other_cluster_for_one_that_was_hidden(office: Office) -> None:
+    """Whoever holds the bucket could leave one cluster's backups alone, and have them put on another."""
+    vault = await office.nightly(1)
+    await write_backup(
+        vault, writer(vault, cluster=OTHER_CLUSTER, ids=CountedIds(50)), each(shop(1).values()), facts
+    )
+    assert (
+        await open_source(office.repositories, "", "latest", cluster=CLUSTER, from_cluster="")
+    ).cluster == CLUSTER
+    for name in await names(vault.storage, f"backups/{CLUSTER}"):
+        await vault.storage.delete(name)
+    with pytest.raises(RepositoryRolledBackError):
+        await open_source(office.repositories, "", "latest", cluster=CLUSTER, from_cluster="")
+
+
+class _Taken(NotedJournal):
+    """Another carrier has the run by now, which telling anything finds out."""
+
+    async def tell(self, emission: Emission) -> None:
+        """Refused, as the store refuses it."""
+        raise Fenced("another carrier has the run")
+
+
+async def test_work_ends_where_another_carrier_has_the_run() -> None:
+    """A prune that went on without its lease would delete beside the one that has it."""
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with asyncio.timeout(120):
+        with pytest.raises(Fenced):
+            await told_while(_Taken(), "prune/sweep", work(), lambda: ("", Progress(unit="backups")))
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize("name", ["latest", "17", "01KAJ4ZZZZZZZZZZZZZZZZZZZZ"])
+def test_no_backup_takes_a_name_that_means_another(name: str) -> None:
+    """`prune 17` and `restore 01KAJ4…` are approved for what they mean then, not for what is called so later."""
+    with pytest.raises(ValidationError, match="take another name"):
+        BackupParams(name=name)
+    with pytest.raises(ValidationError, match="take another name"):
+        ImportParams(archive="x.tar.gz", name=name)
+    assert ImportParams(archive=f"{name}.tar.gz").called == f"velero-{name}"

@@ -46,8 +46,20 @@ async def test_a_namespace_is_put_beside_itself(desk: RestoreDesk, copy: str) ->
     (step,) = steps_for(plan, "configmaps")
     assert step.bulk is not None
     assert step.bulk.items[0].data["depends_on"] == "restore/01/create:namespaces"
+    assert step.why.endswith(f", tried once step 1 has made namespace {copy}")
+    assert {item.why for item in step.bulk.items} == {""}, (
+        "what the step says need not be said of each object"
+    )
+    assert (step.before, step.after) == ({}, {})
     assert finding(plan, "mapping").level == "note"
-    await desk.carry(plan)
+    journal = await desk.carry(plan)
+    ended = {path.rpartition("/")[2]: text for path, text in journal.done.items()}
+    assert ended["create:namespaces"] == "1 namespace created"
+    assert ended[f"create:deployments.apps:{copy}"] == f"1 deployment in {copy} created"
+    (compared,) = (text for path, text in journal.done.items() if path.endswith("/compare"))
+    last = [one for one in journal.told if one.kind == "progress"][-1]
+    assert compared.startswith(f"{last.data['done']} of {last.data['total']} objects are as in ")
+    assert last.data["done"] == last.data["total"]
     assert (await desk.get("configmaps", "settings", copy))["data"] == {"text": "dark"}
     (subject,) = (await desk.get("rolebindings", "operator", copy))["subjects"]
     assert subject["namespace"] == copy

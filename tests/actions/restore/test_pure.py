@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from k8sops.actions.backups.restoring.deciding import risk_of
+from k8sops.actions.backups.restoring.hushing import hushed
+from k8sops.actions.backups.restoring.judging import judge, told
 from k8sops.actions.backups.restoring.levels import level_of
 from k8sops.actions.backups.restoring.mapping import put_elsewhere
 from k8sops.actions.backups.restoring.ownership import left_to
 from k8sops.actions.backups.restoring.params import RestoreParams
 from k8sops.actions.backups.restoring.stripping import Rewrite, strip, table_rows
+from k8sops.backup.differences import LAST_APPLIED
+from k8sops.core.errors import ForbiddenError
+from k8sops.core.risk import Risk
 
 DOCS = Path(__file__).parents[3] / "docs" / "restore.md"
 
@@ -186,3 +194,54 @@ def test_what_makes_no_sense_is_refused(said: dict[str, Any], why: str) -> None:
     """With the flag that is meant."""
     with pytest.raises(ValueError, match=why):
         RestoreParams.model_validate({"backup": "latest", **said})
+
+
+def test_a_refusal_that_quotes_a_secret_is_told_without_it() -> None:
+    """A webhook may print the object that it refuses; plan, record and chat would have the password from then on."""
+    secret = {"data": {"password": "aHVudGVyMg==", "key": base64.b64encode(b"-----BEGIN\nabcdef").decode()}}
+    said = (
+        'admission webhook "w" denied the request: password "hunter2" (aHVudGVyMg==) is weak, key '
+        '"-----BEGIN\\nabcdef" is none'
+    )
+    with pytest.raises(ForbiddenError) as caught, hushed("secrets", secret):
+        raise ForbiddenError(said, hint="ask", retry_after=3.0)
+    assert caught.value.message == (
+        'admission webhook "w" denied the request: password "(hidden)" ((hidden)) is weak, key "(hidden)" is none'
+    )
+    assert (caught.value.hint, caught.value.retry_after) == ("ask", 3.0)
+    with pytest.raises(ForbiddenError, match="hunter2"), hushed("configmaps", secret):
+        raise ForbiddenError(said)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "clusterrolebindings.rbac.authorization.k8s.io",
+        "rolebindings.rbac.authorization.k8s.io",
+        "networkpolicies.networking.k8s.io",
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+    ],
+)
+def test_what_decides_about_others_is_disruptive_though_it_is_new(kind: str) -> None:
+    """A policy that lets low risks pass must not hand out rights, or cut traffic off, by a restore."""
+    assert risk_of(kind, "create") is Risk.DISRUPTIVE
+    assert risk_of("configmaps", "create") is Risk.LOW
+    assert risk_of(kind, "recreate") is Risk.DESTRUCTIVE
+
+
+def test_a_preview_shows_no_value_that_says_it_is_a_secret() -> None:
+    """A plan is stored, approved in a chat and kept for years; secrets stand in more places than Secrets."""
+
+    def with_values(password: str, colour: str) -> dict[str, Any]:
+        env = [{"name": "DB_PASSWORD", "value": password}, {"name": "COLOUR", "value": colour}]
+        return {
+            "metadata": {"name": "web", "annotations": {LAST_APPLIED: json.dumps([password])}},
+            "data": {"db.password": password, "app.ini": f"colour={colour}\npassword={password}\n"},
+            "spec": {"containers": [{"name": "web", "env": env}], "url": f"postgres://app:{password}@db/app"},
+            "more": {"env": env} if colour == "red" else {},
+        }
+
+    found = judge(with_values("hunter2", "red"), with_values("hunter3", "blue"))
+    assert "hunter" not in "; ".join(map(told, found.differing))
+    assert 'spec.containers[web].env[COLOUR].value: "red" → "blue"' in [told(one) for one in found.differing]
+    assert 'data["db.password"]: (not shown)' in found.text

@@ -14,16 +14,29 @@ from k8sops.backup.manifest import Position, sign_manifest
 from k8sops.backup.names import manifest_name
 from k8sops.backup.storage.memory import MemoryStorage
 from k8sops.backup.storage.port import Storage
+from k8sops.backup.vault.items import Facts
 from k8sops.backup.vault.making import Protection, make_repository
 from k8sops.backup.vault.manifests import load_chain, resolve_backup
 from k8sops.backup.vault.opening import Vault, open_repository
 from k8sops.backup.vault.seen import SeenHere
 from k8sops.backup.vault.verifying import Verifier
+from k8sops.backup.vault.writing import write_backup
 from k8sops.core.errors import K8sOpsError, UsageError
 from tests.backup.clock import HandClock
 from tests.backup.files import ALICE, CLUSTER, MALLORY, OTHER_CLUSTER, flipped
-from tests.backup.vault.clusters import backup, body, expected, item, read_back, shop, state
-from tests.backup.vault.world import SEALED, access, made, maker, names, overwrite
+from tests.backup.vault.clusters import (
+    backup,
+    body,
+    each,
+    expected,
+    facts,
+    item,
+    read_back,
+    shop,
+    state,
+    writer,
+)
+from tests.backup.vault.world import SEALED, CountedIds, access, made, maker, names, overwrite
 
 LARGE = 10**9
 
@@ -214,3 +227,17 @@ async def test_a_backup_is_found_by_what_people_type(clock: HandClock) -> None:
     for wrong in (first[:10], "3", "weekly", first[:4], "", "nightly@2026-11-20", "weekly@latest", "@25:99"):
         with pytest.raises(K8sOpsError):
             await resolve_backup(vault, chain, wrong)
+
+
+async def test_an_id_means_its_backup_whatever_a_newer_one_is_called(clock: HandClock) -> None:
+    """A restore is approved for an id: whoever may only make backups must not put another in its place."""
+    vault = await made(MemoryStorage(clock), clock)
+    await backup(vault, shop(1), first_id=1)
+    planned = (await body(vault, 1)).id
+    taken = msgspec.structs.replace(await facts(), name=planned)
+
+    async def said() -> Facts:
+        return taken
+
+    await write_backup(vault, writer(vault, ids=CountedIds(2)), each(shop(2).values()), said)
+    assert await resolve_backup(vault, await load_chain(vault, CLUSTER), planned) == 1

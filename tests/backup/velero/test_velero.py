@@ -23,6 +23,7 @@ from k8sops.backup.vault.manifests import load_chain, resolve_backup
 from k8sops.backup.vault.pruning import check_removable
 from k8sops.backup.velero.archive import VeleroObject, read_archive
 from k8sops.backup.velero.importing import SELECTION, import_archive, summarise
+from k8sops.core.clock import rfc3339
 from k8sops.core.errors import UsageError
 from tests.backup.clock import HandClock
 from tests.backup.files import CLUSTER, flipped
@@ -210,3 +211,38 @@ async def test_an_import_stands_in_for_no_backup_of_ours(tmp_path: Path) -> None
     with pytest.raises(UsageError, match="backup 1 of cluster"):
         await check_removable(vault, chain, [1])
     await check_removable(vault, chain, [2])
+
+
+def headed(path: Path, size: int, times: int) -> Path:
+    """An archive that is all extended headers, each of so many bytes."""
+    info = tarfile.TarInfo("x")
+    info.type, info.size = tarfile.XHDTYPE, size
+    record = b"11 path=ab\n".ljust(-(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE, b"\0")
+    with gzip.open(path, "wb", 1) as file:
+        for _ in range(times):
+            file.write(info.tobuf(tarfile.USTAR_FORMAT) + record)
+    return path
+
+
+@pytest.mark.parametrize(("size", "times"), [(64 * 1024 * 1024, 1), (11, 3000)])
+def test_headers_that_would_take_all_memory_or_the_whole_stack_are_refused(
+    tmp_path: Path, size: int, times: int
+) -> None:
+    """`tarfile` reads a header whole, and each within the one before, before anybody sees a member."""
+    with pytest.raises(RepositoryBrokenError, match=r"cannot be read as a tar\.gz"):
+        list(read_archive(headed(tmp_path / "bomb.tar.gz", size, times)))
+
+
+async def test_an_archive_of_tomorrow_is_of_today(tmp_path: Path) -> None:
+    """Else it would be `latest` until then, whatever is backed up meanwhile."""
+    clock = HandClock()
+    path = tmp_path / "old.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in SHOP.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = len(content), int(clock.now().timestamp()) + 10**8
+            archive.addfile(info, io.BytesIO(content))
+    vault = await made(MemoryStorage(clock), clock)
+    who = writer(vault, ids=CountedIds(1), selection=SELECTION)
+    found = (await import_archive(vault, who, path, name="old", run="")).body
+    assert found.cut.last_at == rfc3339(clock.now())

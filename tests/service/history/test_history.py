@@ -23,7 +23,9 @@ from k8sops.sandbox.seed.story import wait_until_true
 from k8sops.service import open_ops, open_records
 from k8sops.service.audit_check import Asked, check
 from k8sops.service.audit_trail import open_audit
-from k8sops.service.config import Config
+from k8sops.service.backup_desk import BackupDesk, open_backups
+from k8sops.service.backup_verifying import verify
+from k8sops.service.config import Config, load_config
 from k8sops.service.grants_desk import open_grants
 from k8sops.service.history import make_history
 from k8sops.service.ops import EngineOps
@@ -34,6 +36,8 @@ from tests.support.engine_world import eventually
 
 DEADLINE_S = 300.0
 MOST = RunFilter(limit=100)
+RECORDS = 136
+"""In the audit trail, as docs/sandbox.md says."""
 
 
 def config_of(acme: Acme, person: str = "admin") -> Config:
@@ -49,6 +53,14 @@ async def at_door(acme: Acme, person: str) -> AsyncIterator[tuple[EngineOps, Act
     async with open_ops(config_of(acme, person)) as ops:
         identity = await ops.whoami()
         yield ops, Actor(name=identity.username, groups=identity.groups, surface="cli")
+
+
+@asynccontextmanager
+async def at_backups(acme: Acme, environ: pytest.MonkeyPatch) -> AsyncIterator[BackupDesk]:
+    """The company's repository, as the configuration and keys of the history lead to it."""
+    environ.setenv("K8SOPS_DATA", str(acme.place.data))
+    async with open_backups(load_config({}, acme.place.variables())) as desk:
+        yield desk
 
 
 async def told(acme: Acme) -> dict[str, Any]:
@@ -87,7 +99,8 @@ async def test_two_sandboxes_have_the_same_history_also_after_an_interruption(tw
     """Screenshots, docs and tests name runs by their ids; a seed that was cut off must leave no trace in it."""
     whole, resumed = await told(two.whole), await told(two.resumed)
     assert whole == resumed
-    assert len(whole["runs"]) == len(two.whole.report.runs) == 13
+    assert len(whole["runs"]) == len(two.whole.report.runs) == 18
+    assert len(whole["audit"]) == RECORDS
 
 
 async def test_every_end_a_run_can_have_is_there(two: Two) -> None:
@@ -97,7 +110,7 @@ async def test_every_end_a_run_can_have_is_there(two: Two) -> None:
     assert found["gateway-again"] is RunState.FAILED
     assert found["gateway-restart"] is found["web-restart"] is RunState.DENIED
     assert found["catalog-restart"] is RunState.EXPIRED
-    assert found["night-shift"] is found["peak-over"] is RunState.SUCCEEDED
+    assert found["night-shift"] is found["peak-over"] is found["last-backup"] is RunState.SUCCEEDED
     async with open_records(config_of(two.whole)) as records:
         failed = await records.get_run(two.whole.report.runs["gateway-again"])
         schedules = {one.name: one for one in await records.schedules()}
@@ -115,6 +128,7 @@ async def test_every_end_a_run_can_have_is_there(two: Two) -> None:
         "schedule.overdue",
         "schedule.paused",
         "carrier.stopped",
+        "backup.seen",
     } <= codes
 
 
@@ -139,6 +153,27 @@ async def test_seeding_again_changes_and_doubles_nothing(two: Two) -> None:
     assert {path: path.read_bytes() for path in _files(acme.place.root)} == before
 
 
+async def test_three_nights_of_backups_are_there_complete_and_sound(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who wants to see a restore begins with a backup, and compares it with the night before."""
+    moments = {}
+    for acme in (two.whole, two.resumed):
+        async with at_backups(acme, monkeypatch) as desk:
+            found, missing = await desk.listed("")
+            assert desk.vault.keyring.encrypted
+            checked = await verify(desk, read_data=1.0)
+        assert not missing
+        assert checked.good, checked.wrong
+        assert [one.seq for one in found] == [3, 2, 1]
+        assert all(one.complete and one.name == "nightly" for one in found)
+        assert all(one.new_objects for one in found)
+        moments[acme.handle.name] = [(one.seq, one.run, one.began_at, one.made_at) for one in found]
+    assert moments["whole"] == moments["resumed"]
+    nights = [run for _, run, _, _ in moments["whole"]]
+    assert nights == [two.whole.report.runs[f"{which}-backup"] for which in ("last", "second", "first")]
+
+
 async def test_the_trail_of_it_can_be_proved(two: Two) -> None:
     """With the key that the company's policy pins, up to the last record."""
     async with open_audit(config_of(two.whole)) as trail:
@@ -152,7 +187,9 @@ def test_it_is_the_sandbox_s_own_and_nobody_else_s_to_read(two: Two) -> None:
     """The user's own store and keys stay as they are; keys and records of the sandbox are private, too."""
     assert not two.own_folder.exists()
     files = _files(two.whole.place.root)
-    assert {path.name for path in files} >= {"k8sops.db", "redaction.key", "checkpoint.pem", "policy.yaml"}
+    names = {path.name for path in files}
+    assert names >= {"k8sops.db", "redaction.key", "checkpoint.pem", "policy.yaml"}
+    assert names >= {"backup.pem", "backup.agekey", "repository.json"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     folders = [two.whole.place.root, *(path for path in two.whole.place.root.rglob("*") if path.is_dir())]
     assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
@@ -196,7 +233,8 @@ async def test_what_env_prints_leads_a_shell_to_it(two: Two, tmp_path: Path) -> 
     theirs = tmp_path / "theirs.db"
     shell = (
         f'eval "$({sys.executable} -m k8sops sandbox env --name resumed --user bob)"; '
-        f"{sys.executable} -m k8sops approvals list; {sys.executable} -m k8sops get pods -n shop -o name"
+        f"{sys.executable} -m k8sops approvals list; {sys.executable} -m k8sops get pods -n shop -o name; "
+        f"{sys.executable} -m k8sops backups list"
     )
     environment = {
         "PATH": "/usr/bin:/bin",
@@ -204,6 +242,8 @@ async def test_what_env_prints_leads_a_shell_to_it(two: Two, tmp_path: Path) -> 
         "K8SOPS_SANDBOX_HOME": str(acme.handle.folder.parent),
         "K8SOPS_DATABASE_URL": f"sqlite:///{theirs}",
         "K8SOPS_NAMESPACE": "nowhere",
+        "K8SOPS_REPOSITORY": f"file://{tmp_path}/theirs",
+        "K8SOPS_BACKUP_IDENTITY": str(tmp_path / "theirs.agekey"),
     }
     done = await asyncio.to_thread(
         subprocess.run, ["/bin/sh", "-c", shell], env=environment, capture_output=True, text=True,
@@ -211,6 +251,7 @@ async def test_what_env_prints_leads_a_shell_to_it(two: Two, tmp_path: Path) -> 
     )  # fmt: skip
     assert acme.report.runs["checkout-back"] in done.stdout, done.stderr
     assert "checkout" in done.stdout
+    assert done.stdout.count("nightly") == 3, done.stderr
     assert not theirs.exists()
 
 

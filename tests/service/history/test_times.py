@@ -9,7 +9,7 @@ import pytest
 from k8sops.core.clock import UlidSource
 from k8sops.service.history.moments import NightShift
 from k8sops.service.history.script import SCRIPT
-from k8sops.service.history.times import MORNING, StoryClock, StoryIds, last_midnight
+from k8sops.service.history.times import BEGINS, MORNING, StoryClock, StoryIds, last_midnight
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ def test_moments_come_in_order_and_end_before_the_morning() -> None:
     """A chain whose times go back would look as if somebody had put records in."""
     times = [moment.at for moment in SCRIPT]
     assert times == sorted(times)
+    assert times[0] >= BEGINS
     ends = [moment.until if isinstance(moment, NightShift) else moment.at for moment in SCRIPT]
     assert max(ends) < MORNING
     assert len({moment.name for moment in SCRIPT}) == len(SCRIPT)

@@ -15,6 +15,7 @@ import msgspec
 
 from k8sops.actions.backups.restoring.deciding import Verb, takes_over
 from k8sops.actions.backups.restoring.groups import Group
+from k8sops.actions.backups.restoring.hushing import hushed
 from k8sops.actions.backups.restoring.ownership import Owners
 from k8sops.actions.backups.restoring.pace import Pace
 from k8sops.actions.backups.restoring.pairing import Live, Pair
@@ -83,6 +84,11 @@ class Acting:
 
     async def do(self, verb: Verb, group: Group, pair: Pair, patience: Patience) -> None:
         """Do what was decided. Raises K8sOpsError with the reason where it cannot be done."""
+        live = pair.live.body if pair.live is not None else {}
+        with hushed(group.qualified, pair.wanted, live):
+            await self._do(verb, group, pair, patience)
+
+    async def _do(self, verb: Verb, group: Group, pair: Pair, patience: Patience) -> None:
         match verb:
             case "create":
                 await self._create(group, pair, patience)

@@ -41,7 +41,7 @@ class RestoreBackup:
         restore = await prepare(self._repositories, params, cluster)
         draft = await Drafting(restore, cluster, clock).run()
         backup = restore.source.body.id
-        steps = await asyncio.to_thread(steps_of, draft.entries, backup, named=bool(params.object))
+        steps = await asyncio.to_thread(steps_of, draft.entries, named=bool(params.object))
         if steps or draft.skipped or draft.refused or draft.conflicts:
             steps = [*steps, comparing_step(backup, draft.named)]
         return make_plan(
@@ -66,8 +66,7 @@ class RestoreBackup:
         if not plan.steps:
             return
         params = RestoreParams.model_validate(plan.params)
-        backup = str(plan.steps[-1].after["backup"])
-        restore = await prepare(self._repositories, params, cluster, backup=backup)
+        restore = await prepare(self._repositories, params, cluster, backup=plan.steps[-1].target.name)
         await Execution(restore, plan, cluster, journal).run()
 
 
@@ -96,8 +95,12 @@ def _summary(restore: Restore, draft: Draft, steps: list[Step]) -> str:
         verdict = "Partial" if allowed else "Blocked"
         return f"{verdict}: {counted(bad, 'object')} of {draft.named} from {what} cannot be restored."
     if not draft.entries:
-        rest = f"; {counted(len(draft.skipped), 'object')} differ and stay" if draft.skipped else ""
-        return f"Nothing to do: {draft.unchanged} of {draft.named} objects are as in {what}{rest}."
+        words = "differs and stays" if len(draft.skipped) == 1 else "differ and stay"
+        rest = f"; {counted(len(draft.skipped), 'object')} {words}" if draft.skipped else ""
+        more = f", {draft.beyond} of them with more than it has" if draft.beyond else ""
+        return (
+            f"Nothing to do: {draft.unchanged} of {counted(draft.named, 'object')} as in {what}{more}{rest}."
+        )
     verdict = {Risk.LOW: "Safe", Risk.DISRUPTIVE: "Disruptive", Risk.DESTRUCTIVE: "Destructive"}[
         riskiest(step.risk for step in steps)
     ]

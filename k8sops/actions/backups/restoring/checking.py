@@ -81,18 +81,20 @@ class Checking:
             async for batch in self._restore.survey.pairs(group):
 
                 async def one(pair: Pair, group: Group = group) -> None:
-                    await self._pair(group, pair, patience)
+                    if await self._pair(group, pair, patience):
+                        await self._telling.compared(step)
 
                 await self._pace.each(batch, one)
         return await self._told(step)
 
-    async def _pair(self, group: Group, pair: Pair, patience: Patience) -> None:
+    async def _pair(self, group: Group, pair: Pair, patience: Patience) -> bool:
+        """Whether it is one of those that are compared."""
         if pair.left:
             self.found.left += 1
-            return
+            return False
         decision = decide(group, pair, self._restore.rules)
         if decision.verb == "along":
-            return
+            return False
         why = ""
         if decision.verb == "create":
             why = await self._once_more(group, pair, patience)
@@ -100,9 +102,10 @@ class Checking:
         if pair.live is None or pair.live.deleting:
             said = why or self._telling.reasons.get(pair.target, "")
             self.found.missing[pair.target] = f"is not there{': ' + said if said else ''}"
-            return
+            return True
         trouble = await self._linked(group, pair, pair.live)
         self._count(group, pair, trouble, skipped=decision.verb == "skip")
+        return True
 
     def _count(self, group: Group, pair: Pair, trouble: str, *, skipped: bool) -> None:
         judgement = pair.judgement
@@ -150,6 +153,7 @@ class Checking:
     async def _told(self, step: Step) -> str:
         found = self.found
         total = found.equal + found.wrong
+        await self._telling.compared(step, all_of=total)
         text = f"{found.equal} of {counted(total, 'object')} are as in {self._restore.source.label}"
         more = [
             f"{number} {what}"

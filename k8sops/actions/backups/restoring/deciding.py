@@ -20,8 +20,25 @@ Verb = Literal["create", "update", "recreate", "rebind", "keep", "skip", "leave"
 
 KEPT: Final = frozenset({NAMESPACES_KIND, CRDS, VOLUMES_KIND, "persistentvolumeclaims"})
 """Kinds that are updated where others are recreated: what is in them or on them would go with them."""
-DISRUPTIVE: Final = frozenset({*WEBHOOKS, API_SERVICES})
-"""Kinds that decide about other requests as soon as they are there."""
+DISRUPTIVE: Final = frozenset(
+    {
+        *WEBHOOKS,
+        API_SERVICES,
+        "clusterrolebindings.rbac.authorization.k8s.io",
+        "clusterroles.rbac.authorization.k8s.io",
+        "flowschemas.flowcontrol.apiserver.k8s.io",
+        "mutatingadmissionpolicies.admissionregistration.k8s.io",
+        "mutatingadmissionpolicybindings.admissionregistration.k8s.io",
+        "networkpolicies.networking.k8s.io",
+        "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io",
+        "resourcequotas",
+        "rolebindings.rbac.authorization.k8s.io",
+        "roles.rbac.authorization.k8s.io",
+        "validatingadmissionpolicies.admissionregistration.k8s.io",
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+    }
+)
+"""Kinds that decide about others as soon as they are there: what is admitted, who may do what, who reaches whom."""
 DONE: Final = frozenset({"create", "update", "recreate", "rebind"})
 """Verbs that change something."""
 

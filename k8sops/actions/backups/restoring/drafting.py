@@ -11,7 +11,7 @@ import msgspec
 
 from k8sops.actions.backups.restoring.deciding import Decision, decide, takes_over
 from k8sops.actions.backups.restoring.groups import Group
-from k8sops.actions.backups.restoring.judging import differences_text
+from k8sops.actions.backups.restoring.judging import differences_text, told
 from k8sops.actions.backups.restoring.pace import Pace
 from k8sops.actions.backups.restoring.pairing import Pair
 from k8sops.actions.backups.restoring.preparing import Restore
@@ -152,15 +152,15 @@ class Drafting:
 
 def _entry(group: Group, pair: Pair, decision: Decision, verdict: Verdict) -> Entry:
     found = pair.judgement.differing if pair.judgement is not None else ()
-    shown = tuple(str(one) for one in found[:LISTED]) if decision.verb != "create" else ()
-    told = verdict.why or decision.why or (differences_text(found) if shown else "")
+    shown = tuple(told(one) for one in found[:LISTED]) if decision.verb != "create" else ()
+    why = verdict.why or decision.why or (differences_text(found) if shown else "")
     uid = pair.live.uid if pair.live is not None and decision.verb != "create" else ""
     return Entry(
         level=group.level,
         target=msgspec.structs.replace(pair.target, uid=uid),
         verb=decision.verb,
         verdict=verdict.name,
-        why=told,
+        why=why,
         differences=shown,
         depends=verdict.depends,
     )

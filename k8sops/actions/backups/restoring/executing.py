@@ -49,7 +49,11 @@ class Execution:
         self._owners: Final = Owners(cluster, restore.served, restore.params.mapping)
         self._acting: Final = Acting(restore, cluster, self._pace, self._owners, journal.clock)
         self._linking: Final = Linking(restore, cluster, self._pace, self._owners)
-        self._telling: Final = Telling(plan, journal)
+        singular = {
+            group.qualified: group.resource.singular or group.resource.kind.lower()
+            for group in restore.chosen.groups
+        }
+        self._telling: Final = Telling(plan, journal, singular)
         self._places: Final = Places(plan.steps)
         self._rows: Final[dict[str, dict[str, list[Row]]]] = {}
         self._resumed: Final = bool(journal.results_below("restore"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -108,8 +109,8 @@ def _notes(restore: Restore, draft: Draft) -> list[Finding]:
     waiting = [entry for entry in draft.entries if entry.verdict == "created_unverified"]
     if waiting:
         text = (
-            f"{_objects(waiting)} cannot be tried before what they need is there: {_first(waiting)}; "
-            "they are tried then, before the first of each kind is made"
+            f"{_objects(waiting)} cannot be tried before what {'it needs' if len(waiting) == 1 else 'they need'} is "
+            f"there ({_reasons(waiting)}); they are tried then, before the first of each kind is made"
         )
         found.append(Finding(level="note", code="created_unverified", text=text))
     if draft.left:
@@ -118,7 +119,8 @@ def _notes(restore: Restore, draft: Draft) -> list[Finding]:
         text = f"{counted(sum(draft.left.values()), 'object')} left to what makes them: {told}{more}"
         found.append(Finding(level="note", code="left_to_controller", text=text))
     if draft.beyond:
-        text = f"{counted(draft.beyond, 'object')} have all that the backup has, and more, which stays"
+        has = "has" if draft.beyond == 1 else "have"
+        text = f"{counted(draft.beyond, 'object')} {has} all that the backup has, and more, which stays"
         found.append(Finding(level="note", code="beyond", text=text))
     if restore.params.mapping:
         text = (
@@ -136,6 +138,15 @@ def _finding(level: Level, code: str, text: str, entries: Sequence[Entry], *, ov
 
 def _objects(entries: Sequence[Entry]) -> str:
     return counted(len(entries), "object")
+
+
+def _reasons(entries: Sequence[Entry]) -> str:
+    """Each reason once, the commonest first."""
+    found = Counter(entry.why for entry in entries).most_common()
+    if len(found) == 1:
+        return printable(found[0][0])
+    told = "; ".join(f"{number}: {printable(why)}" for why, number in found[:NAMED])
+    return told + (f"; and {len(found) - NAMED} other reasons" if len(found) > NAMED else "")
 
 
 def _first(entries: Sequence[Entry]) -> str:

@@ -71,7 +71,8 @@ async def open_source(
 
 async def _cluster_of(opened: OpenRepository, backup: str, cluster: str, from_cluster: str) -> str:
     vault = opened.vault
-    known = await clusters_of(vault)
+    # Those that were seen as well: one whose backups are all gone by now was rolled back, and is not another one.
+    known = sorted({*await clusters_of(vault), *await vault.seen.clusters(vault.id)})
     if not from_cluster:
         if cluster in known:
             return cluster

@@ -14,7 +14,7 @@ import msgspec
 from k8sops.actions.backups.restoring.deciding import risk_of
 from k8sops.actions.backups.restoring.drafting import Entry
 from k8sops.actions.backups.restoring.groups import NAMESPACES_KIND
-from k8sops.actions.backups.restoring.levels import COMPARED, NAMES
+from k8sops.actions.backups.restoring.levels import COMPARED, CRDS, NAMES
 from k8sops.core.plan import Item, JsonObject, Step, Target, bulk_of
 from k8sops.core.risk import Risk, riskiest
 from k8sops.core.text import counted
@@ -25,6 +25,14 @@ ANY: Final = "*"
 UNDONE_AT_ONCE: Final = 40
 COMPARE: Final = "compare"
 BACKUP_KIND: Final = "backups.k8sops.dev"
+UNVERIFIED: Final = "created_unverified"
+_NOUNS: Final = {
+    NAMESPACES_KIND: "namespace",
+    CRDS: "the definition",
+    "services": "service",
+    "serviceaccounts": "serviceaccount",
+    "priorityclasses.scheduling.k8s.io": "priority class",
+}
 
 Key = tuple[int, str, str, str]
 """Level, verb, kind and namespace; the last two `*` where a step is for several."""
@@ -36,7 +44,14 @@ _WIDTHS: Final[tuple[Callable[[int, str, Target], Key], ...]] = (
 )
 
 
-def steps_of(entries: Sequence[Entry], backup: str, *, named: bool) -> list[Step]:
+class Place(msgspec.Struct, frozen=True):
+    """A step of the plan: which one, as people count, and its id."""
+
+    number: int
+    id: str
+
+
+def steps_of(entries: Sequence[Entry], *, named: bool) -> list[Step]:
     """The steps, in their order, without the comparison. Takes time for many entries: for a thread.
 
     Where objects were `named` one by one, a step for one of them names it.
@@ -48,13 +63,14 @@ def steps_of(entries: Sequence[Entry], backup: str, *, named: bool) -> list[Step
             groups.setdefault(width(entry.level, entry.verb, entry.target), []).append(entry)
         if len(groups) <= MOST:
             break
-    of_target = {entry.target: _id(key) for key, some in groups.items() for entry in some}
+    places = {key: Place(number, _id(key)) for number, key in enumerate(sorted(groups), 1)}
+    of_target = {entry.target: places[key] for key, some in groups.items() for entry in some}
     made = {
         entry.target.name
         for entry in entries
         if entry.target.kind == NAMESPACES_KIND and entry.verb == "create"
     }
-    return [_step(key, groups[key], backup, of_target, made, named=named) for key in sorted(groups)]
+    return [_step(key, groups[key], of_target, made, named=named) for key in sorted(groups)]
 
 
 def comparing_step(backup: str, objects: int) -> Step:
@@ -63,10 +79,9 @@ def comparing_step(backup: str, objects: int) -> Step:
         id=f"restore/{COMPARED:02d}/{COMPARE}",
         verb=COMPARE,
         target=Target(kind=BACKUP_KIND, name=backup),
-        why=f"{counted(objects, 'object')} of the backup against the cluster, field by field; owner references are "
-        "linked to the owners that are there",
+        why=f"{counted(objects, 'object')}, field by field; owner references are linked to the owners that are there",
         before={},
-        after={"backup": backup},
+        after={},
         risk=Risk.LOW,
     )
 
@@ -123,43 +138,68 @@ def _id(key: Key) -> str:
 def _step(
     key: Key,
     entries: Sequence[Entry],
-    backup: str,
-    of_target: dict[Target, str],
+    of_target: dict[Target, Place],
     made: set[str],
     *,
     named: bool,
 ) -> Step:
     _, verb, kind, namespace = key
     only = entries[0].target if named and len(entries) == 1 and kind != ANY else None
+    reasons = {_waits_for(entry, of_target) for entry in entries if entry.verdict == UNVERIFIED}
+    shared = reasons.pop() if len(reasons) == 1 else ""
     return Step(
         id=_id(key),
         verb=verb,
         target=only or Target(kind=kind, name=ANY, namespace="" if namespace == ANY else namespace),
-        why=_why(key[0], entries),
+        why=_why(entries, NAMES[key[0]] if kind == ANY else "", shared),
         before={},
-        after={"backup": backup},
+        after={},
         risk=riskiest(risk_of(entry.target.kind, verb) for entry in entries),
         undo=_undo(verb, entries, made),
-        bulk=bulk_of([_item(entry, of_target) for entry in entries]),
+        bulk=bulk_of([_item(entry, of_target, shared) for entry in entries]),
     )
 
 
-def _item(entry: Entry, of_target: dict[Target, str]) -> Item:
+def _item(entry: Entry, of_target: dict[Target, Place], shared: str) -> Item:
+    """One object, with its own reason unless it is the one that the step tells for all that wait."""
     data: JsonObject = {"verdict": entry.verdict}
     why = entry.why
     if entry.differences:
         data["differences"] = list(entry.differences)
     if entry.depends is not None:
-        step = of_target.get(entry.depends, "")
-        data["depends_on"] = step or entry.depends.label
-        why = f"{why} ({step})" if step else f"{why} ({entry.depends.label})"
+        step = of_target.get(entry.depends)
+        data["depends_on"] = step.id if step else entry.depends.label
+        data["why"] = why
+    if entry.verdict == UNVERIFIED:
+        waits = _waits_for(entry, of_target)
+        why = "" if waits == shared else waits
     return Item(target=entry.target, verb=entry.verb, group=entry.verdict, why=why, data=data)
 
 
-def _why(level: int, entries: Sequence[Entry]) -> str:
-    waiting = sum(entry.verdict == "created_unverified" for entry in entries)
-    later = f", {waiting} of them not tried yet" if waiting else ""
-    return f"{NAMES[level]}: {counted(len(entries), 'object')}{later}"
+def _waits_for(entry: Entry, of_target: dict[Target, Place]) -> str:
+    """When an object that cannot be tried yet is tried, in a clause."""
+    needed = entry.depends
+    if needed is None:
+        return f"not tried: {entry.why}"
+    if needed == entry.target:
+        return f"tried once its place is free: {entry.why}"
+    what = f"{needed.namespace}/{needed.name}" if needed.namespace else needed.name
+    noun = _NOUNS.get(needed.kind, needed.kind.partition(".")[0])
+    step = of_target.get(needed)
+    if step is not None:
+        return f"tried once step {step.number} has made {noun} {what}"
+    return f"tried once {noun} {what} {'answers' if needed.kind == 'services' else 'is there'}"
+
+
+def _why(entries: Sequence[Entry], what: str, shared: str) -> str:
+    """How many, and when those are tried that cannot be now; the rest was, and the server would take it."""
+    waiting = sum(entry.verdict == UNVERIFIED for entry in entries)
+    told = f"{what}: " if what else ""
+    told += counted(len(entries), "object")
+    if not waiting:
+        return told
+    some = "" if waiting == len(entries) else f"{waiting} of them "
+    return f"{told}, {some}{shared or 'not tried yet'}"
 
 
 def _undo(verb: str, entries: Sequence[Entry], made: set[str]) -> JsonObject | None:

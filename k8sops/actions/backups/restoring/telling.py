@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from k8sops.core.events import Emission
+from k8sops.core.events import QUIET, Emission
 from k8sops.core.journal import Journal
 from k8sops.core.plan import Plan, Step, Target
 from k8sops.core.text import counted, printable
@@ -24,6 +24,8 @@ _PAST: Final[Mapping[str, str]] = {
     "recreate": "recreated",
     "rebind": "made free for its claim",
 }
+_COMPARED: Final = ("objects", "unchanged", "differing", "refused", "conflicts")
+"""What a plan counts of the objects that are compared in the end."""
 
 
 class Result:
@@ -32,6 +34,7 @@ class Result:
     def __init__(self, step: Step, telling: Telling) -> None:
         self._step: Final = step
         self._telling: Final = telling
+        self._planned: Final = planned(step)
         self._done: list[str] = []
         self._failed: dict[str, str] = {}
         self._count = 0
@@ -53,26 +56,51 @@ class Result:
         await self._telling.moved(self._step)
 
     async def end(self) -> str:
-        """The sentence of the step."""
-        kind = self._step.target.kind.partition(".")[0]
-        what = kind if kind != "*" else UNIT
-        text = f"{self._count} {what} {_PAST.get(self._step.verb, 'done')}"
-        if self._failed:
-            text += f", {len(self._failed)} not: {printable(', '.join(list(self._failed)[:3]))}"
-            text += f" and {len(self._failed) - 3} more" if len(self._failed) > 3 else ""
+        """The sentence of the step. What was planned and had nothing done to it was there when its turn came."""
+        there = max(0, self._planned - self._count - len(self._failed))
+        await self._telling.moved(self._step, by=there)
+        text = self._sentence(there)
         data = {"done": self._done, "failed": dict(list(self._failed.items())[:LISTED])}
-        await self._telling.journal.tell(Emission(kind="note", step=self._step.id, text=f"{text}", data=data))
+        await self._telling.journal.tell(
+            Emission(kind="note", step=self._step.id, text=text, data=data | QUIET)
+        )
         return text
+
+    def _sentence(self, there: int) -> str:
+        target = self._step.target
+        where = f" in {target.namespace}" if target.namespace else ""
+        parts = []
+        if self._count or not (there or self._failed):
+            parts.append(f"{self._of(self._count)}{where} {_PAST.get(self._step.verb, 'done')}")
+        if there:
+            number = str(there) if parts else f"{self._of(there)}{where}"
+            parts.append(f"{number} {'was' if there == 1 else 'were'} there already")
+        if self._failed:
+            named = printable(", ".join(list(self._failed)[:3]))
+            more = f" and {len(self._failed) - 3} more" if len(self._failed) > 3 else ""
+            parts.append(f"{len(self._failed)} not: {named}{more}")
+        return ", ".join(parts)
+
+    def _of(self, number: int) -> str:
+        kind = self._step.target.kind
+        singular = self._telling.singular.get(kind)
+        return counted(number, singular, kind.partition(".")[0]) if singular else counted(number, "object")
 
 
 class Telling:
     """Of one run. `reasons` are the last word on each object that could not be restored."""
 
-    def __init__(self, plan: Plan, journal: Journal) -> None:
+    def __init__(self, plan: Plan, journal: Journal, singular: Mapping[str, str]) -> None:
+        """`singular` is what one object of a kind (`plural.group`) is called."""
         self.journal: Final = journal
+        self.singular: Final = singular
         self.reasons: Final[dict[Target, str]] = {}
-        self._total: Final = sum(step.bulk.total for step in plan.steps if step.bulk is not None)
-        self._moved = 0
+        self._total: Final = sum(map(planned, plan.steps))
+        before = journal.results_below("restore")
+        self._moved = sum(planned(step) for step in plan.steps if step.id in before)
+        """What earlier carriers dealt with is not dealt with again."""
+        self._to_compare: Final = sum(int(plan.blast_radius.get(name, 0)) for name in _COMPARED)
+        self._compared = 0
         self._results: Final[dict[str, Result]] = {}
         self._began_at: Final = journal.clock.monotonic()
 
@@ -85,18 +113,33 @@ class Telling:
         """The result of a step that was begun."""
         return self._results[step.id]
 
-    async def moved(self, step: Step) -> None:
-        """One more object is dealt with."""
-        self._moved += 1
-        if self._moved % EVERY and self._moved != self._total:
+    async def moved(self, step: Step, *, by: int = 1) -> None:
+        """So many more objects are dealt with."""
+        before, self._moved = self._moved, self._moved + by
+        if before // EVERY == self._moved // EVERY and not (by and self._moved == self._total):
             return
         taken = self.journal.clock.monotonic() - self._began_at
         left = max(0, self._total - self._moved)
-        data = {
-            "done": self._moved,
-            "total": max(self._total, self._moved),
-            "unit": UNIT,
-            "eta_s": round(taken / self._moved * left, 1),
-        }
-        text = f"{self._moved} of {counted(self._total, 'object')}"
+        await self._progress(step, self._moved, self._total, "", eta_s=round(taken / self._moved * left, 1))
+
+    async def compared(self, step: Step, *, all_of: int | None = None) -> None:
+        """One more object is compared; `all_of` is how many there were, once it is known."""
+        if all_of is None:
+            self._compared += 1
+            if self._compared % EVERY == 0:
+                await self._progress(step, self._compared, self._to_compare, " compared")
+        elif all_of:
+            await self._progress(step, all_of, all_of, " compared")
+
+    async def _progress(
+        self, step: Step, done: int, total: int, what: str, *, eta_s: float | None = None
+    ) -> None:
+        total = max(done, total)
+        data = {"done": done, "total": total, "unit": UNIT, "eta_s": eta_s}
+        text = f"{done} of {counted(total, 'object')}{what}"
         await self.journal.tell(Emission(kind="progress", step=step.id, text=text, data=data))
+
+
+def planned(step: Step) -> int:
+    """How many objects a step is for."""
+    return step.bulk.total if step.bulk is not None else 0

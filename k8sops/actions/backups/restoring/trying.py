@@ -14,6 +14,7 @@ from typing import Final, Literal
 import msgspec
 
 from k8sops.actions.backups.restoring.groups import NAMESPACES_KIND, Group
+from k8sops.actions.backups.restoring.hushing import hushed
 from k8sops.actions.backups.restoring.levels import CRDS
 from k8sops.actions.backups.restoring.pace import Pace
 from k8sops.actions.backups.restoring.pairing import Pair, Survey
@@ -74,7 +75,8 @@ class Trials:
             return known
         send = partial(self._cluster.preview_create, group.resource, pair.wanted, retry_429=False)
         try:
-            await self._pace.send(send)
+            with hushed(group.qualified, pair.wanted):
+                await self._pace.send(send)
         except (ClusterError, UsageError) as error:
             return self._refusal(error)
         return Verdict("created")
@@ -108,8 +110,10 @@ class Trials:
             force=force or self._force,
             retry_429=False,
         )
+        live = pair.live.body if pair.live is not None else {}
         try:
-            await self._pace.send(send)
+            with hushed(group.qualified, pair.wanted, live):
+                await self._pace.send(send)
         except ConflictError as error:
             return Verdict("conflict", error.message)
         except (ClusterError, UsageError) as error:
@@ -122,8 +126,10 @@ class Trials:
             return Verdict("refused", group.refused)
         target = pair.target
         send = partial(self._cluster.preview_delete, group.resource, target.name, target.namespace)
+        live = pair.live.body if pair.live is not None else {}
         try:
-            await self._pace.send(send)
+            with hushed(group.qualified, pair.wanted, live):
+                await self._pace.send(send)
         except NotFoundError:
             return Verdict("created")
         except (ClusterError, UsageError) as error:
