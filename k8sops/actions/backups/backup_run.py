@@ -86,8 +86,12 @@ class BackupRun:
             except BaseException:
                 await writer.close()
                 raise
-        finally:
-            post = await run_hooks(self._cluster, _phase(hooks, "post"), self._hook_once)
+        except BaseException:
+            # Where another carrier goes on, the pods stay held still: it finds the pre hooks done and reads at once.
+            if not self._journal.errand.leaving:
+                await run_hooks(self._cluster, _phase(hooks, "post"), self._hook_once)
+            raise
+        post = await run_hooks(self._cluster, _phase(hooks, "post"), self._hook_once)
         try:
             gaps = [*survey.undiscovered, *pre.gaps, *post.gaps, *reading.gaps]
             facts = self._facts(survey, reading, look, server_version, gaps, full=reading.what.full)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -13,7 +13,8 @@ import pytest
 from k8sops.actions.backups.hooks import hooks_of
 from k8sops.cluster.client import KubeCluster
 from k8sops.core.errors import DeadlineError, K8sOpsError, PartialError
-from k8sops.core.raw import CommandResult, RawObject
+from k8sops.core.journal import Errand
+from k8sops.core.raw import CommandResult, RawObject, RawPage
 from k8sops.core.risk import Risk
 from tests.actions.backups.backing_up import Desk, said
 from tests.support.journals import NotedJournal
@@ -45,6 +46,33 @@ class Pods(KubeCluster):
         if command[0] in self.hanging:
             raise DeadlineError(f"pod {namespace}/{pod}: the command did not end within {deadline_s:g} s")
         return CommandResult(exit_code=self.codes.get(command[0], 0), stderr="hunter2 is wrong")
+
+
+class StuckPods(Pods):
+    """Once a command has run, no list is answered until the test says so."""
+
+    def __init__(self, cluster: KubeCluster) -> None:
+        super().__init__(cluster)
+        self.answering = asyncio.Event()
+        self.stuck = asyncio.Event()
+
+    async def pages(self, *given: Any, **also: Any) -> AsyncGenerator[RawPage, None]:
+        """Wait, where a command has run."""
+        if self.ran and not self.answering.is_set():
+            self.stuck.set()
+            await self.answering.wait()
+        async with aclosing(super().pages(*given, **also)) as pages:
+            async for page in pages:
+                yield page
+
+
+class LeavingJournal(NotedJournal):
+    """Of a carrier that lets go of the run."""
+
+    @property
+    def errand(self) -> Errand:
+        """Another goes on."""
+        return Errand(run=self.run, actor="alice", leaving=True)
 
 
 def pod(**annotations: str) -> RawObject:
@@ -103,6 +131,25 @@ async def test_hooks_run_before_and_after_and_make_the_plan_disruptive(backups: 
     assert (await desk.plan(include_kinds=["pods"], hooks="skip")).risk is Risk.LOW
     await desk.back_up(include_kinds=["pods"])
     assert pods.ran == [("db", ("freeze",), "app", 120.0), ("db", ("thaw",), "", 30.0)]
+    assert (await desk.body()).complete
+
+
+async def test_a_carrier_that_leaves_keeps_pods_held_still_for_the_next(backups: Desk) -> None:
+    """The next one finds the pre hooks done: pods let go meanwhile would be read in motion, and nobody told."""
+    pods = StuckPods(backups.cluster)
+    desk = Desk(pods, backups.namespace, backups.repositories)
+    await _running(desk, {f"{PRE}/command": "freeze", f"{POST}/command": "thaw"})
+    journal = LeavingJournal()
+    leaving = asyncio.create_task(desk.back_up(journal=journal, include_kinds=["pods"]))
+    async with asyncio.timeout(120):
+        await pods.stuck.wait()
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert [command for _, command, *_ in pods.ran] == [("freeze",)]
+    pods.answering.set()
+    await desk.back_up(journal=NotedJournal(journal.run, before=journal), include_kinds=["pods"])
+    assert [command for _, command, *_ in pods.ran] == [("freeze",), ("thaw",)]
     assert (await desk.body()).complete
 
 
