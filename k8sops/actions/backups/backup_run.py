@@ -7,7 +7,7 @@ than all of it ends the run as failed, with every gap named, and leaves a backup
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -79,25 +79,20 @@ class BackupRun:
         server_version = await self._cluster.server_version()
         manner = await self._manner(server_version)
         pre = await run_hooks(self._cluster, _phase(hooks, "pre"), self._hook_once)
-        try:
-            writer = await BackupWriter.begin(self._repository.vault, self._writer(pace))
+        async with AsyncExitStack() as ending:
             try:
+                writer = await BackupWriter.begin(self._repository.vault, self._writer(pace))
+                ending.push_async_callback(writer.close)
                 reading, look = await self._read(writer, survey, full=manner.full or writer.base is None)
             except BaseException:
-                await writer.close()
+                # Where another carrier goes on, pods stay held still: it finds the pre hooks done and reads at once.
+                if not self._journal.errand.leaving:
+                    await run_hooks(self._cluster, _phase(hooks, "post"), self._hook_once)
                 raise
-        except BaseException:
-            # Where another carrier goes on, the pods stay held still: it finds the pre hooks done and reads at once.
-            if not self._journal.errand.leaving:
-                await run_hooks(self._cluster, _phase(hooks, "post"), self._hook_once)
-            raise
-        post = await run_hooks(self._cluster, _phase(hooks, "post"), self._hook_once)
-        try:
+            post = await run_hooks(self._cluster, _phase(hooks, "post"), self._hook_once)
             gaps = [*survey.undiscovered, *pre.gaps, *post.gaps, *reading.gaps]
             facts = self._facts(survey, reading, look, server_version, gaps, full=reading.what.full)
             written = await writer.commit(facts)
-        finally:
-            await writer.close()
         await self._tell_end(reading, writer, written.body)
         await self._tell_notes([*pre.notes, *post.notes], reading, written)
         return written
