@@ -69,16 +69,18 @@ def is_running(record: ProcessRecord) -> bool:
     _reap(record.pid)
     try:
         process = psutil.Process(record.pid)
-        started = process.create_time()
-        if process.status() == psutil.STATUS_ZOMBIE:
+        if abs(process.create_time() - record.started) > START_TOLERANCE_SECONDS:
+            return False
+        try:
+            command = tuple(process.cmdline())
+        except psutil.ZombieProcess:
             # Its first thread has ended, and with it its command line; the last one still holds the ports.
-            return process.num_threads() > 1 and abs(started - record.started) <= START_TOLERANCE_SECONDS
-        command = tuple(process.cmdline())
+            return process.num_threads() > 1
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         # Ours run as this user; what cannot be looked at is somebody else's.
         return False
     # The kernel shows no command line for a moment after a start (execve sets it late).
-    return abs(started - record.started) <= START_TOLERANCE_SECONDS and command in {record.command, ()}
+    return command in {record.command, ()}
 
 
 def memory_bytes(record: ProcessRecord) -> int:

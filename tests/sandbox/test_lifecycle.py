@@ -162,7 +162,9 @@ SYS_EXIT = {"x86_64": 60, "aarch64": 93}
 
 
 @pytest.mark.skipif(platform.machine() not in SYS_EXIT, reason="the number of a system call is needed")
-async def test_a_process_has_ended_only_with_its_last_thread(tmp_path: Path) -> None:
+async def test_a_process_has_ended_only_with_its_last_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A killed API server's first thread ends before those that hold its port: `up` would start another too soon."""
     ready = tmp_path / "ready"
     script = (
@@ -175,6 +177,10 @@ async def test_a_process_has_ended_only_with_its_last_thread(tmp_path: Path) -> 
     await wait_until_async("its first thread's end", lambda: process.status() == psutil.STATUS_ZOMBIE)
     assert is_running(record)
     assert not is_running(msgspec.structs.replace(record, started=record.started - 3600))
+    with monkeypatch.context() as moment:
+        # As where the first thread ends between two looks at the process: `down` came back too soon then.
+        moment.setattr(psutil.Process, "status", lambda _: psutil.STATUS_RUNNING)
+        assert is_running(record)
     await stop([record], SystemClock(), grace_seconds=5)
     assert not is_running(record)
 
