@@ -132,10 +132,15 @@ class Components:
         """Where its output goes."""
         return self._folder.logs / f"{component}.log"
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, component: str) -> dict[str, str]:
         """As little as possible: a proxy or a Go setting of the user's shell must not reach the control plane."""
         source = str(Path(__file__).parents[2])
-        return {"PATH": os.defpath, "HOME": str(self._folder.path), "PYTHONPATH": source}
+        environment = {"PATH": os.defpath, "HOME": str(self._folder.path), "PYTHONPATH": source}
+        if component != APISERVER:
+            # They share the machine with the API server. What their idle threads spend on looking for work is, on
+            # 2 cores, a tenth of what a write costs all of them (docs/performance.md).
+            environment["GOMAXPROCS"] = str(max(1, (os.cpu_count() or 1) // 2))
+        return environment
 
     def _kubeconfig(self, component: str) -> Path:
         return self._folder.config / f"{component}.kubeconfig"

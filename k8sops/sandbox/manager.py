@@ -367,7 +367,7 @@ class _Launch:
                 continue
             self._say(f"starting {name}")
             record = spawn(
-                name, components.command(name), components.log_file(name), components.environment()
+                name, components.command(name), components.log_file(name), components.environment(name)
             )
             self.started.append(record)
             self.state = self.state.with_process(record)

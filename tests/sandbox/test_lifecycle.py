@@ -68,6 +68,16 @@ async def test_a_killed_process_is_named_and_brought_back_and_down_leaves_nothin
     assert not await manager.down(fresh_cluster.name)
 
 
+def test_the_shells_settings_reach_nothing_and_only_the_api_server_takes_every_core(
+    sandbox: SandboxHandle,
+) -> None:
+    """A proxy of the shell would take requests off the machine; idle threads of the rest cost a tenth of all work."""
+    started = {p.component: psutil.Process(p.pid).environ() for p in state_of(sandbox).processes}
+    ours = {"PATH", "HOME", "PYTHONPATH", "GOMAXPROCS"}
+    assert {name for one in started.values() for name in one} <= ours | {"LC_CTYPE"}
+    assert {name for name, one in started.items() if "GOMAXPROCS" not in one} == {"kube-apiserver"}
+
+
 async def test_what_dies_while_up_looks_at_it_is_brought_back_too(fresh_cluster: SandboxHandle) -> None:
     """A process that was killed lives on for a moment; whoever repairs at once must not be told to repair again."""
     (api_server,) = [p for p in state_of(fresh_cluster).processes if p.component == "kube-apiserver"]

@@ -65,7 +65,10 @@ class ChaosRemote:
             components = Components(self._folder, state, {}, Path())
             await asyncio.to_thread(components.write_chaos, self._clock.now())
             record = spawn(
-                CHAOS, components.command(CHAOS), components.log_file(CHAOS), components.environment()
+                CHAOS,
+                components.command(CHAOS),
+                components.log_file(CHAOS),
+                components.environment(CHAOS),
             )
             self._folder.save(state.with_process(record).with_extra(CHAOS))
             if not await self._answers(record):
