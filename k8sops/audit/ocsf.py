@@ -26,20 +26,21 @@ _ACTIVITIES: Final = {1: "Create", 2: "Read", 3: "Update", 4: "Delete"}
 _OTHER: Final = 99
 _ACTIVITY_OF: Final = {
     "run.proposed": 1, "schedule.added": 1, "schedule.fired": 1, "grant.requested": 1, "identity.enrolled": 1,
-    "identity.pinned": 1, "backup.made": 1, "store.created": 1, "emergency.opened": 1, "session.exec": 1,
+    "identity.pinned": 1, "store.created": 1, "emergency.opened": 1, "session.exec": 1,
     "session.port_forward": 1, "review.opened": 1, "carrier.key": 1,
     "session.secret_view": 2, "audit.exported": 2, "audit.verified": 2, "backup.exported": 2, "identity.verified": 2,
     "store.backed_up": 2,
     "step.intent": 3, "step.outcome": 3, "step.settled": 3, "policy.changed": 3, "schedule.changed": 3,
     "schedule.paused": 3, "schedule.resumed": 3, "review.closed": 3, "store.migrated": 3, "store.merged": 3,
-    "backup.rekeyed": 3, "audit.rotated": 3,
-    "schedule.removed": 4, "grant.revoked": 4, "identity.revoked": 4, "backup.pruned": 4, "audit.dropped": 4,
+    "backup.epoch_seen": 3, "backup.rollback_accepted": 3, "audit.rotated": 3,
+    "schedule.removed": 4, "grant.revoked": 4, "identity.revoked": 4, "audit.dropped": 4,
 }  # fmt: skip
 _SEVERITIES: Final = {1: "Informational", 2: "Low", 3: "Medium", 4: "High"}
 _SEVERITY_OF: Final = {
     "break_glass.used": 4, "break_glass.refused": 4, "statement.refused": 4, "identity.revoked": 3,
     "policy.changed": 3, "policy.refused": 3, "session.secret_view": 3, "session.exec": 3, "emergency.opened": 3,
-    "audit.dropped": 3, "run.needs_review": 3, "run.vote_refused": 3, "backup.exported": 3, "run.failed": 2,
+    "audit.dropped": 3, "backup.rollback_accepted": 4, "backup.overdue": 3, "run.needs_review": 3,
+    "run.vote_refused": 3, "backup.exported": 3, "run.failed": 2,
     "run.denied": 2, "run.void": 2, "schedule.overdue": 2, "schedule.refused": 2, "carrier.gone": 2,
     "run.taken_over": 2,
 }  # fmt: skip

@@ -22,7 +22,8 @@ from k8sops.backup.sealed import Entropy
 from k8sops.backup.signed import FORMAT, Signed, Signer, Trusted, check_signature, parse, sign
 from k8sops.core.errors import KeyFileError
 
-KEY_FILE_LIMIT: Final = 1024 * 1024
+KEY_FILE_LIMIT: Final = 64 * 1024
+"""Bytes; one for three hundred recipients is smaller. As many as are read at most fit into memory so."""
 DOMAIN: Final = b"k8sops backup keys 1"
 FIRST: Final = "0" * 32
 """The id of the file that begins an epoch: put only if absent, it decides who does where two try at once."""
@@ -107,6 +108,7 @@ class OpenedKeys(msgspec.Struct, frozen=True):
     """All that could be opened: the keyring, whom each epoch is for, and what was refused or stayed closed.
 
     `recipients` are those named in the files that opened: files added for others alone are not seen from here.
+    `closed` are epochs that have a file for others and none that opened: theirs, or what somebody left there.
     """
 
     keyring: Keyring
@@ -141,6 +143,11 @@ def write_key_file(keys: EpochKeys, recipients: Sequence[str], signer: Signer) -
         raise KeyFileError("keys for nobody could never be read again", hint="name a recipient")
     found = [_recipient(recipient) for recipient in sorted(set(recipients))]
     data: bytes = pyrage.encrypt(_document(keys, sorted(set(recipients)), signer), found)
+    if len(data) > KEY_FILE_LIMIT:
+        raise KeyFileError(
+            f"a key file for {len(found)} recipients has {len(data):,} bytes; at most {KEY_FILE_LIMIT:,} are read",
+            hint="name fewer",
+        )
     return data
 
 
@@ -189,15 +196,16 @@ def open_keys(
     epochs: dict[int, KeyDocument] = {}
     recipients: dict[int, set[str]] = {}
     refused: list[RepositoryError] = []
-    numbers: set[int] = set()
+    others: set[int] = set()
     for name, data in sorted(files.items()):
         try:
-            numbers.add(parse_name(name).number)
             found = open_key_file(data, name, repository=repository, trusted=trusted, openers=openers)
         except RepositoryError as error:
             refused.append(error)
             continue
-        if found is not None:
+        if found is None:
+            others.add(parse_name(name).number)
+        else:
             if epochs.setdefault(found.epoch, found).epoch_key != found.epoch_key:
                 raise broken(name, f"holds another key of epoch {found.epoch} than a file beside it")
             recipients.setdefault(found.epoch, set()).update(found.recipients)
@@ -214,7 +222,7 @@ def open_keys(
         Keyring(repository, id_keys.pop(), held),
         {epoch: frozenset(names) for epoch, names in recipients.items()},
         tuple(refused),
-        frozenset(numbers - held.keys()),
+        frozenset(others - held.keys()),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from k8sops.backup.canonical import canonical
 from k8sops.backup.label_selector import LabelSelector, answers, parse_selector
 from k8sops.core.errors import UsageError
 
@@ -208,6 +209,14 @@ def selection_json(selection: Selection) -> dict[str, Any]:
     """As a manifest has it: only what differs from taking everything."""
     told: dict[str, Any] = msgspec.to_builtins(selection)
     return told
+
+
+def choice_key(told: Mapping[str, Any]) -> bytes:
+    """By which two backups are of the same selection: what a person chose, as a manifest has it.
+
+    Which kinds are ephemeral is the program's word, and may be another in its next version.
+    """
+    return canonical({key: value for key, value in told.items() if key != "ephemeral"})
 
 
 def read_selection(told: Mapping[str, Any]) -> Selection:

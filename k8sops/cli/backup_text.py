@@ -78,17 +78,16 @@ def show_lines(one: BackupView, now: datetime) -> Iterator[str]:
     yield f"  id          {one.id}"
     yield f"  cluster     {one.cluster}, {printable(one.server_version)}"
     yield f"  made        {one.made_at:%Y-%m-%d %H:%M:%S} UTC, {age(one.made_at, now)} ago, in {took}"
-    yield (
-        f"  read        within {spread}; {counted(one.changed_meanwhile, 'object')} changed meanwhile, "
-        f"{one.read_again} read again; {'every object' if one.full_read else 'only what changed'} was read"
-    )
+    yield f"  read        {'every object' if one.full_read else 'only what changed'}, within {spread}"
+    yield (f"  meanwhile   {counted(one.changed_meanwhile, 'object')} changed, {one.read_again} read again")
     yield f"  selected    {printable(one.selected)}"
     yield (
         f"  holds       {counted(one.objects, 'object')}, {size_text(one.bytes)}; "
         f"new then: {one.new_objects:,}, {size_text(one.new_bytes)}"
     )
     yield f"  run         {printable(one.run) or '-'}"
-    yield f"  signed by   {one.signer}; manifest sha256 {one.sha256}"
+    yield f"  signed by   {one.signer}"
+    yield f"  manifest    {one.sha256}"
     yield ""
     rows = [("KIND", "OBJECTS"), *((kind, f"{count:,}") for kind, count in one.kinds if count)]
     yield from aligned(rows)
@@ -97,8 +96,7 @@ def show_lines(one: BackupView, now: datetime) -> Iterator[str]:
 def volume_lines(one: BackupView) -> Iterator[str]:
     """The claims whose data are not there, so that nobody takes them for saved."""
     missing = one.volumes_not_captured
-    word = "claim's" if len(missing) == 1 else "claims'"
-    head = f"! the data of {len(missing)} persistent volume {word} volumes are NOT in this backup:"
+    head = f"! the data of {counted(len(missing), 'volume')} are NOT in this backup, only their claims:"
     yield f"  {paint(head, 'warning', sys.stdout, bold=True)}"
     for claim in missing[:MOST]:
         yield f"      {printable(claim)}"

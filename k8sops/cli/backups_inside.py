@@ -169,12 +169,20 @@ async def _find(config: Config, values: dict[str, Any], namespace: str) -> int:
         ),
         click.Option(["--kind", "kinds"], multiple=True, metavar="KIND", help="Only this kind; repeatable."),
         click.Option(["--include-secrets"], is_flag=True, help="Secrets, too: they lie in the clear then."),
+        click.Option(
+            ["--all", "everything"],
+            is_flag=True,
+            help="Also what controllers make of the rest, as ReplicaSets.",
+        ),
     ),
 )
 def export_command(**values: Any) -> int:
-    r"""Write a backup out as plain YAML, which `kubectl apply -R -f FOLDER` takes; goes on record.
+    r"""Write a backup out as plain YAML, which kubectl can apply to any cluster; goes on record.
 
-    Secrets are left out unless asked for; what the server assigned, status and owners are left out always.
+    Secrets are left out unless asked for, and so is what controllers make of the rest: ReplicaSets and pods of
+    Deployments, Jobs of CronJobs, endpoints. What a server assigned, status and owners are left out always. Apply it
+    with `kubectl apply --server-side -R -f FOLDER`; where something has to wait for another (custom resources for
+    their definitions, pods for their accounts), the same once more.
 
     \b
     Examples:
@@ -207,6 +215,7 @@ async def _export(config: Config, values: dict[str, Any], namespace: str) -> int
                 values["folder"],
                 Scope(kinds=values["kinds"], namespace=namespace),
                 secrets=values["include_secrets"],
+                everything=values["everything"],
                 on_progress=lambda written, total: line.show(f"{written:,} of {total:,} objects written"),
             )
         finally:
@@ -215,6 +224,10 @@ async def _export(config: Config, values: dict[str, Any], namespace: str) -> int
         put_json({"folder": str(values["folder"]), **struct_document(done)})
     else:
         put(f"{counted(done.objects, 'object')} ({size_text(done.bytes)}) written to {values['folder']}")
+    if done.left_out:
+        say(
+            f"{counted(done.left_out, 'object')} left to the controllers that make them; --all writes them, too."
+        )
     if done.secrets_left_out:
         say(
             f"{counted(done.secrets_left_out, 'Secret')} left out; --include-secrets writes them, in the clear."

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
         click.Option(
             ["--accept-rollback"],
             is_flag=True,
-            help="The repository was put back to an older state on purpose: take what it shows for the newest.",
+            help="The repository was put back to an older state on purpose, or a part of it (a cluster's backups, "
+            "newer keys) is lost: take what it shows for the newest.",
         ),
         click.Option(["--reason"], default="", metavar="TEXT", help="Why; recorded with --accept-rollback."),
     ),
@@ -67,7 +68,7 @@ async def _verify(config: Config, values: dict[str, Any], share: float) -> int:
     from k8sops.core.documents import struct_document
     from k8sops.core.errors import ExitCode
     from k8sops.service.backup_desk import open_backups
-    from k8sops.service.backup_verifying import accept_place, accept_rollback, verify
+    from k8sops.service.backup_verifying import accept_epoch, accept_place, accept_rollback, verify
 
     line = Seldom()
 
@@ -77,11 +78,12 @@ async def _verify(config: Config, values: dict[str, Any], share: float) -> int:
         else:
             line.show(f"looked at {at.backups} backups")
 
-    if values["accept_rollback"] and (
-        accepted := await accept_place(config, values["repo"], values["reason"])
-    ):
-        put(accepted)
-        return ExitCode.DONE
+    if values["accept_rollback"]:
+        # What is in the place is settled before what opens there, and that before what one cluster has.
+        for accept in (accept_place, accept_epoch):
+            if accepted := await accept(config, values["repo"], values["reason"]):
+                put(accepted)
+                return ExitCode.DONE
     async with open_backups(config, values["repo"]) as desk:
         if values["accept_rollback"]:
             put(await accept_rollback(desk, values["cluster"], values["reason"]))

@@ -45,6 +45,7 @@ def _flag(name: str, value: Any) -> Iterator[str]:
         yield flag
     elif isinstance(value, list | tuple):
         for one in value:
-            yield from (flag, str(one))
+            # What is given by a file is told by its name; `-o json` has all of it.
+            yield from (flag, f"<{one.get('name', '')}>" if isinstance(one, Mapping) else str(one))
     elif value not in (None, "", False):
         yield from (flag, str(value))

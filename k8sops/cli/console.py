@@ -90,6 +90,8 @@ class ProgressLine:
         self._stream = stream or sys.stderr
         self._shown = ""
         self._live = self._stream.isatty()
+        self.over: set[str] = set()
+        """What has ended: how far it had come is told no more."""
 
     def show(self, text: str) -> None:
         """Replace the line; long text is cut at the terminal's width."""

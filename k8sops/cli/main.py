@@ -17,6 +17,7 @@ import click
 
 from k8sops import __version__
 from k8sops.cli.settings import CONNECTION_FLAGS, connection_options
+from k8sops.core.collector import collect_rarely
 from k8sops.core.errors import ExitCode, K8sOpsError
 from k8sops.service.catalog import all_actions
 
@@ -191,4 +192,5 @@ def _guarded(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for eac
 
 def entry() -> None:
     """The console script."""
+    collect_rarely()
     sys.exit(main())

@@ -23,7 +23,7 @@ ALIKE_SHOWN: Final = 8
 NARROWEST: Final = 60
 WIDEST_NAME: Final = 34
 USUAL_WIDTH: Final = 80
-VERB_ORDER: Final = ("refuse", "delete", "evict", "keep")
+VERB_ORDER: Final = ("refuse", "delete", "evict", "run hook", "keep")
 INDENT: Final = " " * 6
 VERDICTS: Final = {
     "created": "can be made",
@@ -175,6 +175,12 @@ def hung(head: str, text: str, indent: str, stream: TextIO, *, always: bool = Fa
         break_long_words=False,
         break_on_hyphens=False,
     ) or [line]
+
+
+def fits(line: str, stream: TextIO) -> bool:
+    """Whether a line without colours is no wider than the terminal, if there is one."""
+    width = _width(stream)
+    return width is None or len(line) < max(width, NARROWEST)
 
 
 def _width(stream: TextIO) -> int | None:

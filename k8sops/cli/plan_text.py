@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, TextIO
 
 from k8sops.cli.console import paint
-from k8sops.cli.plan_items import finding_lines, hung, step_lines
+from k8sops.cli.plan_items import finding_lines, fits, hung, step_lines
 from k8sops.core.actor import Actor
 from k8sops.core.moments import in_words
 from k8sops.core.plan import JsonObject, Plan, Step
@@ -27,7 +27,7 @@ def identity_line(plan: Plan, actor: Actor) -> str:
 def plan_lines(plan: Plan, stream: TextIO) -> Iterator[str]:
     """The whole plan, at most forty steps in full."""
     yield ""
-    yield printable(plan.summary)
+    yield from hung(printable(plan.summary), "", "", stream)
     yield ""
     yield from _step_lines(plan.steps, stream)
     yield from finding_lines(plan.findings, stream)
@@ -53,7 +53,12 @@ def _step_lines(steps: tuple[Step, ...], stream: TextIO) -> Iterator[str]:
     for number, step in enumerate(shown, 1):
         risk = paint(str(step.risk), str(step.risk), stream)
         change = _change(step.before, step.after)
-        yield f"  {number:>2}. {_title(step):<{width}}  {f'{change}  ' if change else ''}({risk})"
+        head = f"  {number:>2}. {_title(step):<{width}}"
+        if fits(f"{head}  {change}  ({step.risk})", stream):
+            yield f"{head}  {f'{change}  ' if change else ''}({risk})"
+        else:
+            yield f"{head.rstrip()}  ({risk})"
+            yield from hung(f"      {change}", "", "      ", stream) if change else ()
         yield from step_lines(step, stream)
     if len(steps) > len(shown):
         yield f"      and {len(steps) - len(shown)} more; -o json lists all"

@@ -10,10 +10,11 @@ from typing import Final
 from k8sops.cli.columns_text import age, aligned
 from k8sops.cli.command_text import command_line
 from k8sops.cli.console import ProgressLine, paint, put, put_json, say
+from k8sops.cli.plan_items import hung
 from k8sops.cli.plan_text import STEPS_SHOWN, plan_lines
 from k8sops.core.documents import run_document
 from k8sops.core.errors import ExitCode, exit_code_of
-from k8sops.core.events import Event
+from k8sops.core.events import MADE, Event
 from k8sops.core.run import Approval, Run, RunState, RunSummary
 from k8sops.core.text import identity_in_words, printable
 
@@ -60,14 +61,19 @@ def exit_of(run: Run) -> ExitCode:
 
 
 def tell_event(event: Event, line: ProgressLine) -> None:
-    """One event as it comes."""
+    """One event as it comes; progress is recorded seldom, and may come behind the end of its step."""
+    if event.kind in {"step_done", "step_failed"}:
+        line.over.add(event.step)
     if event.kind == "progress":
+        if event.step in line.over:
+            return
         waiting = event.data.get("waiting_for")
         shown = event.text if not waiting or waiting == event.text else f"{event.text}; waiting for {waiting}"
         line.show(f"  {shown}")
     elif event.kind in _GLYPHS and not event.data.get("quiet"):
         line.clear()
-        say(f"  {_GLYPHS[event.kind]} {event.text}")
+        for part in hung(f"  {_GLYPHS[event.kind]} {event.text}", "", "    ", sys.stderr):
+            say(part)
 
 
 def summary_lines(runs: tuple[RunSummary, ...], now: datetime) -> Iterator[str]:
@@ -133,6 +139,9 @@ def _told(run: Run) -> str:
 
 
 def _way_back(run: Run) -> Iterator[str]:
+    if any(MADE in event.data for event in run.events):
+        yield f"  back      k8sops runs undo {run.id} --commands"
+        return
     done = {event.step for event in run.events if event.kind == "step_done"}
     commands = [str(step.undo.get("command", "")) for step in run.plan.steps if step.id in done and step.undo]
     for command in commands[:STEPS_SHOWN]:

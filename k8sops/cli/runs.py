@@ -239,15 +239,45 @@ async def _resume(config: Config, values: dict[str, Any]) -> ExitCode:
             ["--confirm"], metavar="CLUSTER", help="The cluster's name, where policy wants it typed."
         ),
         click.Option(["--reason"], default="", metavar="TEXT", help="Why; recorded."),
+        click.Option(
+            ["--commands"],
+            is_flag=True,
+            help="Only print the commands that take it back, in their order: of a run of any size.",
+        ),
         output_option(),
         *connection_options(),
     ],
 )
 def undo_command(**values: Any) -> int:
-    """Propose what would take a run back: a new plan on the cluster as it is now, never a replay."""
+    r"""Propose what would take a run back: a new plan on the cluster as it is now, never a replay.
+
+    \b
+    Examples:
+      k8sops runs undo 01JABC
+      k8sops runs undo 01JABC --commands      (a restore that made many objects)
+    """
     from k8sops.cli.running import run_async
 
+    if values["commands"]:
+        return run_async(
+            _undo_commands(take_config(values), values["run"], as_json=values["output"] == "json")
+        )
     return run_async(_undo(take_config(values), values))
+
+
+async def _undo_commands(config: Config, wanted: str, *, as_json: bool) -> int:
+    from k8sops.cli.console import put, put_json
+    from k8sops.service import open_records
+    from k8sops.service.undoing import commands_of
+
+    async with open_records(config) as records:
+        commands = commands_of(await records.get_run(wanted))
+    if as_json:
+        put_json(commands)
+    else:
+        for command in commands:
+            put(command)
+    return 0
 
 
 async def _undo(config: Config, values: dict[str, Any]) -> ExitCode:

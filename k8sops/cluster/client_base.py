@@ -65,7 +65,12 @@ def identity_of(resource: Resource, manifest: Mapping[str, Any]) -> tuple[str, s
 
 
 async def post(
-    transport: Transport, resource: Resource, manifest: Mapping[str, Any], *, retry_429: bool = True
+    transport: Transport,
+    resource: Resource,
+    manifest: Mapping[str, Any],
+    *,
+    strict: bool = False,
+    retry_429: bool = True,
 ) -> JsonObject:
     """Create. `generateName` stands for a name."""
     name, namespace = identity_of(resource, manifest)
@@ -77,7 +82,7 @@ async def post(
     data = await transport.request(
         "POST",
         collection_path(resource, namespace),
-        query={"fieldManager": FIELD_MANAGER},
+        query={"fieldManager": FIELD_MANAGER, **_validation(strict)},
         body=msgspec.json.encode(manifest),
         retry_429=retry_429,
         subject=subject,
@@ -92,12 +97,17 @@ async def apply_patch(
     field_manager: str,
     force: bool,
     *,
+    strict: bool = False,
     retry_429: bool = True,
 ) -> JsonObject:
     """Server-side apply; idempotent, hence repeated after failures on the way."""
     name, namespace = identity_of(resource, manifest)
     path, subject = object_path(resource, name, namespace), subject_of(resource, name, namespace)
-    query: Query = {"fieldManager": field_manager, "force": "true" if force else "false"}
+    query: Query = {
+        "fieldManager": field_manager,
+        "force": "true" if force else "false",
+        **_validation(strict),
+    }
     # JSON is YAML, and the API server reads it several times faster.
     whole = {"apiVersion": resource.api_version, "kind": resource.kind, **manifest}
     data = await transport.request(
@@ -111,6 +121,10 @@ async def apply_patch(
         subject=subject,
     )
     return decoded(data, subject, of_change=True)
+
+
+def _validation(strict: bool) -> dict[str, str]:
+    return {"fieldValidation": "Strict"} if strict else {}
 
 
 async def remove(

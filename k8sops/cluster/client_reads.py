@@ -99,9 +99,10 @@ class ClusterReads(ClusterBase):
             subject=subject_of(resource, "", namespace),
         )
 
-    async def served(self) -> tuple[Resource, ...]:
+    async def served(self, *, anew: bool = False) -> tuple[Resource, ...]:
         """Every resource in every version, the preferred one of each first."""
-        return (await self.discovery.found()).resources
+        found = await (self.discovery.found(no_older_than_s=0) if anew else self.discovery.found())
+        return found.resources
 
     def pages(
         self,
@@ -207,16 +208,24 @@ class ClusterReads(ClusterBase):
         *,
         field_manager: str,
         force: bool = False,
+        strict: bool = False,
         retry_429: bool = True,
     ) -> JsonObject:
         """Server-side apply with dryRun=All."""
-        return await apply_patch(self._dry, resource, manifest, field_manager, force, retry_429=retry_429)
+        return await apply_patch(
+            self._dry, resource, manifest, field_manager, force, strict=strict, retry_429=retry_429
+        )
 
     async def preview_create(
-        self, resource: Resource, manifest: Mapping[str, Any], *, retry_429: bool = True
+        self,
+        resource: Resource,
+        manifest: Mapping[str, Any],
+        *,
+        strict: bool = False,
+        retry_429: bool = True,
     ) -> JsonObject:
         """Create with dryRun=All."""
-        return await post(self._dry, resource, manifest, retry_429=retry_429)
+        return await post(self._dry, resource, manifest, strict=strict, retry_429=retry_429)
 
     async def preview_delete(self, resource: Resource, name: str, namespace: str = "") -> None:
         """Delete with dryRun=All."""

@@ -42,10 +42,15 @@ class ClusterWrites(ClusterBase):
     """What `Cluster` adds to `ClusterReader`."""
 
     async def create(
-        self, resource: Resource, manifest: Mapping[str, Any], *, retry_429: bool = True
+        self,
+        resource: Resource,
+        manifest: Mapping[str, Any],
+        *,
+        strict: bool = False,
+        retry_429: bool = True,
     ) -> JsonObject:
         """Create. Raises AlreadyExistsError, InvalidError, ForbiddenError."""
-        return await post(self.transport, resource, manifest, retry_429=retry_429)
+        return await post(self.transport, resource, manifest, strict=strict, retry_429=retry_429)
 
     async def apply(
         self,
@@ -54,11 +59,12 @@ class ClusterWrites(ClusterBase):
         *,
         field_manager: str,
         force: bool = False,
+        strict: bool = False,
         retry_429: bool = True,
     ) -> JsonObject:
         """Server-side apply. Raises ConflictError naming the other manager unless `force`."""
         return await apply_patch(
-            self.transport, resource, manifest, field_manager, force, retry_429=retry_429
+            self.transport, resource, manifest, field_manager, force, strict=strict, retry_429=retry_429
         )
 
     async def patch(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from k8sops.cluster.metadata_lists import is_protobuf, list_head
 from k8sops.core.errors import GoneError, ServerError
 
 if TYPE_CHECKING:
@@ -136,6 +137,9 @@ def _fitting(page_size: int, limit: int, size: int) -> int:
 
 def meta_of(data: bytes) -> ListMeta:
     """A list's metadata. Kubernetes writes it first, so that a page need not be read whole to ask for the next."""
+    if is_protobuf(data):
+        found = list_head(data)
+        return ListMeta(found.resource_version, found.continue_)
     head = _HEAD.match(data)
     try:
         if head:

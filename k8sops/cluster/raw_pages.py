@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from k8sops.cluster import metadata_lists
 from k8sops.cluster.codecs import RawCodec
 from k8sops.cluster.pages import JSON, PAGE_SIZE, Pairs, meta_of, page_bodies
 from k8sops.cluster.paths import collection_path, object_path, subject_of
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 METADATA: Final = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
 """What a server answers that cannot leave out the rest is the whole list, which serves as well."""
+HEADS: Final = f"{metadata_lists.ACCEPT},{METADATA}"
+"""Where the bytes are not wanted, the form that costs the server least."""
 DEADLINE_S: Final = 60.0
 _MANAGED_FIELDS: Final = b'"managedFields":'
 PREFETCH: Final = 1
@@ -82,7 +85,8 @@ async def raw_pages(
     Raises what `request` raises, and ServerError for a page that cannot be read.
     """
     decode = _page if with_data else _page_of_heads
-    path, accept = collection_path(resource, namespace), METADATA if metadata_only else JSON
+    path = collection_path(resource, namespace)
+    accept = JSON if not metadata_only else METADATA if with_data else HEADS
     subject = subject_of(resource, "", namespace)
     if at_most == 1:
         # Without the machinery that would have the next page on its way already.
@@ -162,6 +166,11 @@ def _page(data: bytes, resource: Resource, resource_version: str, restarted: boo
 
 
 def _page_of_heads(data: bytes, resource: Resource, resource_version: str, restarted: bool) -> RawPage:
+    if metadata_lists.is_protobuf(data):
+        found = metadata_lists.objects_of(data)
+        return RawPage(
+            found, resource_version, restarted, metadata_lists.list_head(data).remaining, len(data)
+        )
     try:
         heads = _HEADS.decode(data)
     except msgspec.MsgspecError as error:

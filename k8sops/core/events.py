@@ -42,6 +42,8 @@ class Emission(msgspec.Struct, frozen=True, kw_only=True):
 
 QUIET: Final[JsonObject] = {"quiet": True}
 """In an event's data: it is on record, and no news to whoever watches."""
+MADE: Final = "made"
+"""In an event's data: objects that were made, as `namespace` and `targets` (KIND/NAME); deleting them takes it back."""
 
 Emit = Callable[[Emission], Awaitable[None]]
 

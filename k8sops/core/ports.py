@@ -153,8 +153,11 @@ class ClusterReader(Protocol):
         """The same, decoded to `item`; `page_size` is the most objects of one request."""
         ...
 
-    async def served(self) -> tuple[Resource, ...]:
-        """Every resource in every version served, those of one kind in the server's order: the preferred one first."""
+    async def served(self, *, anew: bool = False) -> tuple[Resource, ...]:
+        """Every resource in every version served, those of one kind in the server's order: the preferred one first.
+
+        What was told minutes ago serves most; `anew` asks again, for whoever must miss none.
+        """
         ...
 
     def pages(
@@ -235,13 +238,19 @@ class ClusterReader(Protocol):
         *,
         field_manager: str,
         force: bool = False,
+        strict: bool = False,
         retry_429: bool = True,
     ) -> JsonObject:
         """Server-side apply with dryRun=All: what the object would become."""
         ...
 
     async def preview_create(
-        self, resource: Resource, manifest: Mapping[str, Any], *, retry_429: bool = True
+        self,
+        resource: Resource,
+        manifest: Mapping[str, Any],
+        *,
+        strict: bool = False,
+        retry_429: bool = True,
     ) -> JsonObject:
         """Create with dryRun=All."""
         ...
@@ -263,11 +272,16 @@ class Cluster(ClusterReader, Protocol):
     """
 
     async def create(
-        self, resource: Resource, manifest: Mapping[str, Any], *, retry_429: bool = True
+        self,
+        resource: Resource,
+        manifest: Mapping[str, Any],
+        *,
+        strict: bool = False,
+        retry_429: bool = True,
     ) -> JsonObject:
         """Create. Raises AlreadyExistsError, InvalidError, ForbiddenError.
 
-        Who paces many requests takes a 429 themselves: without `retry_429` it is raised at once.
+        With `strict` an unknown field is refused, not dropped (`fieldValidation`); without `retry_429` a 429 is raised.
         """
         ...
 
@@ -278,6 +292,7 @@ class Cluster(ClusterReader, Protocol):
         *,
         field_manager: str,
         force: bool = False,
+        strict: bool = False,
         retry_429: bool = True,
     ) -> JsonObject:
         """Server-side apply; idempotent. Raises ConflictError naming the other manager unless `force`."""

@@ -16,7 +16,7 @@ from k8sops.actions.backups.ports import OpenRepository
 from k8sops.backup.bodies import BackupBody
 from k8sops.backup.chain import Chain
 from k8sops.backup.errors import RepositoryError, RepositoryKeyError
-from k8sops.backup.vault.manifests import body_of, clusters_of, load_chain, resolve_backup
+from k8sops.backup.vault.manifests import ManifestFiles, body_of, clusters_of, load_chain, resolve_backup
 from k8sops.core.errors import K8sOpsError, UsageError
 from k8sops.service.backup_views import BackupView, ClusterView, MissingView, view_of
 
@@ -60,12 +60,22 @@ class BackupDesk:
 
     async def clusters(self) -> tuple[ClusterView, ...]:
         """The clusters that have backups here."""
-        found: list[ClusterView] = []
-        for uid in await self.uids():
-            chain = await self.chain(uid)
-            name = (await body_of(self.vault, chain, chain.live[-1])).cluster_name if chain.live else ""
-            found.append(ClusterView(uid=uid, name=name, backups=len(chain.live)))
-        return tuple(found)
+        return tuple([await self._named(await self.chain(uid)) for uid in await self.uids()])
+
+    async def _shown(self) -> tuple[ClusterView, ...]:
+        """The same of what is there now, whatever was seen before: names are signed all the same."""
+        return tuple(
+            [await self._named(await ManifestFiles(self.vault, uid).chain()) for uid in await self.uids()]
+        )
+
+    async def _named(self, chain: Chain) -> ClusterView:
+        """By the newest backup that opens here."""
+        name = ""
+        for seq in reversed(chain.live):
+            with suppress(RepositoryError, RepositoryKeyError):
+                name = (await body_of(self.vault, chain, seq)).cluster_name
+                break
+        return ClusterView(uid=chain.cluster, name=name, backups=len(chain.live))
 
     async def uids(self) -> list[str]:
         """Those that have a file here, and those that had: one whose folder is gone was rolled back to nothing."""
@@ -78,10 +88,10 @@ class BackupDesk:
             self._chains[cluster] = await load_chain(self.vault, cluster)
         return self._chains[cluster]
 
-    async def cluster(self, text: str = "") -> str:
+    async def cluster(self, text: str = "", *, believing: bool = True) -> str:
         """The uid of the cluster that is meant by a name, a uid or its beginning; the only or the present one if none.
 
-        Raises UsageError naming those there are.
+        `believing` is false where one that was rolled back is to be named. Raises UsageError naming those there are.
         """
         uids = await self.uids()
         if not uids:
@@ -97,10 +107,13 @@ class BackupDesk:
                 if present in uids:
                     return present
         by_uid = [uid for uid in uids if text and len(text) >= SHORTEST_UID and uid.startswith(text.lower())]
-        found = by_uid or [one.uid for one in await self.clusters() if text and one.name == text]
+        if len(by_uid) == 1:
+            return by_uid[0]
+        clusters = await (self.clusters() if believing else self._shown())
+        found = by_uid or [one.uid for one in clusters if text and one.name == text]
         if len(found) == 1:
             return found[0]
-        known = ", ".join(f"{one.name or 'no name'} ({one.uid})" for one in await self.clusters())
+        known = ", ".join(f"{one.name or 'no name'} ({one.uid})" for one in clusters)
         said = f"is called {text[:60]!r}" if text else "is meant"
         raise UsageError(
             f"it cannot be told which cluster {said}: {self.opened.location} has backups of {known}",

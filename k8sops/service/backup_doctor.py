@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from k8sops.actions.backups.ports import OpenRepository
 from k8sops.backup.vault.manifests import clusters_of
+from k8sops.backup.vault.rekeying import unproven_epochs
 from k8sops.core.clock import Clock, UlidSource
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.moments import in_words
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 SUBJECT = "backups"
 MOST_CLUSTERS = 20
+MOST_EPOCHS = 4
 
 
 async def backup_checks(config: Config, clock: Clock) -> AsyncIterator[Check]:
@@ -79,7 +81,7 @@ async def _store(config: Config, clock: Clock) -> Database | None:
 async def _repository(there: Where, opened: OpenRepository | None, clock: Clock) -> AsyncIterator[Check]:
     shown = there.shown if there.settings is None else f"{there.shown} ({there.location.shown})"
     for path in await asyncio.to_thread(open_to_others, there.settings, os.environ):
-        yield _warning(f"{shown}: everybody on this machine can read {path}", f"chmod 600 {path}")
+        yield _warning(f"{shown}: others on this machine can read {path}", f"chmod 600 {path}")
     if opened is None:
         yield _warning(
             f"{shown} is empty: there is no backup yet", "`k8sops backup` makes a repository there"
@@ -97,6 +99,12 @@ async def _repository(there: Where, opened: OpenRepository | None, clock: Clock)
         )
     for error in vault.refused:
         yield _warning(f"{shown}: {error.message}", error.hint)
+    unproven = await unproven_epochs(vault) if vault.keyring.encrypted else []
+    for epoch in unproven[:MOST_EPOCHS]:
+        yield _warning(
+            f"{shown}: the files in keys/{epoch} give no key here, and no backup was made under it",
+            "ask whoever else may sign whether they began it; else somebody who can write to the storage left them",
+        )
     # Also those of which nothing is left: that they were there is what was seen.
     known = {*await clusters_of(vault), *await vault.seen.clusters(vault.id)}
     for cluster in sorted(known)[:MOST_CLUSTERS]:
@@ -104,13 +112,19 @@ async def _repository(there: Where, opened: OpenRepository | None, clock: Clock)
 
 
 async def _age(there: Where, opened: OpenRepository, cluster: str, clock: Clock) -> Check:
-    newest = await newest_complete(opened, cluster)
+    found = await newest_complete(opened, cluster, clock.now())
+    newest = found.at
     span = there.settings.rpo_span if there.settings else None
     if span is not None:
         objective = Objective(repository=there.shown, span=span, said="the configuration")
-        text = Standing(objective=objective, newest=newest).overdue(clock.now())
+        text = Standing(objective=objective, newest=newest, doubt=found.doubt).overdue(clock.now())
         if text:
             return _warning(f"cluster {cluster}: {text}", "`k8sops schedules list` shows whether one is due")
+    if found.doubt:
+        return _warning(
+            f"cluster {cluster}: {found.doubt}",
+            "see the clock of the machine that made it; it does not count",
+        )
     if newest is None:
         return _warning(f"{there.shown} has no complete backup of cluster {cluster}", "")
     old = in_words((clock.now() - newest).total_seconds())

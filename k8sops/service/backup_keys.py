@@ -106,11 +106,14 @@ def make_identity(now: datetime, path: Path | None = None) -> str:
 
 
 def open_to_others(settings: RepositoryConfig | None, environ: Mapping[str, str]) -> list[Path]:
-    """The files of identities and passphrases that everybody on this machine may read. Blocks."""
+    """The files of identities and passphrases that others on this machine may read, the file's group too. Blocks."""
     files = list(_identity_files(settings, environ))
     if settings is not None and settings.passphrase_file is not None:
         files.append(settings.passphrase_file)
-    return [path for path in files if path.exists() and stat.S_IMODE(path.stat().st_mode) & stat.S_IROTH]
+    elif given := environ.get(PASSPHRASE_FILE):
+        files.append(Path(given))
+    others = stat.S_IRGRP | stat.S_IROTH
+    return [path for path in files if path.exists() and path.stat().st_mode & others]
 
 
 def _identity_files(settings: RepositoryConfig | None, environ: Mapping[str, str]) -> tuple[Path, ...]:

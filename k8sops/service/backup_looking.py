@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from k8sops.actions.backups.applicable import Applicable
 from k8sops.backup.listing import Kind, Row
-from k8sops.backup.vault.contents import load_contents
+from k8sops.backup.vault.contents import Contents, load_contents
 from k8sops.backup.vault.diffing import Wanted, diff_backups
 from k8sops.backup.vault.exporting import Exported, export_backup
 from k8sops.backup.vault.finding import find_objects
@@ -124,25 +126,37 @@ async def export(
     scope: Scope,
     *,
     secrets: bool = False,
+    everything: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Exported:
-    """Write a backup out as YAML files, which goes on record first. Raises UsageError, OSError as a UsageError."""
+    """Write a backup out as YAML files, which goes on record first; with `everything` also what controllers make.
+
+    Raises UsageError, also where a file cannot be written.
+    """
     contents = await load_contents(desk.vault, chosen.cluster, chosen.body)
+    wanted = wanted_by(scope)
     await _record_export(desk, chosen, folder, secrets=secrets)
 
     def tell(done: Exported, total: int) -> None:
         if on_progress is not None:
-            on_progress(done.objects, total)
+            on_progress(done.objects + done.left_out, total)
 
     try:
+        clean = await asyncio.to_thread(applicable_of, contents, wanted, everything=everything)
         return await export_backup(
-            desk.vault, contents, folder, wanted=wanted_by(scope), secrets=secrets, on_progress=tell
+            desk.vault, contents, folder, clean=clean, wanted=wanted, secrets=secrets, on_progress=tell
         )
     except OSError as error:
         where = error.filename or folder
         raise UsageError(
             f"{where} cannot be written: {error.strerror}", hint="name another folder, new or empty"
         ) from error
+
+
+def applicable_of(contents: Contents, wanted: Wanted, *, everything: bool = False) -> Applicable:
+    """What makes the wanted objects fit to be applied. For a thread."""
+    rows = (row for row in contents.rows() if wanted(contents.kinds[row.kind], row))
+    return Applicable(contents.kinds, rows, everything=everything)
 
 
 async def _record_export(desk: BackupDesk, chosen: Chosen, folder: Path, *, secrets: bool) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from k8sops.backup.keys import Openers
 from k8sops.backup.vault.manifests import ManifestFiles
 from k8sops.backup.vault.opening import Access, find_repository
+from k8sops.backup.vault.seen import SeenHere
 from k8sops.backup.vault.verifying import Report, Verifier
 from k8sops.core.clock import SystemClock, UlidSource
 from k8sops.core.errors import UsageError
@@ -101,15 +102,16 @@ async def accept_rollback(desk: BackupDesk, cluster: str, reason: str) -> str:
     Raises UsageError where nothing was rolled back or no reason is given, and what is wrong with the chain itself.
     """
     check_reason(reason)
-    uid = await desk.cluster(cluster)
+    uid = await desk.cluster(cluster, believing=False)
     mark = await desk.vault.seen.newest(desk.vault.id, uid)
     chain = await ManifestFiles(desk.vault, uid).chain()
     if chain.problems:
         raise chain.problems[0]
     shown = chain.newest
-    if shown is None:
-        raise UsageError(f"the repository shows no backup of cluster {uid}: there is nothing to accept")
-    if mark is None or await asyncio.to_thread(chain.digest_of, mark.seq) == mark.sha256:
+    if mark is not None and shown is None:
+        await desk.seen.accept_nothing(desk.vault.id, uid, reason)
+        return f"cluster {uid} now counts as one without backups here; number {mark.seq} had been seen"
+    if mark is None or shown is None or await asyncio.to_thread(chain.digest_of, mark.seq) == mark.sha256:
         raise UsageError(f"the backups of cluster {uid} were not rolled back", hint="leave the flag out")
     await desk.seen.accept(desk.vault.id, uid, shown, reason)
     return f"number {shown.seq} now counts as the newest backup of cluster {uid}; number {mark.seq} had been seen"
@@ -139,6 +141,57 @@ async def accept_place(config: Config, repository: str, reason: str) -> str:
         return f"{shown} now counts as {now or 'empty'}; repository {before or 'none'} had been seen there"
     finally:
         await storage.aclose()
+
+
+async def accept_epoch(config: Config, repository: str, reason: str) -> str:
+    """Where keys of a later epoch were seen than are there, take those that are there for the newest.
+
+    A sentence on what was done; empty where no key is missing. Keys that are there for others are not: who was left
+    out must not go on under those before. Raises UsageError without a reason, and what opening raises.
+    """
+    clock, ids = SystemClock(), UlidSource()
+    storage = Storage(config, clock, ids)
+    try:
+        there = where(config, repository)
+        kept = StoredSeen(storage, os_actor)
+        seen = kept.at(there.location.shown) if there.is_copy else kept
+        opened = await ConfiguredRepositories(config, storage, clock, ids, seen=_Unseen(kept)).find(
+            repository
+        )
+        if opened is None or not opened.vault.keyring.encrypted:
+            return ""
+        vault = opened.vault
+        before, shown = await seen.greatest_epoch(vault.id), vault.keyring.newest
+        if before <= shown or before in vault.closed:
+            return ""
+        check_reason(reason)
+        await seen.accept_epoch(vault.id, shown, reason)
+    finally:
+        await storage.aclose()
+    return (
+        f"epoch {shown} now counts as the newest of repository {vault.id}, and whoever that is for reads what comes; "
+        f"epoch {before} had been seen. Where backups stand under that one, they cannot be read, and `k8sops backups "
+        "rekey --accept-lost-epoch` begins another"
+    )
+
+
+class _Unseen(SeenHere):
+    """Forgets all that was seen but where which repository was: to look at what is there now."""
+
+    def __init__(self, kept: StoredSeen) -> None:
+        super().__init__()
+        self._kept: Final = kept
+
+    def at(self, place: str) -> _Unseen:
+        """Nothing was seen of a copy either."""
+        return self
+
+    async def repository_at(self, place: str) -> str:
+        """The id of the repository that was seen at a place."""
+        return await self._kept.repository_at(place)
+
+    async def found_at(self, place: str, repository: str) -> None:
+        """Not kept."""
 
 
 def check_reason(reason: str) -> None:

@@ -190,7 +190,9 @@ class ConfiguredRepositories:
 
 def _configured(settings: RepositoryConfig) -> Where:
     location = parse_location(settings.url)
-    location = msgspec.structs.replace(location, read_only=location.read_only or settings.read_only)
+    location = msgspec.structs.replace(
+        location, read_only=location.read_only or settings.read_only, repository=settings.name
+    )
     if settings.env:
         if location.scheme in {"file", "memory"}:
             raise UsageError(

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from k8sops.actions.backups.ports import OpenRepository, Repositories
-from k8sops.backup.canonical import canonical
-from k8sops.backup.selection import selection_json
+from k8sops.backup.selection import choice_key, selection_json
 from k8sops.backup.vault.manifests import body_of, load_chain
 from k8sops.core.actor import Actor
 from k8sops.core.audit import AuditEntry
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from k8sops.service.config import Config
 
 EVERY_S: Final = 300.0
+SLACK: Final = timedelta(minutes=5)
+"""By so much two machines' clocks may differ."""
 DOOR: Final = "rpo"
 BACKUP: Final = "backup"
 
@@ -45,12 +46,21 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True):
     """Of a schedule what its backups are of, as canonical JSON: a smaller one does not stand in; empty for any."""
 
 
+class Newest(msgspec.Struct, frozen=True):
+    """When the newest complete backup that counts began to be read, if there is one; `doubt` tells of a newer one."""
+
+    at: datetime | None
+    doubt: str = ""
+
+
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How a repository stands: when its newest complete backup began to be read, or why that is not known."""
 
     objective: Objective
     newest: datetime | None = None
     trouble: str = ""
+    doubt: str = ""
+    """What does not count, and why."""
 
     def overdue(self, now: datetime) -> str:
         """What everybody is told; empty where all is well."""
@@ -58,6 +68,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         if self.newest is not None and now - self.newest <= self.objective.span:
             return ""
         where = f"in {self.objective.repository}; {self.objective.said} allows {span}"
+        if self.doubt:
+            where = f"{where}; {self.doubt} and does not count: a clock was wrong"
         if self.newest is None and not self.trouble:
             return f"there is no complete backup {where}"
         if self.newest is None:
@@ -95,39 +107,44 @@ def _selected(params: Mapping[str, Any]) -> bytes:
     from k8sops.actions.backups.backup_params import BackupParams
 
     try:
-        return _said(selection_json(BackupParams.model_validate(params).selected))
+        return choice_key(selection_json(BackupParams.model_validate(params).selected))
     except (ValueError, K8sOpsError):
         return b""
 
 
-def _said(selection: Mapping[str, Any]) -> bytes:
-    """What a person chose: which kinds are ephemeral is the program's word, and may be another in its next version."""
-    return canonical({key: value for key, value in selection.items() if key != "ephemeral"})
+async def newest_complete(
+    opened: OpenRepository, cluster: str, now: datetime, *, selection: bytes = b""
+) -> Newest:
+    """The newest complete backup of a cluster, or of this selection of it. Raises what cannot be believed or opened.
 
-
-async def newest_complete(opened: OpenRepository, cluster: str, *, selection: bytes = b"") -> datetime | None:
-    """When the newest complete backup of a cluster, or of this selection of it, began to be read.
-
-    Raises what cannot be believed or opened.
+    One that says it was read after now does not count: it would hide for as long that none is made.
     """
     chain = await load_chain(opened.vault, cluster)
+    doubt = ""
     for seq in reversed(chain.live):
         body = await body_of(opened.vault, chain, seq)
         if body.complete and not body.selection.get("imported"):
-            if selection and _said(body.selection) != selection:
+            if selection and choice_key(body.selection) != selection:
                 continue
-            return parse_rfc3339(body.cut.first_at)
-    return None
+            read_at = parse_rfc3339(body.cut.first_at)
+            if read_at <= now + SLACK:
+                return Newest(min(read_at, now), doubt)
+            doubt = (
+                doubt or f"backup {seq} says it was read at {read_at:%Y-%m-%d %H:%M} UTC, which is to come"
+            )
+    return Newest(None, doubt)
 
 
-async def standing(repositories: Repositories, objective: Objective, cluster: str) -> Standing:
+async def standing(repositories: Repositories, objective: Objective, cluster: str, now: datetime) -> Standing:
     """How a repository stands now; trouble in reading it is told, not raised."""
     try:
         opened = await repositories.find(objective.repository)
-        newest = await newest_complete(opened, cluster, selection=objective.selection) if opened else None
+        found = Newest(None)
+        if opened:
+            found = await newest_complete(opened, cluster, now, selection=objective.selection)
     except K8sOpsError as error:
         return Standing(objective=objective, trouble=error.message)
-    return Standing(objective=objective, newest=newest)
+    return Standing(objective=objective, newest=found.at, doubt=found.doubt)
 
 
 class RpoWatch:
@@ -164,7 +181,7 @@ class RpoWatch:
         scheduled = await self._database.read(lambda tx: scheduled_objectives(tx, self._cluster))
         told: list[str] = []
         for objective in (*self._configured, *scheduled):
-            found = await standing(self._repositories(), objective, self._cluster)
+            found = await standing(self._repositories(), objective, self._cluster, self._clock.now())
             if found.newest is not None:
                 self._known[objective] = found.newest
             elif found.trouble and objective in self._known:

@@ -19,6 +19,8 @@ from k8sops.store.repository_rows import (
     MarkRow,
     Spot,
     epoch_of,
+    forget_epoch,
+    forget_mark,
     keep_repository_at,
     mark_of,
     marked_clusters,
@@ -133,9 +135,39 @@ class StoredSeen:
                 "repository": repository,
                 "seq": shown.seq,
                 "sha256": shown.sha256,
-                "was": {"seq": before.seq, "sha256": before.sha256} if before else {},
+                "was": _shown(before),
             }
             entry = self._entry(tx, "backup.rollback_accepted", "accepted", data, cluster, reason)
+            books.chain(tx, [entry])
+
+        await (await self._storage.database()).write(work, name="backup.rollback_accepted")
+
+    async def accept_nothing(self, repository: str, cluster: str, reason: str) -> None:
+        """Take it that there is no backup of a cluster, although some were seen: a person says so."""
+        books = await self._storage.books()
+
+        def work(tx: Tx) -> None:
+            spot = Spot(repository, cluster, self._place)
+            before = mark_of(tx, spot)
+            forget_mark(tx, spot)
+            data = {"repository": repository, "seq": 0, "sha256": "", "was": _shown(before)}
+            books.chain(tx, [self._entry(tx, "backup.rollback_accepted", "accepted", data, cluster, reason)])
+
+        await (await self._storage.database()).write(work, name="backup.rollback_accepted")
+
+    async def accept_epoch(self, repository: str, shown: int, reason: str) -> None:
+        """Take an epoch for the newest, although keys of a later one were seen: a person says that they are lost."""
+        books = await self._storage.books()
+
+        def work(tx: Tx) -> None:
+            data = {
+                "repository": repository,
+                "epoch": shown,
+                "was": {"epoch": epoch_of(tx, repository, self._place)},
+            }
+            forget_epoch(tx, repository, self._place)
+            raise_epoch(tx, repository, shown, self._place)
+            entry = self._entry(tx, "backup.rollback_accepted", "accepted", data, reason=reason)
             books.chain(tx, [entry])
 
         await (await self._storage.database()).write(work, name="backup.rollback_accepted")
@@ -152,6 +184,10 @@ class StoredSeen:
             outcome=outcome,
             data=dict(data),
         )
+
+
+def _shown(mark: MarkRow | None) -> dict[str, object]:
+    return {"seq": mark.seq, "sha256": mark.sha256} if mark else {}
 
 
 class SeenOnlyRead:

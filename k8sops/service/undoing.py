@@ -1,16 +1,26 @@
-"""What would take a run back: the inverse its done steps recorded, as a proposal, never as a replay."""
+"""What would take a run back: the inverse its done steps recorded, as a proposal, never as a replay.
+
+A run that made many objects has them on record one by one (`core.events.MADE`); what it made is deleted, last made
+first, but for what goes with a namespace that it made as well.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import shlex
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
 
 from k8sops.core.errors import UsageError
+from k8sops.core.events import MADE
 from k8sops.core.plan import JsonObject
 from k8sops.core.run import Run
 
 if TYPE_CHECKING:
     from k8sops.service.records import Records
+
+AT_ONCE: Final = 40
+"""So many objects are named in one command."""
 
 
 def undo_of(run: Run) -> tuple[str, JsonObject]:
@@ -18,6 +28,15 @@ def undo_of(run: Run) -> tuple[str, JsonObject]:
 
     Steps whose inverses differ in one list only (nodes to uncordon) become one proposal with the lists joined.
     """
+    if made := _made(run):
+        if len(made) > 1:
+            raise UsageError(
+                f"undoing run {run.id} takes {len(made)} commands: what it made is too much for one, or in several "
+                "places",
+                hint=f"`k8sops runs undo {run.id} --commands` prints them",
+            )
+        namespace, targets = made[0]
+        return "delete", {"targets": targets} | ({"namespace": namespace} if namespace else {})
     done = {event.step for event in run.events if event.kind == "step_done"}
     undos = [step.undo for step in run.plan.steps if step.id in done and step.undo]
     if not undos:
@@ -32,6 +51,39 @@ def undo_of(run: Run) -> tuple[str, JsonObject]:
     for undo in undos[1:]:
         _join(run, params, undo["params"])
     return actions.pop(), params
+
+
+def commands_of(run: Run) -> list[str]:
+    """Command lines that take the run back, one after the other. Raises UsageError where nothing can be undone."""
+    found = [_deleting(namespace, targets) for namespace, targets in _made(run)]
+    if not found:
+        done = {event.step for event in run.events if event.kind == "step_done"}
+        undos = [step.undo for step in reversed(run.plan.steps) if step.id in done and step.undo]
+        found = [str(undo["command"]) for undo in undos if undo.get("command")]
+    if not found:
+        raise UsageError(f"run {run.id} did nothing that could be undone")
+    return found
+
+
+def _made(run: Run) -> list[tuple[str, list[str]]]:
+    """Namespaces and objects in them that the run made, the last first, as many as one command names."""
+    told = [event.data[MADE] for event in run.events if MADE in event.data]
+    every = dict.fromkeys((str(one["namespace"]), str(target)) for one in told for target in one["targets"])
+    spaces = {target.removeprefix("namespaces/") for _, target in every if target.startswith("namespaces/")}
+    left = [(namespace, target) for namespace, target in reversed(every) if namespace not in spaces]
+    return list(_in_parts(left))
+
+
+def _in_parts(objects: list[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    for namespace, some in groupby(objects, key=lambda one: one[0]):
+        targets = [target for _, target in some]
+        for at in range(0, len(targets), AT_ONCE):
+            yield namespace, targets[at : at + AT_ONCE]
+
+
+def _deleting(namespace: str, targets: list[str]) -> str:
+    where = f" -n {namespace}" if namespace else ""
+    return f"k8sops delete {' '.join(map(shlex.quote, targets))}{where}"
 
 
 async def restored(records: Records, action: str, params: Mapping[str, Any]) -> Mapping[str, Any]:

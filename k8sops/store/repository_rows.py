@@ -80,6 +80,11 @@ def put_mark(tx: Tx, spot: Spot, mark: MarkRow) -> None:
     tx.execute(added.on_conflict_do_update(index_elements=_KEY, set_=values))
 
 
+def forget_mark(tx: Tx, spot: Spot) -> None:
+    """As if no manifest had been seen there: a person accepted that there is none."""
+    tx.execute(delete(repository_marks).filter_by(**spot.columns))
+
+
 def epoch_of(tx: Tx, repository: str, place: str = "") -> int:
     """The greatest epoch that was seen, of a copy the greatest in that `place`; 0 if none was."""
     if place:
@@ -107,6 +112,14 @@ def raise_epoch(tx: Tx, repository: str, epoch: int, place: str = "") -> bool:
         where=_EPOCHS.epoch < added.excluded.epoch,
     )
     return tx.execute(kept.returning(_EPOCHS.epoch)).first() is not None
+
+
+def forget_epoch(tx: Tx, repository: str, place: str = "") -> None:
+    """As if no epoch had been seen: a person accepted that its keys are lost."""
+    if place:
+        tx.execute(delete(door_state).filter_by(**_epoch_at(repository, place)))
+    else:
+        tx.execute(delete(repository_epochs).where(_EPOCHS.repository == repository))
 
 
 def _epoch_at(repository: str, place: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -42,20 +41,10 @@ class K8sOpsApp(App[int]):
         self.push_screen(screen)
 
 
-def set_gc_thresholds() -> None:
-    """Make the garbage collector of this process run less often.
-
-    Rows by the ten thousand are no garbage: at Python's own thresholds scrolling through them sets off full
-    collections of tens of milliseconds, which a held key makes visible.
-    """
-    gc.set_threshold(50_000, 20, 50)
-
-
 def run(
     open_ops: Callable[[], AbstractAsyncContextManager[Ops]], start: TableQuery, *, all_namespaces: bool
 ) -> int:
     """Run the application on its own event loop until it is left; returns the exit code."""
-    set_gc_thresholds()
     app = K8sOpsApp(open_ops, start, all_namespaces=all_namespaces)
     app.run()
     return app.return_value if app.return_value is not None else app.return_code or 0

@@ -107,6 +107,7 @@ def test_a_key_left_by_whoever_can_write_to_the_storage_is_not_used() -> None:
     }
     found = open_keys(files, repository=REPOSITORY, trusted=TRUSTED, openers=Openers(str(ANNA)))
     assert found.keyring.newest == 1
+    assert not found.closed
     assert [error.message.split(" is signed")[0] for error in found.refused] == [key_name(3, FIRST)]
     with pytest.raises(RepositoryKeyError, match="opens here: keys/3/"):
         open_keys(
@@ -214,7 +215,7 @@ def test_what_a_key_file_says_is_checked() -> None:
     short = EpochKeys(repository=REPOSITORY, epoch=1, epoch_key=b"short", id_key=ID_KEY)
     with pytest.raises(RepositoryBrokenError, match="does not have 32 bytes"):
         read(write_key_file(short, [TO_ANNA], ALICE))
-    with pytest.raises(RepositoryBrokenError, match="at most 1,048,576 are read"):
+    with pytest.raises(RepositoryBrokenError, match="at most 65,536 are read"):
         read(bytes(2**20 + 1))
 
 
@@ -227,6 +228,8 @@ def test_recipients_and_identities_that_are_none_are_refused_without_being_shown
     check_recipient(TO_ANNA)
     with pytest.raises(KeyFileError, match="keys for nobody"):
         write_key_file(ONE, [], ALICE)
+    with pytest.raises(KeyFileError, match=r"for 500 recipients has .* bytes; at most 65,536 are read"):
+        write_key_file(ONE, [str(pyrage.x25519.Identity.generate().to_public()) for _ in range(500)], ALICE)
     with pytest.raises(KeyFileError, match="an empty passphrase"):
         write_passphrase_file(ONE, "", ALICE)
     with pytest.raises(KeyFileError, match="identity cannot be read") as found:

@@ -12,7 +12,14 @@ import pytest
 import yaml
 
 from k8sops.backup.bodies import Gap
-from tests.support.backups_made import DEPOT, SHOP, an_object, make_backup, usual_objects
+from tests.support.backups_made import (
+    DEPOT,
+    SHOP,
+    an_object,
+    begin_next_epoch,
+    make_backup,
+    usual_objects,
+)
 from tests.support.command import Command
 
 PASSWORD = base64.b64encode(b"opensesame").decode()
@@ -194,6 +201,41 @@ def test_backups_of_which_nothing_is_left_are_missed(two: Path, command: Command
     assert "there is no backup repository" in command("backups", "list").err
 
 
+def test_a_cluster_whose_backups_are_lost_is_begun_anew_when_a_person_accepts_it(
+    two: Path, command: Command
+) -> None:
+    """Its name went with them, so its uid is said; the other cluster's backups are as they were."""
+    make_backup(cluster=DEPOT)
+    command.done("backups", "list")
+    shutil.rmtree(two / "backups" / SHOP)
+    assert command("backups", "show", "--cluster", SHOP[:6]).code == 1
+    flags = ("--accept-rollback", "--reason", "lost")
+    assert command("backups", "verify", *flags, "--cluster", "depot").code == 2
+    told = command.done("backups", "verify", *flags, "--cluster", SHOP[:6]).out
+    assert "now counts as one without backups here; number 2 had been seen" in told
+    assert [one["cluster"] for one in command.done("backups", "list", "-o", "json").document["backups"]] == [
+        DEPOT
+    ]
+    make_backup(usual_objects("web:3", PASSWORD))
+    assert command.done("backups", "show", "--cluster", SHOP[:6], "-o", "json").document["seq"] == 1
+    assert command("backups", "verify").code == 0
+
+
+def test_keys_that_were_lost_are_given_up_by_a_person_alone(two: Path, command: Command) -> None:
+    """Until then nothing is looked at; afterwards what opens still opens, and it is on record."""
+    begin_next_epoch()
+    command.done("backups", "list")
+    shutil.rmtree(two / "keys" / "2")
+    told = command("backups", "list")
+    assert told.code == 1
+    assert "epoch 2 was seen" in told.err
+    assert command("backups", "verify", "--accept-rollback").code == 2
+    command.done("backups", "verify", "--accept-rollback", "--reason", "lost with the old bucket")
+    assert len(command.done("backups", "list", "-o", "json").document["backups"]) == 2
+    (record,) = command.done("audit", "list", "--code", "backup.rollback_accepted", "-o", "json").document
+    assert (record["data"]["epoch"], record["data"]["was"]) == (1, {"epoch": 2})
+
+
 def test_whose_backup_is_meant_has_to_be_said_where_there_are_several(two: Path, command: Command) -> None:
     """By a name or the beginning of a uid; nobody restores another cluster's by mistake."""
     make_backup(cluster=DEPOT)
@@ -248,3 +290,17 @@ def test_doctor_says_how_the_repository_stands_without_a_cluster(two: Path, comm
     texts = [check["text"] for check in told.document if check["subject"] == "backups"]
     assert any("encrypted for 1 recipient" in text for text in texts)
     assert any("newest complete backup" in text for text in texts)
+
+
+def test_doctor_names_what_nobody_vouches_for_and_a_clock_that_was_wrong(two: Path, command: Command) -> None:
+    """A key file that anybody may have left, and a backup of tomorrow, which would hide that none is made."""
+    make_backup(at=NOW + timedelta(days=300))
+    planted = two / "keys" / "9" / f"{'a' * 32}.age"
+    planted.parent.mkdir()
+    planted.write_bytes(b"age-encryption.org/v1")
+    texts = [
+        check["text"] for check in command("doctor", "-o", "json").document if check["level"] == "warning"
+    ]
+    assert any(f"keys/9/{planted.name} cannot be opened" in text for text in texts)
+    assert any("the files in keys/9 give no key here" in text for text in texts)
+    assert any("backup 3 says it was read at" in text for text in texts)

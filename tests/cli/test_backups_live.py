@@ -102,17 +102,23 @@ def test_a_nightly_backup_is_approved_with_what_it_may_warn_of_and_where_it_goes
 ) -> None:
     """A claim that is new tomorrow must not keep tomorrow's backup waiting; a worker has a configuration of its own."""
     _backup(command, filled)
+    hooks = tmp_path / "hooks.yaml"
+    hooks.write_text("- {name: quiet, selector: app=db, pre: {command: [fsfreeze, -f, /data]}}\n")
     told = command.done(
         "schedules", "add", "nightly", "--cron", "0 3 * * *", "--rpo", "26h", "--yes", "-o", "json",
-        "--", "backup", "--include-namespaces", filled, "--keep-daily", "7",
+        "--", "backup", "--include-namespaces", filled, "--keep-daily", "7", "--hooks", str(hooks),
     )  # fmt: skip
     assert told.document["rpo_s"] == 26 * 3600
+    assert told.document["params"]["hooks"][0]["pre"]["command"] == ["fsfreeze", "-f", "/data"]
     uid = cluster_uid(sandbox)
     (objective,) = in_store(own_store, lambda tx: scheduled_objectives(tx, uid))
     assert (objective.repository, objective.span) == ((tmp_path / "repository").as_uri(), timedelta(hours=26))
     assert filled.encode() in objective.selection
     assert "volumes_not_captured" in told.err
-    assert (tmp_path / "repository").as_uri() in command.done("schedules", "show", "nightly").out
+    shown = command.done("schedules", "show", "nightly").out
+    assert (tmp_path / "repository").as_uri() in shown
+    assert "--hooks '<quiet>'" in shown
+    assert str(hooks) not in shown
     pruning = command.done(
         "schedules", "add", "prune", "--cron", "@weekly", "--risk", "low", "--yes", "--", "backups", "prune"
     )

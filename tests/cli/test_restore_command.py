@@ -127,6 +127,10 @@ def test_preview_restore_and_undo(command: Command, shop: Shop, cluster_namespac
     assert shop.there("settings", "other") == ["settings", "other"]
     again = command.done("restore", "latest", "-n", cluster_namespace, "--plan")
     assert "Nothing to do" in again.out + again.err
+    printed = command.done("runs", "undo", told["id"], "--commands").out
+    assert sorted(printed.split()) == sorted(
+        f"k8sops delete configmaps/settings configmaps/other -n {cluster_namespace}".split()
+    )
     command.done("runs", "undo", told["id"], "--yes", "--confirm", "k8sops-tests")
     assert shop.there("settings", "other") == []
 

@@ -7,15 +7,22 @@ from contextlib import aclosing
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from k8sops.cluster.client import KubeCluster
-from k8sops.cluster.raw_pages import _page
+from k8sops.cluster.metadata_lists import list_head
+from k8sops.cluster.raw_pages import _page, raw_pages
+from k8sops.core.errors import ServerError
 from k8sops.core.ports import Resource
 from k8sops.core.raw import RawPage
+from tests.cluster.scripted_api import scripted_api
 from tests.support.clients import client_of
 from tests.support.fault_proxy import FaultProxy
 
 CONFIG_MAPS = Resource(group="", version="v1", plural="configmaps", kind="ConfigMap", namespaced=True)
+
+
+PODS = Resource(group="", version="v1", plural="pods", kind="Pod", namespaced=True)
 
 
 async def _config_maps(cluster: KubeCluster, namespace: str, count: int) -> None:
@@ -63,6 +70,41 @@ async def test_metadata_alone_is_a_part_of_the_bytes(cluster: KubeCluster, clust
         assert b'"data"' not in found[0].data
 
 
+async def test_both_forms_of_metadata_say_the_same(cluster: KubeCluster, cluster_namespace: str) -> None:
+    """A backup that took one thing for another by the form in which it came would keep the wrong object."""
+    await _config_maps(cluster, cluster_namespace, 3)
+    for kind, namespace, prefix in (("configmaps", cluster_namespace, "c-"), ("clusterroles", "", "system:")):
+        resource = await cluster.resource(kind)
+        found = []
+        for with_data in (True, False):
+            pages = cluster.pages(resource, namespace, metadata_only=True, with_data=with_data, page_size=2)
+            async with aclosing(pages):
+                objects = [one async for page in pages for one in page.objects]
+            found.append(
+                [msgspec.structs.replace(one, data=b"") for one in objects if one.name.startswith(prefix)]
+            )
+        assert found[0] == found[1]
+        assert found[0][0].labels
+
+
+async def test_a_server_that_speaks_no_protobuf_is_read_all_the_same(tmp_path: Path) -> None:
+    """Aggregated API servers need not: they answer in the next best form that was asked for."""
+    async with scripted_api(tmp_path) as (api, transport):
+        for number in range(3):
+            api.put(f"p-{number}")
+        pages = raw_pages(transport, PODS, metadata_only=True, with_data=False, page_size=2)
+        async with aclosing(pages):
+            names = [one.name async for page in pages for one in page.objects]
+    assert names == ["p-0", "p-1", "p-2"]
+
+
+def test_what_only_looks_like_protobuf_is_named() -> None:
+    """Something between us and the server may cut or alter an answer: it is no reason to take half a list."""
+    for data in (b"k8s\0\x12\xff", b"k8s\0\x12\x02\x0a\x7f"):
+        with pytest.raises(ServerError, match="list of metadata cannot be read"):
+            list_head(data)
+
+
 async def test_an_object_that_holds_another_with_its_fields_is_left_as_it_is() -> None:
     """Which of two equal `managedFields` is the object's own, bytes alone do not tell."""
     fields = [{"manager": "kubectl", "operation": "Update"}]
@@ -83,11 +125,14 @@ async def test_one_page_tells_how_many_objects_are_to_come(
     """A plan counts with it, one request for each kind."""
     await _config_maps(cluster, cluster_namespace, 3)
     resource = await cluster.resource("configmaps")
-    pages = cluster.pages(resource, cluster_namespace, metadata_only=True, page_size=1, at_most=1)
-    async with aclosing(pages):
-        (page,) = [page async for page in pages]
-    assert len(page.objects) == 1
-    assert page.remaining >= 2
+    for with_data in (True, False):
+        pages = cluster.pages(
+            resource, cluster_namespace, metadata_only=True, with_data=with_data, page_size=1, at_most=1
+        )
+        async with aclosing(pages):
+            (page,) = [page async for page in pages]
+        assert len(page.objects) == 1
+        assert page.remaining >= 2
 
 
 async def test_a_list_that_expired_begins_anew_and_says_so(

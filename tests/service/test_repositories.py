@@ -22,7 +22,14 @@ from k8sops.backup.errors import (
 from k8sops.backup.keys import BY_PASSPHRASE
 from k8sops.core.clock import SystemClock, UlidSource
 from k8sops.core.errors import KeyFileError, ReadOnlyError, UsageError
-from k8sops.service.backup_keys import identity_file, make_identity, signing_file
+from k8sops.service.backup_keys import (
+    IDENTITY,
+    PASSPHRASE_FILE,
+    identity_file,
+    make_identity,
+    open_to_others,
+    signing_file,
+)
 from k8sops.service.config import Config, load_config
 from k8sops.service.repositories import ConfiguredRepositories, where
 from k8sops.service.storing import Storage
@@ -228,3 +235,16 @@ async def test_a_copy_may_lag_behind_and_must_not_go_back(tmp_path: Path) -> Non
 
 async def _saw(repository: OpenRepository, seq: int) -> None:
     await repository.vault.seen.saw(repository.vault.id, SHOP, Mark(seq, f"{seq}" * 64))
+
+
+def test_keys_that_others_can_read_are_named(tmp_path: Path) -> None:
+    """The file's group are others, too; and the passphrase of the environment is a key like any."""
+    own, shared, secret = (tmp_path / name for name in ("own", "shared", "secret"))
+    for path, mode in ((own, 0o600), (shared, 0o640), (secret, 0o604)):
+        path.write_text("x")
+        path.chmod(mode)
+    entry = {"name": "main", "url": "file:///x", "identities": [str(own), str(shared)]}
+    settings = configured(entry).repositories[0]
+    assert open_to_others(settings, {}) == [shared]
+    assert open_to_others(settings, {PASSPHRASE_FILE: str(secret)}) == [shared, secret]
+    assert open_to_others(None, {IDENTITY: str(shared)}) == [shared]

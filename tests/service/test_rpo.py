@@ -141,7 +141,22 @@ async def test_a_smaller_backup_does_not_stand_in_for_a_schedule_s_own(night: Ni
     """One namespace every hour must not hide that the whole cluster was last read a week ago."""
     await night.backup(1)
     whole = Objective(repository="memory", span=timedelta(hours=26), said="schedule nightly", selection=b"{}")
-    found = await standing(night.repositories, whole, CLUSTER)
+    found = await standing(night.repositories, whole, CLUSTER, night.clock.now())
     assert (found.newest, found.trouble) == (None, "")
     same = msgspec.structs.replace(whole, selection=canonical({"namespaces": ["*"]}))
-    assert (await standing(night.repositories, same, CLUSTER)).newest == night.clock.now()
+    found = await standing(night.repositories, same, CLUSTER, night.clock.now())
+    assert found.newest == night.clock.now()
+
+
+async def test_a_backup_of_tomorrow_hides_nothing(night: Night) -> None:
+    """A machine whose clock ran ahead by a year would otherwise keep everybody quiet for that year."""
+    await night.backup(1)
+    night.clock.moment += timedelta(days=365)
+    await night.backup(2)
+    night.clock.moment -= timedelta(days=365)
+    assert await night.round() == []
+    night.clock.moment += timedelta(hours=27)
+    (told,) = await night.round()
+    assert "the newest complete backup is 27 h" in told
+    assert "backup 2 says it was read at" in told
+    assert "does not count: a clock was wrong" in told

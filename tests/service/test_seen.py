@@ -101,6 +101,28 @@ async def test_a_copy_that_lags_behind_a_rekey_can_be_read(storage: Storage) -> 
     assert [epoch for code, epoch in await _told(storage) if code == "backup.epoch_seen"] == [1, 2, 3]
 
 
+async def test_a_loss_that_a_person_accepts_is_on_record_and_forgotten(storage: Storage) -> None:
+    """Else a cluster whose folder was lost, or keys, could never be backed up into that place again."""
+    seen = StoredSeen(storage, lambda: ALICE)
+    copy = seen.at("s3://elsewhere")
+    for one in (seen, copy):
+        await one.saw(REPOSITORY, CLUSTER, Mark(5, "5" * 64))
+        await one.saw_epoch(REPOSITORY, 3)
+    await seen.accept_nothing(REPOSITORY, CLUSTER, "the bucket burnt")
+    await seen.accept_epoch(REPOSITORY, 1, "the bucket burnt")
+    assert (await seen.newest(REPOSITORY, CLUSTER), await seen.greatest_epoch(REPOSITORY)) == (None, 1)
+    assert (await copy.newest(REPOSITORY, CLUSTER), await copy.greatest_epoch(REPOSITORY)) == (
+        Mark(5, "5" * 64),
+        3,
+    )
+    await copy.accept_epoch(REPOSITORY, 2, "and the other one")
+    assert (await copy.greatest_epoch(REPOSITORY), await seen.greatest_epoch(REPOSITORY)) == (2, 1)
+    await seen.saw(REPOSITORY, CLUSTER, Mark(1, "1" * 64))
+    assert await seen.newest(REPOSITORY, CLUSTER) == Mark(1, "1" * 64)
+    told = [number for code, number in await _told(storage) if code == "backup.rollback_accepted"]
+    assert told == [0, 1, 2]
+
+
 async def _digest(vault: object) -> str:
     from k8sops.backup.vault.manifests import ManifestFiles
 

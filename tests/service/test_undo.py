@@ -8,11 +8,11 @@ import pytest
 
 from k8sops.core.actor import Actor
 from k8sops.core.errors import UsageError
-from k8sops.core.events import Event
+from k8sops.core.events import MADE, Event
 from k8sops.core.plan import Step, Target
 from k8sops.core.risk import Risk
 from k8sops.core.run import Run, RunState
-from k8sops.service.undoing import undo_of
+from k8sops.service.undoing import commands_of, undo_of
 from tests.support.plans import NOW, a_plan
 
 
@@ -67,3 +67,51 @@ def test_a_run_in_which_nothing_was_done_has_nothing_to_take_back() -> None:
     """It was denied, or failed at its first step."""
     with pytest.raises(UsageError, match="did nothing"):
         undo_of(a_run(step("a", uncordon("a")), done=()))
+
+
+def made(namespace: str, *targets: str) -> dict[str, Any]:
+    """As a restore tells it."""
+    return {MADE: {"namespace": namespace, "targets": [*targets]}}
+
+
+def a_restore(*told: dict[str, Any]) -> Run:
+    """A run that made objects."""
+    events = tuple(
+        Event(seq=number, at=NOW, kind="note", text="made", step="restore/06", data=data)
+        for number, data in enumerate(told, 1)
+    )
+    return Run(
+        id="01R", plan=a_plan(steps=()), state=RunState.FAILED, actor=Actor(name="alice"), events=events
+    )
+
+
+def test_what_was_made_is_deleted_last_made_first_and_some_dozens_at_a_time() -> None:
+    """A command line has an end; a Service that was made before its webhook outlives it."""
+    many = [f"configmaps/item-{number:03d}" for number in range(100)]
+    run = a_restore(made("shop", *many[:50]), made("shop", *many[50:]), made("", "clusterroles.x/a:b c"))
+    commands = commands_of(run)
+    assert commands[0] == "k8sops delete 'clusterroles.x/a:b c'"
+    assert commands[1].startswith("k8sops delete configmaps/item-099 configmaps/item-098 ")
+    assert [command.count("configmaps/") for command in commands] == [0, 40, 40, 20]
+    assert all(command.endswith(" -n shop") for command in commands[1:])
+    with pytest.raises(UsageError, match="takes 4 commands") as told:
+        undo_of(run)
+    assert "runs undo 01R --commands" in told.value.hint
+
+
+def test_what_goes_with_a_namespace_that_was_made_needs_no_command_of_its_own() -> None:
+    """And one proposal can say it all."""
+    run = a_restore(made("", "namespaces/shop"), made("shop", "secrets/a", "secrets/b"))
+    assert commands_of(run) == ["k8sops delete namespaces/shop"]
+    assert undo_of(run) == ("delete", {"targets": ["namespaces/shop"]})
+    two = a_restore(made("shop", "secrets/a"), made("shop", "secrets/a", "configmaps/b"))
+    assert undo_of(two) == ("delete", {"targets": ["configmaps/b", "secrets/a"], "namespace": "shop"})
+
+
+def test_other_runs_have_the_commands_of_their_done_steps() -> None:
+    """Last done, first undone."""
+    undos = {name: uncordon(name) | {"command": f"k8sops uncordon {name}"} for name in ("a", "b", "c")}
+    run = a_run(*(step(name, undo) for name, undo in undos.items()), done=("a", "c"))
+    assert commands_of(run) == ["k8sops uncordon c", "k8sops uncordon a"]
+    with pytest.raises(UsageError, match="did nothing"):
+        commands_of(a_run(step("a", None), done=("a",)))

@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from typing import Any, Final
 
+import pyrage
+
 from k8sops.backup.bodies import Cut, Gap
 from k8sops.backup.listing import Kind
 from k8sops.backup.vault.items import Facts, Item, Key, Written
+from k8sops.backup.vault.rekeying import Rekeying, begin_epoch
 from k8sops.backup.vault.writing import Writer, write_backup
 from k8sops.core.clock import SystemClock, UlidSource, rfc3339
 from k8sops.service.config import load_config
@@ -76,6 +79,25 @@ def make_backup(
             encrypt=encrypt,
         )
     )
+
+
+def begin_next_epoch(repository: str = "") -> int:
+    """The next epoch of the repository, for those of the newest and a stranger; its number."""
+
+    async def begin() -> int:
+        config, clock, ids = load_config({}), SystemClock(), UlidSource()
+        storage = Storage(config, clock, ids)
+        try:
+            opened = await ConfiguredRepositories(config, storage, clock, ids).open(repository, writing=True)
+            assert opened.signer is not None
+            vault = opened.vault
+            stranger = str(pyrage.x25519.Identity.generate().to_public())
+            recipients = {*vault.recipients[vault.keyring.newest], stranger}
+            return await begin_epoch(vault, Rekeying(signer=opened.signer), recipients)
+        finally:
+            await storage.aclose()
+
+    return asyncio.run(begin())
 
 
 async def write(

@@ -12,16 +12,20 @@ from k8sops.cluster.connect import connect
 from k8sops.cluster.credentials import load_credentials
 from k8sops.cluster.identity import Impersonation
 from k8sops.cluster.transport import Transport
-from k8sops.core.clock import SystemClock
+from k8sops.core.clock import Clock, SystemClock
 
 
 @asynccontextmanager
 async def client_of(
-    kubeconfig: Path, *, impersonate: Impersonation | None = None
+    kubeconfig: Path, *, impersonate: Impersonation | None = None, clock: Clock | None = None
 ) -> AsyncIterator[KubeCluster]:
     """A client of a kubeconfig's current context, closed at the end."""
     found = await connect(
-        context=None, kubeconfig=(kubeconfig,), impersonate=impersonate, clock=SystemClock(), cluster_names={}
+        context=None,
+        kubeconfig=(kubeconfig,),
+        impersonate=impersonate,
+        clock=clock or SystemClock(),
+        cluster_names={},
     )
     try:
         yield found

@@ -139,6 +139,10 @@ class FaultProxy:
         """Send the body in pieces of `chunk` bytes with `delay_s` before each."""
         return self._proxy.rules.add(Rule(re.compile(path), method, times, chunk=chunk, delay_s=delay_s))
 
+    def add(self, rule: Rule) -> Rule:
+        """Put a rule of the test's own after those there are."""
+        return self._proxy.rules.add(rule)
+
     def clear(self) -> None:
         """Forget all rules."""
         self._proxy.rules.clear()

@@ -44,6 +44,8 @@ class RepositoriesHere:
         self.ids = ids or UlidSource()
         self.seen = seen or SeenHere()
         self.signer = signer
+        self.asked_to_write = 0
+        """How often one was opened for writing, which would have made a key."""
         self.copies: set[str] = set()
         """Which of the locations are copies."""
         self.openers = Openers(identity)
@@ -51,6 +53,7 @@ class RepositoriesHere:
 
     async def find(self, location: str = "", *, writing: bool = False) -> OpenRepository | None:
         """The repository there, or None."""
+        self.asked_to_write += writing
         name, storage = self._storage(location)
         found = await find_repository(storage, self._access())
         if found is None:

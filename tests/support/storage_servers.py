@@ -124,6 +124,12 @@ async def make_gcs_bucket(endpoint: str, name: str) -> None:
         assert answer.status == 200, await answer.text()
 
 
+def gcs_account(endpoint: str) -> str:
+    """The file of credentials for the Google emulator, which checks none."""
+    account = {"type": "service_account", "disable_oauth": True, "gcs_base_url": endpoint}
+    return json.dumps({**account, "client_email": "", "private_key": "", "private_key_id": ""})
+
+
 class XmlFront:
     """Google's XML API in front of fake-gcs-server, which knows PUT of an object by the JSON API only.
 

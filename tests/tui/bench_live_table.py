@@ -18,8 +18,8 @@ import msgspec
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from k8sops.core.collector import collect_rarely
 from k8sops.core.tables import Row
-from k8sops.tui.app import set_gc_thresholds
 from k8sops.tui.live_table import LiveTable
 from tests.tui.feeds import POD_COLUMNS, FixedClock, many_pods
 
@@ -119,7 +119,7 @@ async def bench(count: int) -> dict[str, float]:
 
 def main() -> None:
     """Print one column of figures per row count."""
-    set_gc_thresholds()
+    collect_rarely()
     for count in [int(argument) for argument in sys.argv[1:]] or [10_000, 50_000]:
         sys.stdout.write(f"{count:,} rows, CPU ms\n")
         for name, value in asyncio.run(bench(count)).items():

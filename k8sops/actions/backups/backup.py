@@ -52,8 +52,8 @@ class Backup:
         """Look over what there is to be read, and at the repository. Raises what either does."""
         _check_known(cluster.info)
         selection = params.selected
-        found = await self._repositories.find(params.repo, writing=True)
-        survey = await look_over(cluster, selection, hooks=params.hooks == "run")
+        found = await self._repositories.find(params.repo)
+        survey = await look_over(cluster, selection, params.hooking)
         survey = await count(cluster, selection, survey)
         like: tuple[Standing, ...] = ()
         manner = Manner(full=True, why="the first backup in this repository")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
+from k8sops.actions.backups.hook_rules import HookRule, check_rules, with_hooks
+from k8sops.actions.backups.hooks import HookSource
 from k8sops.actions.backups.kinds import EPHEMERAL
 from k8sops.actions.backups.retaining import RetentionParams
 from k8sops.actions.backups.selecting import SelectingParams
@@ -43,10 +45,36 @@ class BackupParams(SelectingParams, RetentionParams):
         ge=0,
         le=3660,
     )
-    hooks: Literal["run", "skip"] = option(
+    hooks: tuple[HookRule, ...] = option(
+        "A YAML list of commands to run in pods before and after, as in `- {name: freeze, namespaces: [shop], "
+        "selector: app=db, pre: {command: [sh, -c, sync], timeout: 30s, on-error: fail}}`; its content becomes part "
+        "of the run or the schedule.",
+        metavar="FILE",
+        default=(),
+    )
+    annotated_hooks: Literal["run", "skip"] = option(
         "Whether commands are run that annotations of pods ask for (Velero's and our own).", default="run"
     )
     no_encryption: bool = option("Write to a repository that is not encrypted.", default=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_hooks(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "hooks" not in given:
+            return given
+        said = dict(given)
+        hooks = said.pop("hooks")
+        listed = [hooks] if isinstance(hooks, str) else list(hooks or ())
+        if listed in (["run"], ["skip"]):
+            # Schedules may hold the one word, which speaks of annotations.
+            return {"annotated_hooks": listed[0]} | said
+        return said | {"hooks": with_hooks(listed)}
+
+    @field_validator("hooks")
+    @classmethod
+    def _hooks_fit(cls, value: tuple[HookRule, ...]) -> tuple[HookRule, ...]:
+        check_rules(value)
+        return value
 
     @field_validator("name")
     @classmethod
@@ -54,6 +82,11 @@ class BackupParams(SelectingParams, RetentionParams):
         if value and _NAME.fullmatch(value) is None:
             raise ValueError("should be letters, digits, '-', '_' and '.', at most 100")
         return not_mistaken(value)
+
+    @property
+    def hooking(self) -> HookSource:
+        """Whose hooks are run."""
+        return HookSource(annotated=self.annotated_hooks == "run", rules=self.hooks)
 
     @property
     def selected(self) -> Selection:

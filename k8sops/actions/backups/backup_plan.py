@@ -145,12 +145,19 @@ def _bulk(claims: Sequence[Place], hooks: Sequence[Hook]) -> Bulk | None:
             target=Target(kind="persistentvolumeclaims", namespace=namespace, name=name),
             verb="not captured",
             group="volumes",
-            why="their data are in no backup of this format",
+            # Said once by the finding; beside commands it would be said with each claim.
+            why="" if hooks else "their data are in no backup of this format",
         )
         for namespace, name in claims
     ]
     items += [
-        Item(target=hook.target, verb=RUN_HOOK, group=hook.phase, data={"container": hook.container})
+        Item(
+            target=hook.target,
+            verb=RUN_HOOK,
+            group=hook.phase,
+            why=f"{hook.phase}{f' ({hook.rule})' if hook.rule else ''}: {printable(hook.trouble or hook.shown)}",
+            data={"container": hook.container, "rule": hook.rule},
+        )
         for hook in hooks
     ]
     return bulk_of(items, listed=LISTED) if items else None
@@ -229,25 +236,40 @@ def _others(outlook: Outlook) -> list[Finding]:
         findings.append(
             _note("no_such_kind", f"excluded and not served here: {', '.join(survey.choice.unmatched)}")
         )
-    findings += _hooks(survey.hooks)
+    findings += _hooks(survey.hooks, outlook.params)
     if outlook.going:
         going = _first(outlook.going, NAMED)
         findings.append(_note("retention", f"retention would then take away {going}"))
     return findings
 
 
-def _hooks(hooks: Sequence[Hook]) -> list[Finding]:
-    if not hooks:
-        return []
-    named = _first([f"{hook.phase} {hook.namespace}/{hook.pod}" for hook in hooks], NAMED)
-    findings = [_note("hooks", f"commands are run in pods, as their annotations say: {named}")]
+def _hooks(hooks: Sequence[Hook], params: BackupParams) -> list[Finding]:
+    findings: list[Finding] = []
+    for asking, some in (
+        ("their annotations say", [hook for hook in hooks if not hook.rule]),
+        ("--hooks says", [hook for hook in hooks if hook.rule]),
+    ):
+        if some:
+            named = _first([f"{hook.phase} {hook.namespace}/{hook.pod}" for hook in some], NAMED)
+            findings.append(_note("hooks", f"commands are run in pods, as {asking}: {named}"))
+    used = {hook.rule for hook in hooks}
+    findings += [
+        Finding(
+            level="warning",
+            code="hook_without_pod",
+            text=f"hook {rule.name} runs nowhere: no pod of this backup fits it, or each has annotations of its own",
+            subjects=(rule.name,),
+        )
+        for rule in params.hooks
+        if rule.name not in used
+    ]
     return findings + [
         Finding(
             level="warning",
             code="bad_hook",
             text=f"the {hook.phase} hook of {hook.target.label} cannot be run: {printable(hook.trouble)}",
-            subjects=(hook.target.label, hook.phase),
-            override="--hooks skip",
+            subjects=(hook.target.label, hook.phase, *((hook.rule,) if hook.rule else ())),
+            override="--annotated-hooks skip" if not hook.rule else "",
         )
         for hook in hooks
         if hook.trouble

@@ -7,7 +7,7 @@ than all of it ends the run as failed, with every gap named, and leaves a backup
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing, suppress
+from contextlib import AsyncExitStack, aclosing
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -16,12 +16,13 @@ import msgspec
 
 from k8sops.actions.backups.backup_params import BackupParams
 from k8sops.actions.backups.backup_plan import BACKUP, RUN_HOOK
-from k8sops.actions.backups.hooks import Hook, hooks_of, run_hooks
+from k8sops.actions.backups.hooks import Hook, run_hooks
 from k8sops.actions.backups.incremental import Manner, backups_like, manner_of
 from k8sops.actions.backups.ports import OpenRepository
 from k8sops.actions.backups.reading import REWRITTEN_NAMED, Reading, What, item_of
 from k8sops.actions.backups.second_look import SecondLook
-from k8sops.actions.backups.survey import Survey, look_over
+from k8sops.actions.backups.sources import UNREADABLE
+from k8sops.actions.backups.survey import Survey, hooks_in, look_over
 from k8sops.backup.bodies import BackupBody, Cut, FileRef, Gap
 from k8sops.backup.selection import selection_json
 from k8sops.backup.vault.items import Facts, Item, Key, Written
@@ -29,7 +30,7 @@ from k8sops.backup.vault.manifests import body_of, load_chain
 from k8sops.backup.vault.packing import Pace
 from k8sops.backup.vault.writing import BackupWriter, Writer
 from k8sops.core.clock import rfc3339
-from k8sops.core.errors import ClusterError, NotFoundError, PartialError, UsageError
+from k8sops.core.errors import ClusterError, PartialError, UsageError
 from k8sops.core.events import Emission, Progress
 from k8sops.core.journal import Journal
 from k8sops.core.plan import Plan, Target
@@ -74,8 +75,8 @@ class BackupRun:
         return None
 
     async def _write(self, pace: Pace) -> Written:
-        survey = await look_over(self._cluster, self._selection, hooks=False)
-        hooks = await self._hooks()
+        survey = await look_over(self._cluster, self._selection)
+        hooks, unread = await self._hooks(survey)
         server_version = await self._cluster.server_version()
         manner = await self._manner(server_version)
         pre = await run_hooks(self._cluster, _phase(hooks, "pre"), self._hook_once)
@@ -90,11 +91,17 @@ class BackupRun:
                     await run_hooks(self._cluster, _phase(hooks, "post"), self._hook_once)
                 raise
             post = await run_hooks(self._cluster, _phase(hooks, "post"), self._hook_once)
-            gaps = [*survey.undiscovered, *pre.gaps, *post.gaps, *reading.gaps]
+            gaps = [*survey.undiscovered, *unread, *pre.gaps, *post.gaps, *reading.gaps]
             facts = self._facts(survey, reading, look, server_version, gaps, full=reading.what.full)
             written = await writer.commit(facts)
         await self._tell_end(reading, writer, written.body)
-        await self._tell_notes([*pre.notes, *post.notes], reading, written)
+        used = {hook.rule for hook in hooks}
+        idle = [
+            f"hook {rule.name} ran nowhere: no pod fits it"
+            for rule in self._params.hooks
+            if rule.name not in used
+        ]
+        await self._tell_notes([*idle, *pre.notes, *post.notes], reading, written)
         return written
 
     async def _read(self, writer: BackupWriter, survey: Survey, *, full: bool) -> tuple[Reading, SecondLook]:
@@ -178,22 +185,23 @@ class BackupRun:
             volumes_not_captured=tuple(sorted(reading.claims)),
         )
 
-    async def _hooks(self) -> tuple[Hook, ...]:
-        """The hooks of the pods that the plan names, as their annotations stand now."""
+    async def _hooks(self, survey: Survey) -> tuple[tuple[Hook, ...], tuple[Gap, ...]]:
+        """What annotations now ask for of the pods that the plan names, and rules of the pods that are there now."""
         step = next(step for step in self._plan.steps if step.id == BACKUP)
-        if step.bulk is None or not any(kind.startswith(RUN_HOOK) for kind in step.bulk.counts):
-            return ()
-        if step.bulk.total > len(step.bulk.items):
-            return (await look_over(self._cluster, self._selection, hooks=True)).hooks
-        pods = await self._cluster.resource("pods")
-        places = {
-            (item.target.namespace, item.target.name) for item in step.bulk.items if item.verb == RUN_HOOK
-        }
-        found: list[Hook] = []
-        for namespace, name in sorted(places):
-            with suppress(NotFoundError):
-                found += hooks_of(await self._cluster.raw(pods, name, namespace))
-        return tuple(found)
+        items = step.bulk.items if step.bulk else ()
+        annotated = any(kind.startswith(RUN_HOOK) for kind in (step.bulk.counts if step.bulk else ()))
+        source = msgspec.structs.replace(
+            self._params.hooking, annotated=annotated and self._params.hooking.annotated
+        )
+        try:
+            found = await hooks_in(self._cluster, self._selection, survey, source)
+        except UNREADABLE as error:
+            why = f"which commands pods ask for is not known: {error.message}"[:500]
+            return (), (Gap(group="", resource="pods", namespace="", why=why),)
+        if step.bulk is not None and step.bulk.total > len(items):
+            return found, ()
+        named = {item.target for item in items if item.verb == RUN_HOOK}
+        return tuple(hook for hook in found if hook.rule or hook.target in named), ()
 
     def _recorded(self) -> tuple[FileRef, ...]:
         """The indexes that earlier carriers of this run wrote."""
@@ -210,7 +218,8 @@ class BackupRun:
         await self._journal.part(f"{BACKUP}/index/index:{ref.id}", target, recorded, quiet=True)
 
     async def _hook_once(self, hook: Hook, do: Callable[[], Awaitable[str]]) -> str:
-        path = f"{BACKUP}/hook/{hook.phase}:{hook.namespace}.{hook.pod}"
+        rule = f"{hook.rule}/" if hook.rule else ""
+        path = f"{BACKUP}/hook/{rule}{hook.phase}:{hook.namespace}.{hook.pod}"
         return await self._journal.part(path, hook.target, do)
 
     async def _read_again(self, keys: Sequence[Key]) -> AsyncIterator[Item]:

@@ -14,7 +14,7 @@ from k8sops.core.errors import PartialError, UsageError
 from k8sops.core.events import Progress
 from k8sops.core.journal import Journal
 from k8sops.core.params import Params, PlainText, option, positional
-from k8sops.core.plan import Plan, Step
+from k8sops.core.plan import Finding, Plan, Step
 from k8sops.core.ports import Cluster, ClusterReader
 from k8sops.core.risk import Risk
 from k8sops.core.sizes import size_text
@@ -64,7 +64,12 @@ class CopyBackups:
             risk=Risk.LOW if opened.vault.keyring.encrypted else Risk.DISRUPTIVE,
         )
         same = prospect.nothing
-        finding = no_change(f"{target.location} is as {opened.location} is already", target.location)
+        findings = (
+            [no_change(f"{target.location} is as {opened.location} is already", target.location)]
+            if same
+            else []
+        )
+        findings += _going(prospect, params.to)
         return make_plan(
             self,
             params,
@@ -72,7 +77,7 @@ class CopyBackups:
             clock,
             summary=_summary(prospect, target.location, clear=not opened.vault.keyring.encrypted),
             steps=[] if same else [step],
-            findings=[finding] if same else [],
+            findings=findings,
             blast_radius={"files": len(prospect.files), "bytes": prospect.bytes},
         )
 
@@ -100,6 +105,21 @@ class CopyBackups:
             f"{counted(copied.files, 'file')} ({size_text(copied.bytes)}) and "
             f"{counted(copied.manifests, 'manifest')} copied to {target.location}"
         )
+
+
+def _going(prospect: CopyProspect, to: str) -> list[Finding]:
+    if not prospect.going:
+        return []
+    return [
+        Finding(
+            level="blocker",
+            code="pruned_there",
+            text=(
+                f"a prune of the copy has marked {counted(len(prospect.going), 'file')} that the next backups need, "
+                f"and is about to delete them: let `k8sops backups prune --repo {to}` finish, and copy again"
+            ),
+        )
+    ]
 
 
 def _damaged(copied: Copied) -> PartialError:

@@ -1,20 +1,23 @@
-"""Commands that run in pods before and after a backup, as annotations on the pods say: Velero's, and the same of ours.
+"""Commands that run in pods before and after a backup, as annotations on the pods say, or who makes the backup.
 
 `pre.hook.backup.velero.io/command` and its like (velero.io/docs, Backup Hooks), or with `k8sops.dev` in the place of
-`velero.io`, which then counts. What a hook that fails comes to is the pod's choice: a gap, so that the backup is
-incomplete (`Fail`, the default), or a note (`Continue`). What ran before is followed by what runs after, whatever
-happened between.
+`velero.io`, which then counts; a pod's own word goes before the rules of the Params, as with Velero. A hook that fails
+comes to a gap, so that the backup is incomplete (`fail`, the default), or to a note (`continue`). What ran before is
+followed by what runs after, whatever happened between.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import shlex
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, Literal
 
 import msgspec
 
+from k8sops.actions.backups.hook_rules import HookCommand, HookRule, OnError, looks_secret
 from k8sops.backup.bodies import Gap
 from k8sops.core.errors import ClusterError, K8sOpsError, NotFoundError
 from k8sops.core.plan import Target
@@ -22,12 +25,13 @@ from k8sops.core.ports import Cluster
 from k8sops.core.raw import RawObject
 
 Phase = Literal["pre", "post"]
-OnError = Literal["fail", "continue"]
 
+PHASES: Final[tuple[Phase, ...]] = ("pre", "post")
 VENDORS: Final = ("k8sops.dev", "velero.io")
 TIMEOUT_S: Final = 30.0
 LONGEST_S: Final = 3600.0
 AT_ONCE: Final = 8
+COMMAND_SHOWN: Final = 160
 _DURATION: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
@@ -37,6 +41,8 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
     phase: Phase
     namespace: str
     pod: str
+    rule: str = ""
+    """The name of the rule that asks for it; empty where the pod itself does."""
     container: str = ""
     command: tuple[str, ...] = ()
     on_error: OnError = "fail"
@@ -47,6 +53,37 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
     def target(self) -> Target:
         """The pod."""
         return Target(kind="pods", namespace=self.namespace, name=self.pod)
+
+    @property
+    def shown(self) -> str:
+        """What will be run, for people; of a command with what looks like a secret only its program."""
+        command = f"{self.command[0]} …" if looks_secret(self.command) else shlex.join(self.command)
+        within = f" in container {self.container}" if self.container else ""
+        return f"{command[:COMMAND_SHOWN]}{'…' if len(command) > COMMAND_SHOWN else ''}{within}"
+
+
+class HookSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose hooks count: those that pods ask for, and those of rules."""
+
+    annotated: bool = False
+    rules: tuple[HookRule, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether there can be hooks."""
+        return self.annotated or bool(self.rules)
+
+    def of(self, pod: RawObject) -> list[Hook]:
+        """The hooks for a pod, in the order in which they run; its metadata is enough."""
+        found = hooks_of(pod) if self.annotated else []
+        own = {hook.phase for hook in found}
+        asked = [rule for rule in self.rules if rule.takes(pod.namespace, pod.labels)]
+        for phase in PHASES:
+            for rule in asked if phase not in own else ():
+                command = rule.pre if phase == "pre" else rule.post
+                if command is not None:
+                    found.append(_of_rule(pod, phase, rule, command))
+        return found
 
 
 class _Meta(msgspec.Struct, frozen=True):
@@ -65,8 +102,20 @@ def hooks_of(pod: RawObject) -> list[Hook]:
     if b".hook.backup." not in pod.data:
         return []
     annotations = _POD.decode(pod.data).metadata.annotations or {}
-    phases: tuple[Phase, ...] = ("pre", "post")
-    return [hook for phase in phases if (hook := _hook(pod, phase, annotations)) is not None]
+    return [hook for phase in PHASES if (hook := _hook(pod, phase, annotations)) is not None]
+
+
+def _of_rule(pod: RawObject, phase: Phase, rule: HookRule, command: HookCommand) -> Hook:
+    return Hook(
+        phase=phase,
+        namespace=pod.namespace,
+        pod=pod.name,
+        rule=rule.name,
+        container=rule.container,
+        command=command.command,
+        on_error=command.on_error,
+        timeout_s=float(command.timeout),
+    )
 
 
 def _hook(pod: RawObject, phase: Phase, annotations: dict[str, str]) -> Hook | None:
@@ -129,19 +178,23 @@ class HookResults(msgspec.Struct, frozen=True):
 
 
 async def run_hooks(cluster: Cluster, hooks: Sequence[Hook], once: Once) -> HookResults:
-    """Run these, several at once. Never raises for a command that fails."""
+    """Run these, several pods at once, those of one pod in their order. Never raises for a command that fails."""
     slots = asyncio.Semaphore(AT_ONCE)
+    pods: dict[Target, list[Hook]] = {}
+    for hook in hooks:
+        pods.setdefault(hook.target, []).append(hook)
 
-    async def run(hook: Hook) -> tuple[Hook, str]:
+    async def run(hooks: Sequence[Hook]) -> list[tuple[Hook, str]]:
+        failed: list[tuple[Hook, str]] = []
         async with slots:
-            try:
-                await once(hook, lambda: _run(cluster, hook))
-            except K8sOpsError as error:
-                return hook, error.message
-        return hook, ""
+            for hook in hooks:
+                try:
+                    await once(hook, partial(_run, cluster, hook))
+                except K8sOpsError as error:
+                    failed.append((hook, error.message))
+        return failed
 
-    ended = await asyncio.gather(*(run(hook) for hook in hooks))
-    failed = [(hook, why) for hook, why in ended if why]
+    failed = [one for found in await asyncio.gather(*map(run, pods.values())) for one in found]
     return HookResults(
         tuple(
             Gap(group="", resource="pods", namespace=hook.namespace, why=_told(hook, why))
@@ -163,14 +216,20 @@ async def _run(cluster: Cluster, hook: Hook) -> str:
         return f"{hook.target.label} is no more"
     if pod.get("status", {}).get("phase") != "Running":
         return f"{hook.target.label} does not run"
+    # The API server takes a pod of several containers only with one of them named; Velero means the first.
+    container = hook.container or str(pod["spec"]["containers"][0]["name"])
     ended = await cluster.execute(
-        hook.pod, hook.namespace, hook.command, container=hook.container, deadline_s=hook.timeout_s
+        hook.pod, hook.namespace, hook.command, container=container, deadline_s=hook.timeout_s
     )
     if ended.exit_code:
         # What it wrote may hold anything, a password in a trace of the shell too.
         raise ClusterError(f"its command ended with code {ended.exit_code}")
-    return f"the {hook.phase} hook of {hook.target.label} ran"
+    return f"{_called(hook)} of {hook.target.label} ran"
 
 
 def _told(hook: Hook, why: str) -> str:
-    return f"{hook.pod}: the {hook.phase} hook failed: {why}"[:500]
+    return f"{hook.pod}: {_called(hook)} failed: {why}"[:500]
+
+
+def _called(hook: Hook) -> str:
+    return f"the {hook.phase} hook {hook.rule}".rstrip()

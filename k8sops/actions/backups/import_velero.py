@@ -19,7 +19,7 @@ from k8sops.backup.vault.manifests import body_of, load_chain
 from k8sops.backup.vault.writing import Writer
 from k8sops.backup.velero.importing import SELECTION, VeleroSummary, import_archive, summarise
 from k8sops.core.clock import Clock
-from k8sops.core.errors import DriftedError, UsageError
+from k8sops.core.errors import UsageError
 from k8sops.core.events import Progress
 from k8sops.core.journal import Journal
 from k8sops.core.params import Params, PlainText, option, positional
@@ -93,7 +93,7 @@ class ImportVelero:
 
     async def plan(self, params: ImportParams, cluster: ClusterReader, clock: Clock) -> Plan:
         """Read the archive to its end. Raises RepositoryBrokenError for one that is damaged or hostile."""
-        opened = await self._repositories.open(params.repo, writing=True)
+        opened = await self._repositories.open(params.repo)
         opened.check_own()
         summary = await _summarised(params.path)
         uid = _cluster(params, summary, cluster.info)
@@ -128,20 +128,17 @@ class ImportVelero:
 
     async def apply(self, plan: Plan, cluster: Cluster, journal: Journal) -> None:
         """Import it, unless this run has done so already."""
-        await walk_steps(plan, journal, partial(self._do, ImportParams.model_validate(plan.params), journal))
+        total = int(plan.blast_radius["objects"])
+        params = ImportParams.model_validate(plan.params)
+        await walk_steps(plan, journal, partial(self._do, params, total, journal))
 
-    async def _do(self, params: ImportParams, journal: Journal, step: Step) -> str:
+    async def _do(self, params: ImportParams, total: int, journal: Journal, step: Step) -> str:
         opened = await self._repositories.open(params.repo, writing=True)
         uid, run = str(step.after["cluster"]), journal.errand.run
         known = await _imported(opened, uid, run)
         if known:
             return f"backup {known} of cluster {uid} is there"
-        summary = await _summarised(params.path)
-        if summary.sha256 != step.after["archive"]:
-            raise DriftedError(
-                f"{params.path.name} is another file than the one that was planned for",
-                hint="plan the import again",
-            )
+        await _there(params.path)
         count = 0
 
         def on_objects(done: int) -> None:
@@ -149,8 +146,8 @@ class ImportVelero:
             count = done
 
         def told() -> tuple[str, Progress]:
-            progress = Progress(done=count, total=summary.objects, unit="objects")
-            return f"{count} of {summary.objects} objects imported", progress
+            progress = Progress(done=count, total=total, unit="objects")
+            return f"{count} of {total} objects imported", progress
 
         who = Writer(
             cluster=uid,
@@ -160,7 +157,13 @@ class ImportVelero:
             selection=SELECTION,
         )
         work = import_archive(
-            opened.vault, who, params.path, name=params.called, run=run, on_objects=on_objects
+            opened.vault,
+            who,
+            params.path,
+            name=params.called,
+            run=run,
+            sha256=str(step.after["archive"]),
+            on_objects=on_objects,
         )
         written = await told_while(journal, step.id, work, told)
         return (
@@ -168,9 +171,13 @@ class ImportVelero:
         )
 
 
-async def _summarised(path: Path) -> VeleroSummary:
+async def _there(path: Path) -> None:
     if not await asyncio.to_thread(path.is_file):
         raise UsageError(f"there is no file {path.name!r}", hint="name the <backup>.tar.gz")
+
+
+async def _summarised(path: Path) -> VeleroSummary:
+    await _there(path)
     return await asyncio.to_thread(summarise, path)
 
 

@@ -6,15 +6,16 @@ another version (it may default fields otherwise), or all was last read too long
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
 from k8sops.backup.bodies import BackupBody
-from k8sops.backup.canonical import canonical
 from k8sops.backup.chain import Chain
-from k8sops.backup.selection import Selection, selection_json
+from k8sops.backup.errors import RepositoryBrokenError, RepositoryKeyError
+from k8sops.backup.selection import Selection, choice_key, selection_json
 from k8sops.backup.vault.contents import Contents
 from k8sops.backup.vault.manifests import body_of
 from k8sops.backup.vault.opening import Vault
@@ -22,6 +23,19 @@ from k8sops.core.clock import parse_rfc3339
 
 Place = tuple[str, str]
 """Namespace and name."""
+
+USUALLY_MANY: Final = frozenset(
+    {
+        ("", "pods"),
+        ("", "secrets"),
+        ("", "configmaps"),
+        ("apps", "replicasets"),
+        ("", "services"),
+        ("batch", "jobs"),
+    }
+)
+SUPPOSED: Final = 10_000
+"""Objects of such a kind, until a backup has counted them."""
 
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,12 +54,15 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def backups_like(vault: Vault, chain: Chain, selection: Selection) -> tuple[Standing, ...]:
-    """The backups of the same selection, newest first."""
-    wanted = canonical(selection_json(selection))
+    """The backups of the same selection, newest first. One that does not open here is rested on by none."""
+    wanted = choice_key(selection_json(selection))
     found = []
     for seq in reversed(chain.live):
-        body = await body_of(vault, chain, seq)
-        if canonical(body.selection) == wanted:
+        try:
+            body = await body_of(vault, chain, seq)
+        except (RepositoryBrokenError, RepositoryKeyError):
+            continue
+        if choice_key(body.selection) == wanted:
             found.append(Standing(seq=seq, body=body))
     return tuple(found)
 
@@ -62,13 +79,14 @@ def manner_of(
     before = like[0].body.server_version
     if before != server_version:
         return Manner(full=True, why=f"the API server was {before} and is {server_version}", base=base)
-    if full_every_days and not _read_lately(like, now - timedelta(days=full_every_days)):
+    if full_every_days and not _read_lately(like, now, timedelta(days=full_every_days)):
         return Manner(full=True, why=f"all was last read more than {full_every_days} days ago", base=base)
     return Manner(full=False, why=f"only what changed since backup {base}", base=base)
 
 
-def _read_lately(like: Sequence[Standing], since: datetime) -> bool:
-    return any(one.body.full_read and parse_rfc3339(one.body.began_at) > since for one in like)
+def _read_lately(like: Sequence[Standing], now: datetime, span: timedelta) -> bool:
+    """One that says it began later than now is of a clock that was wrong: it would put the next off for as long."""
+    return any(one.body.full_read and now - span < parse_rfc3339(one.body.began_at) <= now for one in like)
 
 
 def versions_of(base: Contents | None) -> dict[tuple[str, str], str]:
@@ -79,3 +97,10 @@ def versions_of(base: Contents | None) -> dict[tuple[str, str], str]:
 def sizes_of(base: Contents | None) -> dict[tuple[str, str], int]:
     """How many objects of each kind the last backup has."""
     return {(kind.group, kind.resource): kind.count for kind in base.body.kinds} if base else {}
+
+
+def size_of(kind: tuple[str, str], sizes: Mapping[tuple[str, str], int]) -> int:
+    """How many objects of a kind there may be, by the last backup; without one, by what is usual."""
+    if sizes:
+        return sizes.get(kind, 0)
+    return SUPPOSED if kind in USUALLY_MANY else 0

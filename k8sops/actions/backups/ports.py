@@ -44,7 +44,10 @@ class OpenRepository(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Repositories(Protocol):
-    """The configured repositories. Each method raises UsageError, RepositoryError and what a storage raises."""
+    """The configured repositories. Each method raises UsageError, RepositoryError and what a storage raises.
+
+    `writing` brings the key that signs, which is made where there is none: so no plan asks for it.
+    """
 
     async def find(self, location: str = "", *, writing: bool = False) -> OpenRepository | None:
         """The repository at a location, the default one if empty; None where the place is empty."""

@@ -18,11 +18,10 @@ from k8sops.actions.backups.retaining import RetentionParams
 from k8sops.actions.backups.telling import repository_target, signer_of, told_while
 from k8sops.actions.planning import make_plan, no_change, walk_steps
 from k8sops.backup.bodies import BackupBody
-from k8sops.backup.canonical import canonical
 from k8sops.backup.errors import RepositoryError, RepositoryKeyError
 from k8sops.backup.names import is_cluster
 from k8sops.backup.retention import Retention
-from k8sops.backup.selection import read_selection, selection_text
+from k8sops.backup.selection import choice_key, read_selection, selection_text
 from k8sops.backup.vault.manifests import body_of, clusters_of, load_chain, resolve_backup
 from k8sops.backup.vault.opening import Vault
 from k8sops.backup.vault.pruning import Pruned, Pruner, prune, remove_backups, survey
@@ -97,7 +96,7 @@ class Prune:
 
     async def plan(self, params: PruneParams, cluster: ClusterReader, clock: Clock) -> Plan:
         """Read all manifests and what the backups that stay need."""
-        opened = await self._repositories.open(params.repo, writing=True)
+        opened = await self._repositories.open(params.repo)
         fates = await _fates(opened.vault, params, cluster.info)
         going = {uid: [fate.seq for fate in found if not fate.keep] for uid, found in fates.items()}
         going = {uid: seqs for uid, seqs in going.items() if seqs}
@@ -205,10 +204,14 @@ def _remove(uid: str, fates: list[_Fate], params: PruneParams) -> Step:
         target=Target(kind="clusters", name=uid),
         why="they are named" if named else "no rule holds them",
         before={},
-        after={"rule": "named" if named else params.retention.as_json()},
+        after={"rule": "named" if named else _rule_text(params)},
         risk=Risk.DESTRUCTIVE if named else Risk.DISRUPTIVE,
         bulk=bulk_of([_item(fate, named=named) for fate in (*going, *staying)], listed=LISTED),
     )
+
+
+def _rule_text(params: PruneParams) -> str:
+    return ", ".join(f"keep {name} {value}" for name, value in params.retention.as_json().items())
 
 
 def _item(fate: _Fate, *, named: bool) -> Item:
@@ -261,11 +264,11 @@ async def _last(vault: Vault, uid: str, going: Collection[int]) -> list[Finding]
     complete = [
         (each.verdict.seq, each.body) for each in judged if each.body is not None and each.body.complete
     ]
-    left = {canonical(body.selection) for seq, body in complete if seq not in going}
+    left = {choice_key(body.selection) for seq, body in complete if seq not in going}
     gone: dict[bytes, tuple[int, BackupBody]] = {}
     for seq, body in complete:
-        if canonical(body.selection) not in left:
-            gone.setdefault(canonical(body.selection), (seq, body))
+        if choice_key(body.selection) not in left:
+            gone.setdefault(choice_key(body.selection), (seq, body))
     return [
         Finding(
             level="warning",

@@ -8,13 +8,13 @@ too: bytes that changed under an unchanged resourceVersion show that this way of
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
 import msgspec
 
-from k8sops.actions.backups.incremental import Place, sizes_of, versions_of
+from k8sops.actions.backups.incremental import Place, size_of, sizes_of, versions_of
 from k8sops.actions.backups.kinds import CLAIMS, RELATED, ChosenKind, Judge
 from k8sops.actions.backups.related import Related
 from k8sops.actions.backups.sources import (
@@ -34,11 +34,16 @@ from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.ports import ClusterReader
 from k8sops.core.raw import RawObject, RawPage
+from k8sops.core.tasks import all_of
 
 SINGLY: Final = 50
 """So many changed objects of a kind are fetched singly whatever their part."""
 SINGLY_PART: Final = 0.08
 """Above this part of a kind one more list is less work than single requests (docs/performance.md)."""
+MANY: Final = 1000
+"""Objects of a kind: those of fewer are read after all others."""
+FRESH_S: Final = 1.0
+"""A second look at all kinds takes about as long, so what it shows of one is no younger."""
 REWRITTEN_NAMED: Final = 20
 TAKEN_AT_ONCE: Final = 64
 
@@ -52,6 +57,8 @@ class What(msgspec.Struct, frozen=True, kw_only=True):
     full: bool = True
     watched_from: int = WATCHED_FROM
     """Kinds of so many objects are watched once they were listed, smaller ones listed twice."""
+    fresh_s: float = FRESH_S
+    """But not those that were listed so short a time before the end."""
 
     @property
     def label_selector(self) -> str:
@@ -88,6 +95,8 @@ class Reading:
         """Objects of pages that were read, meant or not."""
         self.watchers: Final[dict[tuple[str, str], Watcher]] = {}
         """Of the large kinds, since they were listed."""
+        self._begun: Final[dict[tuple[str, str], float]] = {}
+        """When the list of a kind that came in one page was begun."""
         self._judges: Final[dict[tuple[str, str], Judge]] = {}
         self._taking: Final = asyncio.Lock()
         self._clock: Final = clock
@@ -112,13 +121,22 @@ class Reading:
         plain = [kind for kind in self.what.kinds if not self.related.judges(kind)]
         # Pages of one list come one after the other: the longest lists are begun first.
         sizes = sizes_of(self._writer.base)
-        plain.sort(key=lambda kind: sizes.get(kind.key, 0), reverse=True)
-        await self._all(plain, KINDS_AT_ONCE)
+        plain.sort(key=lambda kind: size_of(kind.key, sizes), reverse=True)
+        many = sum(size_of(kind.key, sizes) >= MANY for kind in plain)
+        await self._all(plain[:many], KINDS_AT_ONCE)
+        # Small kinds only now: what was listed a moment before the end needs no second look.
+        await self._all(plain[many:], KINDS_AT_ONCE)
         # Who they belong to is known only now.
         judged = [kind for kind in self.what.kinds if self.related.judges(kind)]
         await self._all(sorted(judged, key=lambda kind: RELATED.index(kind.key)), 1)
-        self.rewritten.extend(await asyncio.to_thread(self._rewritten))
+        base = await self._writer.base_rows()
+        self.rewritten.extend(await asyncio.to_thread(self._rewritten, base))
         self.last_at = self._clock.now()
+
+    def is_fresh(self, kind: ChosenKind) -> bool:
+        """Whether all of a kind was listed at once, so short a time ago that a second look would tell no more."""
+        begun = self._begun.get(kind.key)
+        return begun is not None and self._clock.monotonic() - begun < self.what.fresh_s
 
     def source_of(self, kind: ChosenKind, *, metadata_only: bool = False) -> Source:
         """Where a kind is read."""
@@ -169,23 +187,28 @@ class Reading:
 
     async def _all(self, kinds: Sequence[ChosenKind], at_once: int) -> None:
         """Several kinds at once: while one's page is packed, the server is at work on others'."""
-        kinds_read = each_of(kinds, self._one, at_once=at_once)
-        async with aclosing(kinds_read):
-            async for _ in kinds_read:
+        waiting = iter(kinds)
+
+        async def each() -> None:
+            for kind in waiting:
+                await self._one(kind)
                 self.kinds_done += 1
                 await self._told()
+
+        await all_of(each() for _ in range(at_once))
 
     async def _one(self, kind: ChosenKind) -> None:
         known = not self.what.full and self._versions.get(kind.key) == kind.resource.version
         source = self.source_of(kind, metadata_only=known and not self.related.needs_bytes(kind))
         changed: list[Place] = []
         count, since, watched = 0, "", len(source.namespaces) == 1
+        pages, whole, begun = 0, True, self._clock.monotonic()
         for namespace in source.namespaces:
             parts = source.parts(self.cluster, namespace, metadata_only=source.metadata_only)
             async with aclosing(parts):
                 async for part in parts:
                     if isinstance(part, K8sOpsError):
-                        watched = False
+                        watched = whole = False
                         if not await no_more(self.cluster, kind, part):
                             self.gap(kind, namespace, part.message)
                         continue
@@ -193,8 +216,10 @@ class Reading:
                     watched = watched and not part.restarted
                     since = part.resource_version
                     self.resource_versions.setdefault(kind.key, since)
-                    count += len(part.objects)
+                    count, pages = count + len(part.objects), pages + 1
                     await self._take_page(source, part, changed)
+        if whole and pages == len(source.namespaces):
+            self._begun[kind.key] = begun
         if watched and count >= self.what.watched_from and "watch" in kind.resource.verbs:
             self.watchers[kind.key] = Watcher(self.cluster, source, since)
         if changed:
@@ -207,7 +232,7 @@ class Reading:
         taken = self._taken(kind, page.objects)
         if source.metadata_only:
             same = []
-            base, (group, resource) = self._writer.base_rows, kind.key
+            base, (group, resource) = await self._writer.base_rows(), kind.key
             for found in taken:
                 key = Key(group, resource, found.namespace, found.name)
                 if _unchanged(base.get(key), found):
@@ -262,12 +287,11 @@ class Reading:
                         continue
                     self.read_bytes += part.read_bytes
                     items = [item_of(kind, found) for found in part.objects if self.takes(kind, found)]
-                    base = self._writer.base_rows
+                    base = await self._writer.base_rows()
                     await self._take([item for item in items if not _unchanged(base.get(item.key), item)])
 
-    def _rewritten(self) -> list[Key]:
+    def _rewritten(self, base: Mapping[Key, Taken]) -> list[Key]:
         found = []
-        base = self._writer.base_rows
         for key, now in self._writer.rows.items():
             before = base.get(key)
             if before is None or before is now or before[:2] != now[:2] or before[2] == now[2]:

@@ -29,6 +29,7 @@ from k8sops.core.ports import Cluster, ClusterReader
 from k8sops.core.risk import Risk
 from k8sops.core.text import counted
 
+NAMED: Final = 4
 ADD: Final = "rekey/add"
 EPOCH: Final = "rekey/epoch"
 RISK: Final = Risk.DISRUPTIVE
@@ -48,6 +49,10 @@ class RekeyParams(Params):
         "on, and keeps what they could read.",
         metavar="RECIPIENT",
         default=(),
+    )
+    accept_lost_epoch: bool = option(
+        "Begin an epoch although no key of the newest one, which backups stand under, is left: those are lost.",
+        default=False,
     )
     repo: PlainText = option(
         "The repository: a name of the configuration, or a URL such as file:///srv/backups.",
@@ -83,7 +88,7 @@ class Rekey:
 
     async def plan(self, params: RekeyParams, cluster: ClusterReader, clock: Clock) -> Plan:
         """Read the key files."""
-        opened = await self._repositories.open(params.repo, writing=True)
+        opened = await self._repositories.open(params.repo)
         opened.check_own()
         prospect = await survey_keys(opened.vault, add=params.add, next_for=params.recipient)
         steps = _steps(opened, params, prospect)
@@ -94,7 +99,7 @@ class Rekey:
             clock,
             summary=_summary(params, prospect),
             steps=steps,
-            findings=_findings(opened, prospect, steps),
+            findings=[*_lost(params, prospect), *_findings(opened, prospect, steps)],
         )
 
     async def apply(self, plan: Plan, cluster: Cluster, journal: Journal) -> None:
@@ -109,7 +114,7 @@ class Rekey:
             epochs = await add_recipients(opened.vault, who, params.add)
             return f"{counted(len(params.add), 'recipient')} added to {counted(len(epochs), 'epoch')}"
         recipients = {*params.recipient, *params.add}
-        epoch = await begin_epoch(opened.vault, who, recipients)
+        epoch = await begin_epoch(opened.vault, who, recipients, accept_lost=params.accept_lost_epoch)
         if not epoch:
             return "the newest epoch is for just these recipients already"
         return f"epoch {epoch} begun, for {counted(len(recipients), 'recipient')}"
@@ -137,12 +142,29 @@ def _steps(opened: OpenRepository, params: RekeyParams, prospect: KeyProspect) -
                 verb="begin epoch",
                 target=target,
                 why="others are to read what will be",
-                before={"recipients": _shown(prospect.recipients.get(prospect.next_epoch - 1, ()))},
+                before={"recipients": _shown(prospect.current)},
                 after={"recipients": _shown({*params.recipient, *params.add})},
                 risk=RISK,
             )
         )
     return steps
+
+
+def _lost(params: RekeyParams, prospect: KeyProspect) -> list[Finding]:
+    if not (prospect.lost and prospect.next_epoch):
+        return []
+    return [
+        Finding(
+            level="warning" if params.accept_lost_epoch else "blocker",
+            code="epoch_lost",
+            text=(
+                f"no key file of epoch {prospect.lost} is left that gives a key, and backups stand under it: they "
+                "cannot be read unless the folder keys/ comes back. The new epoch passes over it"
+            ),
+            subjects=(str(prospect.lost),),
+            override="--accept-lost-epoch",
+        )
+    ]
 
 
 def _findings(opened: OpenRepository, prospect: KeyProspect, steps: list[Step]) -> list[Finding]:
@@ -180,6 +202,20 @@ def _findings(opened: OpenRepository, prospect: KeyProspect, steps: list[Step]) 
                 level="warning",
                 code="epoch_closed",
                 text=f"nobody can be added to epoch {closed} from here: no identity that was given opens it",
+            )
+        )
+    if prospect.unproven:
+        named = ", ".join(f"keys/{epoch}" for epoch in sorted(prospect.unproven)[:NAMED])
+        more = f" and {len(prospect.unproven) - NAMED} more" if len(prospect.unproven) > NAMED else ""
+        found.append(
+            Finding(
+                level="warning",
+                code="epoch_unproven",
+                text=(
+                    f"passed over: {named}{more}. Its key files give no key here and no backup was made under it: "
+                    "either somebody began it for others, who should be asked first, or whoever can write to the "
+                    "storage left them"
+                ),
             )
         )
     if not steps:

@@ -44,7 +44,11 @@ class SecondLook:
         rows = await asyncio.to_thread(self._by_kind)
         watched = [kind for kind in kinds if kind.key in self._reading.watchers]
         judged = [kind for kind in kinds if self._reading.related.judges(kind)]
-        plain = [kind for kind in kinds if kind not in judged and kind not in watched]
+        plain = [
+            kind
+            for kind in kinds
+            if kind not in judged and kind not in watched and not self._reading.is_fresh(kind)
+        ]
         differing = await self._looks(plain, rows, KINDS_AT_ONCE)
         # Bindings before the roles that they give.
         judged.sort(key=lambda kind: RELATED.index(kind.key))

@@ -6,6 +6,7 @@ A page is asked for smaller once it outgrows 4 MiB.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Final, TypeVar
@@ -22,6 +23,8 @@ R = TypeVar("R")
 
 KINDS_AT_ONCE: Final = 4
 READS_AT_ONCE: Final = 8
+AHEAD: Final = 4
+"""Answers that wait for an earlier one are kept, up to so many times as are under way."""
 
 UNREADABLE: Final = (ClusterError, UnreachableError)
 """What reading a kind can come to that is no defect: it is named as a gap."""
@@ -63,20 +66,30 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 async def each_of(
     items: Sequence[T], work: Callable[[T], Awaitable[R]], *, at_once: int = READS_AT_ONCE
 ) -> AsyncGenerator[R, None]:
-    """What the work comes to for each item, in their order, so many of them under way."""
-    under_way: list[asyncio.Future[R]] = []
+    """What the work comes to for each item, in their order, so many of them under way.
+
+    One that takes long holds up what is yielded and not, for a while, what is begun.
+    """
+    begun: deque[asyncio.Future[R]] = deque()
     waiting = iter(items)
     try:
         while True:
-            while len(under_way) < at_once and (item := next(waiting, None)) is not None:
+            under_way = [task for task in begun if not task.done()]
+            while len(under_way) < at_once and len(begun) < AHEAD * at_once:
+                if (item := next(waiting, None)) is None:
+                    break
                 under_way.append(asyncio.ensure_future(work(item)))
-            if not under_way:
+                begun.append(under_way[-1])
+            if not begun:
                 return
-            yield await under_way.pop(0)
+            if begun[0].done():
+                yield begun.popleft().result()
+            else:
+                await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in under_way:
+        for task in begun:
             task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.gather(*begun, return_exceptions=True)
 
 
 async def no_more(cluster: ClusterReader, kind: ChosenKind, error: K8sOpsError) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from k8sops.actions.backups.hooks import Hook, hooks_of
+from k8sops.actions.backups.hooks import Hook, HookSource
 from k8sops.actions.backups.incremental import Place
 from k8sops.actions.backups.kinds import CLAIMS, PODS, Choice, ChosenKind, choose_kinds, not_remade
 from k8sops.actions.backups.related import Related
@@ -62,10 +62,12 @@ async def undiscovered(cluster: ClusterReader) -> tuple[Gap, ...]:
     )
 
 
-async def look_over(cluster: ClusterReader, selection: Selection, *, hooks: bool) -> Survey:
+async def look_over(cluster: ClusterReader, selection: Selection, hooks: HookSource | None = None) -> Survey:
     """Kinds and places, without asking for any object but namespaces'. Raises UnknownKindError, and what fails."""
+    # A kind that was defined a moment ago would be missing from a backup that calls itself complete.
+    served = await cluster.served(anew=True)
     gaps = await cluster.discovery_gaps()
-    choice = choose_kinds(await cluster.served(), selection, gaps)
+    choice = choose_kinds(served, selection, gaps)
     namespaces, missing = await _namespaces(cluster, selection)
     found = Survey(
         choice=choice,
@@ -73,9 +75,21 @@ async def look_over(cluster: ClusterReader, selection: Selection, *, hooks: bool
         missing=missing,
         undiscovered=tuple(gap for gap in await undiscovered(cluster) if _concerns(gap, selection, choice)),
     )
-    if hooks:
-        found = msgspec.structs.replace(found, hooks=await _hooks(cluster, selection, found))
+    if hooks is not None and hooks.any:
+        with suppress(*UNREADABLE):  # told by the count of pods
+            found = msgspec.structs.replace(found, hooks=await hooks_in(cluster, selection, found, hooks))
     return found
+
+
+async def hooks_in(
+    cluster: ClusterReader, selection: Selection, survey: Survey, source: HookSource
+) -> tuple[Hook, ...]:
+    """The hooks of the pods that are taken. Raises what reading these raises."""
+    kind = next((kind for kind in survey.choice.kinds if kind.key == PODS), None)
+    if kind is None or not source.any:
+        return ()
+    pods = await found_in(cluster, kind, selection, survey.namespaces, with_data=True)
+    return await _permitted(cluster, [hook for pod in pods for hook in source.of(pod)])
 
 
 async def count(cluster: ClusterReader, selection: Selection, survey: Survey) -> Survey:
@@ -103,12 +117,17 @@ async def count(cluster: ClusterReader, selection: Selection, survey: Survey) ->
 
 
 async def found_in(
-    cluster: ClusterReader, kind: ChosenKind, selection: Selection, namespaces: Sequence[str]
+    cluster: ClusterReader,
+    kind: ChosenKind,
+    selection: Selection,
+    namespaces: Sequence[str],
+    *,
+    with_data: bool = False,
 ) -> list[RawObject]:
     """Metadata of the objects of a kind that are meant. Raises what reading raises."""
     found: list[RawObject] = []
     for namespace in namespaces if kind.resource.namespaced else ("",):
-        pages = cluster.pages(kind.resource, namespace, metadata_only=True)
+        pages = cluster.pages(kind.resource, namespace, metadata_only=True, with_data=with_data)
         async with aclosing(pages):
             async for page in pages:
                 found += (
@@ -127,7 +146,9 @@ async def _count(
         if selector:
             # How many more match a selector a server does not say (meta/v1, ListMeta.remainingItemCount).
             return kind, await _matching(cluster, kind, namespace, selector)
-        pages = cluster.pages(kind.resource, namespace, metadata_only=True, page_size=1, at_most=1)
+        pages = cluster.pages(
+            kind.resource, namespace, metadata_only=True, with_data=False, page_size=1, at_most=1
+        )
         async with aclosing(pages):
             async for page in pages:
                 known = page.remaining >= 0 or len(page.objects) == 0
@@ -162,7 +183,7 @@ async def _namespaces(
     there: set[str] | None = None
     with suppress(*UNREADABLE):
         kind = next(one for one in await cluster.served() if (one.group, one.plural) == NAMESPACES)
-        pages = cluster.pages(kind, metadata_only=True)
+        pages = cluster.pages(kind, metadata_only=True, with_data=False)
         async with aclosing(pages):
             there = {one.name async for page in pages for one in page.objects}
     # Who may not list namespaces may still read in those they name.
@@ -180,17 +201,6 @@ async def _claims(cluster: ClusterReader, selection: Selection, survey: Survey) 
     except UNREADABLE:
         return ()
     return tuple(sorted((one.namespace, one.name) for one in found))
-
-
-async def _hooks(cluster: ClusterReader, selection: Selection, survey: Survey) -> tuple[Hook, ...]:
-    kind = next((kind for kind in survey.choice.kinds if kind.key == PODS), None)
-    if kind is None:
-        return ()
-    try:
-        pods = await found_in(cluster, kind, selection, survey.namespaces)
-    except UNREADABLE:
-        return ()
-    return await _permitted(cluster, [hook for pod in pods for hook in hooks_of(pod)])
 
 
 def _concerns(gap: Gap, selection: Selection, choice: Choice) -> bool:

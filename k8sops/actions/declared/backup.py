@@ -41,6 +41,7 @@ BACKUP_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         # A claim that is new, or a kind that cannot be read, must not keep tonight's backup waiting for a person.
         standing_warnings=(
             "bad_hook",
+            "hook_without_pod",
             "no_such_namespace",
             "not_discovered",
             "not_readable",

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 # A profile's keys are read again this often, so that a file that something else renews is followed.
 PROFILE_KEPT: Final = timedelta(minutes=10)
 _MOST_FILE: Final = 1 << 20
+# What holds a secret or leads to one, of what is read here.
+_NAMED: Final[dict[str, tuple[str, ...]]] = {
+    "s3": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    "gs": ("GOOGLE_APPLICATION_CREDENTIALS",),
+    "az": ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN"),
+}
 # Sources that obstore asks by itself, from the process's own environment.
 _OTHER_S3_SOURCES: Final = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -43,7 +49,7 @@ def s3_source(location: Location, environ: Mapping[str, str], clock: Clock) -> S
         return lambda: _s3(key, secret, environ.get(f"{first}AWS_SESSION_TOKEN"), None)
     if first or bool(key) != bool(secret):
         raise CredentialsError(
-            f"{location.shown}: {first}AWS_ACCESS_KEY_ID and {first}AWS_SECRET_ACCESS_KEY are not both set",
+            f"{location.called}: {first}AWS_ACCESS_KEY_ID and {first}AWS_SECRET_ACCESS_KEY are not both set",
             hint="set both, and AWS_SESSION_TOKEN with the same beginning where they are temporary",
         )
     profile = location.profile or environ.get("AWS_PROFILE", "")
@@ -61,9 +67,10 @@ def gcs_config(location: Location, environ: Mapping[str, str]) -> GCSConfig:
     name = f"{location.env}GOOGLE_APPLICATION_CREDENTIALS"
     path = environ.get(name)
     if not path:
-        raise CredentialsError(f"{location.shown}: {name} is not set", hint="it names a file of credentials")
+        raise CredentialsError(f"{location.called}: {name} is not set", hint="it names a file of credentials")
     # obstore knows the emulators' members of a service account's file only where it is told that it is one.
-    return {"service_account": path} if _is_service_account(Path(path)) else {"application_credentials": path}
+    is_account = _is_service_account(location, name, Path(path))
+    return {"service_account": path} if is_account else {"application_credentials": path}
 
 
 def azure_config(location: Location, environ: Mapping[str, str]) -> AzureConfig:
@@ -77,17 +84,28 @@ def azure_config(location: Location, environ: Mapping[str, str]) -> AzureConfig:
     if sas:
         return {"sas_key": sas, "credential_type": "sas_token"}
     raise CredentialsError(
-        f"{location.shown}: {location.env}AZURE_STORAGE_ACCOUNT_KEY is not set",
+        f"{location.called}: {location.env}AZURE_STORAGE_ACCOUNT_KEY is not set",
         hint=f"set it, or {location.env}AZURE_STORAGE_SAS_TOKEN",
     )
 
 
-def _is_service_account(path: Path) -> bool:
+def source_of(location: Location, environ: Mapping[str, str]) -> str:
+    """Where the credentials that are used come from, in words; empty where the provider's own chain knows."""
+    first = location.env
+    if location.profile:
+        return f"the AWS profile {location.profile!r}"
+    found = [name for name in _NAMED[location.scheme] if environ.get(first + name)]
+    return " and ".join(first + name for name in found)
+
+
+def _is_service_account(location: Location, name: str, path: Path) -> bool:
     try:
         with path.open("rb") as file:
             found = msgspec.json.decode(file.read(_MOST_FILE))
     except (OSError, msgspec.MsgspecError):
-        raise CredentialsError(f"{path} cannot be read as a file of Google credentials") from None
+        raise CredentialsError(
+            f"{location.called}: {name} names {path}, which cannot be read as a file of Google credentials"
+        ) from None
     return isinstance(found, dict) and found.get("type") == "service_account"
 
 
@@ -97,7 +115,7 @@ def _of_profile(
     found = _profile(profile, environ)
     if found is None:
         raise CredentialsError(
-            f"{location.shown}: the AWS profile {profile!r} has no access key of its own",
+            f"{location.called}: the AWS profile {profile!r} has no access key of its own",
             hint=f"for a role or single sign-on: aws configure export-credentials --profile {profile} --format env",
         )
     return _s3(

@@ -59,6 +59,13 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     profile: str = ""
     virtual_hosted: bool = False
     account: str = ""
+    repository: str = ""
+    """What the configuration calls it, if it does."""
+
+    @property
+    def called(self) -> str:
+        """What failures call it: whoever configured several must see at once which of them it is."""
+        return f"repository {self.repository} ({self.shown})" if self.repository else self.shown
 
     @property
     def shown(self) -> str:

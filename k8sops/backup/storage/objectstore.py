@@ -20,7 +20,7 @@ from k8sops.backup.errors import broken
 from k8sops.backup.storage.errors import NameTakenError, NotThereError
 from k8sops.backup.storage.objectstore_errors import ends_early, no_such_bucket, told
 from k8sops.backup.storage.port import Entry, check_name, is_name
-from k8sops.core.errors import DeadlineError
+from k8sops.core.errors import DeadlineError, K8sOpsError
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -32,10 +32,22 @@ class ObjectStorage:
     """A `Storage` in a bucket.
 
     `writing` may carry headers that only requests which write should have; `deadline` bounds each call, in seconds.
+    `called` is what failures call the location, `credentials` where those come from that it may refuse.
     """
 
-    def __init__(self, location: str, *, reading: ObjectStore, writing: ObjectStore, deadline: float) -> None:
+    def __init__(
+        self,
+        location: str,
+        *,
+        reading: ObjectStore,
+        writing: ObjectStore,
+        deadline: float,
+        called: str = "",
+        credentials: str = "",
+    ) -> None:
         self._location: Final = location
+        self._called: Final = called or location
+        self._credentials: Final = credentials
         self._reading: Final = reading
         self._writing: Final = writing
         self._deadline: Final = deadline
@@ -56,11 +68,11 @@ class ObjectStorage:
             # Our own earlier try whose answer was lost, or somebody else's file: its bytes tell.
             if not await self._holds(name, data):
                 raise NameTakenError(
-                    f"{self._location}: {name} exists already, and is never overwritten"
+                    f"{self._called}: {name} exists already, and is never overwritten"
                 ) from None
         except NotThereError:
             # Only a bucket can be missing where something is put.
-            raise no_such_bucket(self._location) from None
+            raise no_such_bucket(self._called) from None
         except TimeoutError:
             raise self._late(f"writing {name}", writing=True) from None
 
@@ -82,7 +94,7 @@ class ObjectStorage:
         except (BaseError, FileNotFoundError, ValueError) as error:
             if ends_early(error):
                 raise broken(name, f"ends before byte {offset + length:,}") from None
-            raise told(error, self._location, doing) from None
+            raise self._told(error, doing) from None
         except TimeoutError:
             raise self._late(doing) from None
         if len(data) != length:
@@ -168,9 +180,12 @@ class ObjectStorage:
             raise
         except (BaseError, FileNotFoundError, ValueError) as error:
             # Not `from error`: what obstore says can hold a signed URL, and a traceback would show it.
-            raise told(error, self._location, doing, writing=writing) from None
+            raise self._told(error, doing, writing=writing) from None
+
+    def _told(self, error: BaseException, doing: str, *, writing: bool = False) -> K8sOpsError:
+        return told(error, self._called, doing, writing=writing, credentials=self._credentials)
 
     def _late(self, doing: str, *, writing: bool = False) -> DeadlineError:
         return DeadlineError(
-            f"{self._location} took longer than {self._deadline:.0f} s ({doing})", outcome_unknown=writing
+            f"{self._called} took longer than {self._deadline:.0f} s ({doing})", outcome_unknown=writing
         )

@@ -47,8 +47,13 @@ _AWAY: Final = re.compile(
 )
 
 
-def told(error: BaseException, location: str, doing: str, *, writing: bool = False) -> K8sOpsError:
-    """The failure in our words; `doing` completes "while …"; a write that was not answered has an unknown outcome."""
+def told(
+    error: BaseException, location: str, doing: str, *, writing: bool = False, credentials: str = ""
+) -> K8sOpsError:
+    """The failure in our words; `doing` completes "while …"; a write that was not answered has an unknown outcome.
+
+    `credentials` names where those that were used come from, and never what they are.
+    """
     text = str(error)
     status, code = _status(text), _code(text)
     if _NO_BUCKET.search(text):
@@ -61,7 +66,7 @@ def told(error: BaseException, location: str, doing: str, *, writing: bool = Fal
         return NotThereError(f"{location}: nothing is there ({doing})")
     if writing and _RETAINED.search(text):
         return RetainedError(f"{location} keeps what it holds by retention or lock ({doing})")
-    return _refused(location, doing, status, code, text) or _unanswered(
+    return _refused(location, doing, status, code, text, credentials) or _unanswered(
         location, doing, status, text, writing=writing
     )
 
@@ -78,7 +83,10 @@ def no_such_bucket(location: str) -> UsageError:
     )
 
 
-def _refused(location: str, doing: str, status: int, code: str, text: str) -> K8sOpsError | None:
+def _refused(
+    location: str, doing: str, status: int, code: str, text: str, credentials: str
+) -> K8sOpsError | None:
+    source = f", asked with the credentials of {credentials}" if credentials else ""
     said = f": {code}" if code else f": HTTP {status}" if status else ""
     if _NO_CREDENTIALS.search(text):
         return CredentialsError(
@@ -87,7 +95,7 @@ def _refused(location: str, doing: str, status: int, code: str, text: str) -> K8
         )
     if status in (401, 403):
         return CredentialsError(
-            f"{location} refused {doing}{said}",
+            f"{location} refused {doing}{said}{source}",
             hint="the credentials are wrong or expired, or lack the right to do this",
         )
     if status == 501:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from k8sops import __version__
-from k8sops.backup.storage.credentials import azure_config, gcs_config, s3_source
+from k8sops.backup.storage.credentials import azure_config, gcs_config, s3_source, source_of
 from k8sops.backup.storage.location import Location, check_endpoint
 from k8sops.backup.storage.port import Storage
 from k8sops.core.clock import Clock
@@ -101,10 +101,17 @@ def _open_remote(location: Location, environ: Mapping[str, str], clock: Clock, l
     except (BaseError, ValueError):
         # Not `from error`: what obstore says can quote a key. Nothing was sent yet.
         raise UsageError(
-            f"{location.shown} cannot be opened with these options and credentials",
+            f"{location.called} cannot be opened with these options and credentials",
             hint="docs/backup-storage.md lists both",
         ) from None
-    return ObjectStorage(location.shown, reading=reading, writing=writing, deadline=limits.deadline)
+    return ObjectStorage(
+        location.shown,
+        reading=reading,
+        writing=writing,
+        deadline=limits.deadline,
+        called=location.called,
+        credentials=source_of(location, environ),
+    )
 
 
 def _endpoint(location: Location, environ: Mapping[str, str]) -> str:
@@ -220,7 +227,7 @@ def _azure(
     account = location.account or environ.get("AZURE_STORAGE_ACCOUNT_NAME", "")
     if not account:
         raise UsageError(
-            f"{location.shown} names no storage account",
+            f"{location.called} names no storage account",
             hint="say account=… in the location's URL, or set AZURE_STORAGE_ACCOUNT_NAME",
         )
     config = azure_config(location, environ)

@@ -8,7 +8,8 @@ one of the two was rolled back or written to. Every file is held against its dig
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -23,15 +24,19 @@ from k8sops.backup.packs import GREATEST_PACK
 from k8sops.backup.repository import REPOSITORY_LIMIT
 from k8sops.backup.storage.errors import NameTakenError, NotThereError
 from k8sops.backup.storage.port import Storage
-from k8sops.backup.storage.probing import prove_create_only
+from k8sops.backup.storage.probing import prove_create_only, storage_now
 from k8sops.backup.vault.contents import INDEX_LIMIT, LISTING_LIMIT
 from k8sops.backup.vault.needs import Needing
 from k8sops.backup.vault.opening import Vault
+from k8sops.backup.vault.sweeping import GRACE, marks_of
 from k8sops.backup.vault.transfer import each_of, names_below, put_surely, read_all
 from k8sops.core.errors import K8sOpsError
 
 ROUNDS: Final = 3
+MARGIN: Final = timedelta(hours=1)
+"""So long before a mark is due no manifest is put any more that needs its file: a prune is to see it."""
 CHECKPOINT_LIMIT: Final = 16 * 1024 * 1024
+_PLAIN: Final = {"keys": KEY_FILE_LIMIT, "checkpoints": CHECKPOINT_LIMIT}
 _LIMITS: Final = {"packs": GREATEST_PACK, "indexes": INDEX_LIMIT, "listings": LISTING_LIMIT}
 
 
@@ -47,6 +52,8 @@ class CopyProspect(msgspec.Struct, frozen=True, kw_only=True):
     """Key files and checkpoints."""
     manifests: tuple[str, ...]
     digests: Mapping[str, str]
+    going: tuple[str, ...] = ()
+    """Files that are needed and that a prune there is about to delete, if there are manifests to be put."""
 
     @property
     def bytes(self) -> int:
@@ -72,7 +79,7 @@ OnProgress = Callable[[Copied, CopyProspect], None]
 
 
 async def survey_copy(source: Vault, target: Storage) -> CopyProspect:
-    """What there is to be copied. Changes nothing.
+    """What there is to be copied. Changes nothing; what is about to be deleted there is told by this machine's clock.
 
     Raises RepositoryError for a place that holds something else, RepositoryRolledBackError where the copy has more
     than its source, and what is wrong with the source's manifests.
@@ -91,8 +98,6 @@ async def survey_copy(source: Vault, target: Storage) -> CopyProspect:
                 manifests.append(name)
     here = await _files(source.storage)
     there_files = await _files(target)
-    plain = [name for folder in ("keys", "checkpoints") for name in await names_below(source.storage, folder)]
-    plain_there = {name for folder in ("keys", "checkpoints") for name in await names_below(target, folder)}
     return CopyProspect(
         fresh=fresh,
         files={
@@ -100,9 +105,10 @@ async def survey_copy(source: Vault, target: Storage) -> CopyProspect:
             for name in sorted(needs.files)
             if there_files.get(name) != here.get(name, -1)
         },
-        plain=tuple(sorted(name for name in plain if name not in plain_there and _is_ours(name))),
+        plain=await _plain(source, target),
         manifests=tuple(manifests),
         digests=digests,
+        going=await _going(target, needs.files, source.clock.now()) if manifests else (),
     )
 
 
@@ -110,13 +116,12 @@ async def copy_repository(source: Vault, target: Storage, *, on_progress: OnProg
     """Bring the copy up to its source, manifests last; cut off anywhere, the next goes on.
 
     Files that are damaged at the source are named in what is returned, and not copied; all else is. Raises what
-    `survey_copy` raises, and RepositoryError where the target loses files while they are put.
+    `survey_copy` raises, and RepositoryError where the target loses files while they are put, or soon will.
     """
     copied = Copied()
     prospect = await survey_copy(source, target)
     if prospect.fresh:
         await prove_create_only(target)
-    await each_of(prospect.plain, partial(_put_plain, source, target))
     left = list(prospect.files)
     for _ in range(ROUNDS):
         await each_of(left, partial(_put, source, target, prospect, copied, on_progress))
@@ -124,6 +129,7 @@ async def copy_repository(source: Vault, target: Storage, *, on_progress: OnProg
         there = await _files(target)
         left = [name for name in prospect.files if name not in there and name not in copied.damaged]
         if not left:
+            await each_of(prospect.plain, partial(_put_plain, source, target, copied))
             await _put_manifests(source, target, prospect, copied)
             return copied
     raise RepositoryError(
@@ -134,7 +140,13 @@ async def copy_repository(source: Vault, target: Storage, *, on_progress: OnProg
 
 async def _put_manifests(source: Vault, target: Storage, prospect: CopyProspect, copied: Copied) -> None:
     """In the order of their numbers; `repository.json` last, so that a first copy is none until it is whole."""
+    looked_at = float("-inf")
     for name in prospect.manifests:
+        if source.clock.monotonic() - looked_at > MARGIN.total_seconds() / 2:
+            looked_at = source.clock.monotonic()
+            # A prune that asks its time from now on sees the manifests first, and spares what they need.
+            if going := await _going(target, prospect.digests, await storage_now(target)):
+                raise _deleted_soon(going, target)
         data = await source.storage.read(name, at_most=MANIFEST_LIMIT)
         _check(name, data, prospect.digests[name])
         await put_surely(target, name, data, source.clock)
@@ -166,9 +178,44 @@ async def _put(
         on_progress(copied, prospect)
 
 
-async def _put_plain(source: Vault, target: Storage, name: str) -> None:
-    limit = KEY_FILE_LIMIT if name.startswith("keys/") else CHECKPOINT_LIMIT
-    await put_surely(target, name, await source.storage.read(name, at_most=limit), source.clock)
+async def _plain(source: Vault, target: Storage) -> tuple[str, ...]:
+    """Key files and checkpoints that are not there, or there in another size: somebody may have left one before."""
+    here: dict[str, int] = {}
+    there: dict[str, int] = {}
+    for folder in _PLAIN:
+        here |= await names_below(source.storage, folder)
+        there |= await names_below(target, folder)
+    return tuple(sorted(name for name, size in here.items() if there.get(name) != size and _is_ours(name)))
+
+
+async def _put_plain(source: Vault, target: Storage, copied: Copied, name: str) -> None:
+    """What is too large to be one, or has other bytes there, is named: anybody who may write can leave such a file."""
+    try:
+        data = await source.storage.read(name, at_most=_PLAIN[name.partition("/")[0]])
+        await put_surely(target, name, data, source.clock)
+    except (RepositoryBrokenError, NotThereError, NameTakenError) as error:
+        copied.damaged[name] = error
+
+
+async def _going(target: Storage, needed: Collection[str], now: datetime) -> tuple[str, ...]:
+    """Which of these files have a mark that is due, or soon, by which a prune deletes them."""
+    due = now - (GRACE - MARGIN)
+    marks = await marks_of(target)
+    return tuple(
+        sorted(
+            name
+            for name, found in marks.items()
+            if name in needed and min(mark.modified for mark in found) <= due
+        )
+    )
+
+
+def _deleted_soon(going: Collection[str], target: Storage) -> RepositoryError:
+    return RepositoryError(
+        f"{target.location}: a prune is about to delete {len(going):,} files that the copy needs, "
+        f"{min(going)} the first of them; its manifests were not copied",
+        hint="let `k8sops backups prune --repo` finish there, and copy again",
+    )
 
 
 async def _is_fresh(source: Vault, target: Storage) -> bool:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from k8sops.backup.bodies import BackupBody, FileRef, backup_body
-from k8sops.backup.canonical import canonical
 from k8sops.backup.chain import Chain
 from k8sops.backup.errors import RepositoryBrokenError, RepositoryError, RepositoryKeyError
 from k8sops.backup.index import Index
 from k8sops.backup.manifest import MANIFEST_LIMIT, read_manifest
 from k8sops.backup.names import manifest_name
+from k8sops.backup.selection import choice_key
 from k8sops.backup.storage.errors import NotThereError
 from k8sops.backup.vault.contents import load_index
 from k8sops.backup.vault.manifests import body_of, clusters_of, numbers_of
@@ -59,8 +59,8 @@ async def read_history(vault: Vault, chain: Chain, who: Writer, *, known: int = 
             bodies.append(await body_of(vault, chain, seq))
         except UNUSABLE as error:
             unusable.append(error)
-    selection = canonical(who.selection)
-    base = next((body for body in bodies if canonical(body.selection) == selection), None)
+    choice = choice_key(who.selection)
+    base = next((body for body in bodies if choice_key(body.selection) == choice), None)
     wanted = dict.fromkeys(reversed(who.resume))
     for body in (*bodies, *await _others(vault, who)):
         wanted.update(dict.fromkeys(body.indexes))

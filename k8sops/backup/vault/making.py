@@ -27,7 +27,7 @@ from k8sops.backup.signed import Signer
 from k8sops.backup.storage.errors import NameTakenError
 from k8sops.backup.storage.port import Storage
 from k8sops.backup.storage.probing import prove_create_only
-from k8sops.backup.vault.opening import Access, Vault, find_repository, key_files, open_found
+from k8sops.backup.vault.opening import Access, Vault, find_repository, key_names, open_found
 from k8sops.backup.vault.transfer import names_below, put_surely
 from k8sops.core.clock import IdSource
 from k8sops.core.errors import UsageError
@@ -121,7 +121,7 @@ async def _begin_keys(
     storage: Storage, found: Repository, protection: Protection, access: Access, maker: Maker
 ) -> None:
     """Put the file that begins epoch 1, unless there are key files, or there were."""
-    if await key_files(storage):
+    if await key_names(storage):
         return
     used = await access.seen.greatest_epoch(found.id) or await names_below(storage, "backups")
     if used:

@@ -7,7 +7,7 @@ expected, shows older keys than were seen, or gives no key, is refused before an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -56,6 +56,8 @@ class Vault(msgspec.Struct, frozen=True, kw_only=True):
     recipients: Mapping[int, frozenset[str]]
     refused: tuple[RepositoryError, ...] = ()
     openers: Openers = Openers()
+    closed: frozenset[int] = frozenset()
+    """Epochs that have a key file for others and none that opens here."""
 
     @property
     def id(self) -> str:
@@ -97,16 +99,27 @@ async def open_found(storage: Storage, repository: Repository, access: Access) -
     """Open the keys of a repository that was found. Raises RepositoryKeyError where none opens."""
     seen_epoch = await access.seen.greatest_epoch(repository.id)
     opened = OpenedKeys(_plain(repository, seen_epoch), {}, (), frozenset())
+    too_large: tuple[RepositoryError, ...] = ()
     if repository.encrypted:
-        files = await key_files(storage)
-        opened = await asyncio.to_thread(
-            open_keys, files, repository=repository.id, trusted=access.trusted, openers=access.openers
+        names = await key_names(storage)
+        too_large = tuple(
+            broken(name, f"has {size:,} bytes; at most {KEY_FILE_LIMIT:,} are read")
+            for name, size in sorted(names.items())
+            if size > KEY_FILE_LIMIT
         )
-        shown = max(opened.keyring.newest, *opened.closed, 0)
-        if shown < seen_epoch:
+        opened = await asyncio.to_thread(
+            open_keys,
+            await key_files(storage, names),
+            repository=repository.id,
+            trusted=access.trusted,
+            openers=access.openers,
+        )
+        # Held to the very epoch that was seen: a file of any later one could be anybody's.
+        if seen_epoch > opened.keyring.newest and seen_epoch not in epochs_of(names):
             raise RepositoryRolledBackError(
-                f"repository {repository.id} was rolled back: epoch {seen_epoch} was seen, its newest now is {shown}",
-                hint="do not write to it; read another location",
+                f"repository {repository.id} was rolled back: epoch {seen_epoch} was seen, and the newest that opens "
+                f"now is {opened.keyring.newest}",
+                hint="get the folder keys/ back; if it is lost, `k8sops backups verify --accept-rollback` says so",
             )
         await access.seen.saw_epoch(repository.id, opened.keyring.newest)
     return Vault(
@@ -117,17 +130,29 @@ async def open_found(storage: Storage, repository: Repository, access: Access) -
         seen=access.seen,
         clock=access.clock,
         recipients=opened.recipients,
-        refused=opened.refused,
+        refused=(*too_large, *opened.refused),
         openers=access.openers,
+        closed=opened.closed,
     )
 
 
-async def key_files(storage: Storage) -> dict[str, bytes]:
-    """All key files by their names. Raises RepositoryBrokenError for more than anybody has."""
-    names = [name for name in await names_below(storage, "keys") if _is_key_name(name)]
+async def key_names(storage: Storage) -> dict[str, int]:
+    """The names of all key files, with their sizes. Raises RepositoryBrokenError for more than anybody has."""
+    names = {name: size for name, size in (await names_below(storage, "keys")).items() if _is_key_name(name)}
     if len(names) > KEY_FILES:
         raise broken("keys/", f"has {len(names):,} files; at most {KEY_FILES:,} are read")
-    return await read_all(storage, names, at_most=KEY_FILE_LIMIT)
+    return names
+
+
+async def key_files(storage: Storage, names: Mapping[str, int]) -> dict[str, bytes]:
+    """Those of them that are no larger than a key file is."""
+    wanted = [name for name, size in names.items() if size <= KEY_FILE_LIMIT]
+    return await read_all(storage, wanted, at_most=KEY_FILE_LIMIT)
+
+
+def epochs_of(names: Iterable[str]) -> frozenset[int]:
+    """The epochs that these key files say they are of. Names prove nothing."""
+    return frozenset(parse_name(name).number for name in names)
 
 
 def _plain(repository: Repository, seen_epoch: int) -> Keyring:

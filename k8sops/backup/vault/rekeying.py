@@ -13,6 +13,7 @@ from contextlib import suppress
 
 import msgspec
 
+from k8sops.backup.bodies import epoch_of
 from k8sops.backup.errors import RepositoryError, RepositoryKeyError, RepositoryUntrustedError
 from k8sops.backup.keys import (
     BY_PASSPHRASE,
@@ -24,11 +25,12 @@ from k8sops.backup.keys import (
     open_key_file,
     write_key_file,
 )
-from k8sops.backup.names import key_name, parse_name
+from k8sops.backup.names import key_name
 from k8sops.backup.sealed import Entropy
 from k8sops.backup.signed import Signer
 from k8sops.backup.storage.errors import NameTakenError
-from k8sops.backup.vault.opening import Vault, key_files
+from k8sops.backup.vault.manifests import ManifestFiles, clusters_of
+from k8sops.backup.vault.opening import Vault, epochs_of, key_names
 from k8sops.backup.vault.transfer import put_surely
 from k8sops.core.errors import UsageError
 
@@ -50,11 +52,17 @@ class KeyProspect(msgspec.Struct, frozen=True, kw_only=True):
     recipients: Mapping[int, frozenset[str]]
     add_to: tuple[int, ...] = ()
     next_epoch: int = 0
+    current: frozenset[str] = frozenset()
+    """Whom the newest epoch is for."""
     left_out: frozenset[str] = frozenset()
     only_new: frozenset[str] = frozenset()
     """Recipients of the next epoch who open none before it: of its backups they read only what was stored since."""
     closed: frozenset[int] = frozenset()
     """Epochs that do not open here: nobody can be added to them from here."""
+    lost: int = 0
+    """The newest genuine epoch where no key file of it is left: what was backed up under it cannot be read."""
+    unproven: frozenset[int] = frozenset()
+    """Those above the newest that is known to be genuine: begun for others just now, or left there by anybody."""
 
 
 async def survey_keys(
@@ -63,7 +71,7 @@ async def survey_keys(
     """What `rekey` would do. Changes nothing.
 
     Raises UsageError for a repository without keys, KeyFileError for what is no recipient, RepositoryKeyError where
-    the newest epoch does not open here.
+    the newest epoch does not open here but for others, who are to be asked.
     """
     if not vault.repository.encrypted:
         raise UsageError(
@@ -72,9 +80,11 @@ async def survey_keys(
         )
     for recipient in (*add, *next_for):
         check_recipient(recipient)
-    shown = {parse_name(name).number for name in await key_files(vault.storage)}
-    greatest = max(*shown, await vault.seen.greatest_epoch(vault.id), 0)
-    check_writable(vault.keyring, greatest)
+    shown = epochs_of(await key_names(vault.storage))
+    greatest = await proven_epoch(vault)
+    lost = greatest if vault.keyring.newest < greatest and greatest not in vault.closed else 0
+    if not lost:
+        check_writable(vault.keyring, greatest)
     current = vault.recipients.get(greatest, frozenset())
     wanted = frozenset((*next_for, *add)) if next_for else frozenset()
     return KeyProspect(
@@ -82,11 +92,26 @@ async def survey_keys(
         add_to=tuple(epoch for epoch, known in sorted(vault.recipients.items()) if not known.issuperset(add))
         if add
         else (),
-        next_epoch=greatest + 1 if wanted and wanted != current else 0,
+        next_epoch=_next(greatest, shown) if wanted and wanted != current else 0,
+        current=current,
         left_out=current - wanted if wanted else frozenset(),
         only_new=wanted.difference(add, *vault.recipients.values()),
-        closed=frozenset(shown - vault.recipients.keys()),
+        closed=frozenset(epoch for epoch in shown - vault.recipients.keys() if epoch <= greatest),
+        lost=lost,
+        unproven=frozenset(epoch for epoch in shown if epoch > greatest),
     )
+
+
+async def proven_epoch(vault: Vault) -> int:
+    """The greatest epoch that somebody trusted vouches for: by its keys, by a manifest under it, or as it was seen.
+
+    The name of a key file is anybody's word. A manifest that does not hold counts for nothing.
+    """
+    found = max(vault.keyring.newest, await vault.seen.greatest_epoch(vault.id))
+    for cluster in await clusters_of(vault):
+        chain = await ManifestFiles(vault, cluster).chain()
+        found = max(found, *(epoch_of(file.manifest) for file in chain.files.values()), 0)
+    return found
 
 
 async def add_recipients(vault: Vault, who: Rekeying, recipients: Collection[str]) -> tuple[int, ...]:
@@ -111,14 +136,18 @@ async def add_recipients(vault: Vault, who: Rekeying, recipients: Collection[str
     return prospect.add_to
 
 
-async def begin_epoch(vault: Vault, who: Rekeying, recipients: Collection[str]) -> int:
+async def begin_epoch(
+    vault: Vault, who: Rekeying, recipients: Collection[str], *, accept_lost: bool = False
+) -> int:
     """Begin the next epoch, for these recipients and nobody else; its number, or 0 if the newest is for just them.
 
-    Of two who begin it at once one is refused. Raises RepositoryKeyError where whoever begins it could not open it,
-    and what `survey_keys` raises.
+    Of two who begin it at once one is refused. Raises RepositoryKeyError where whoever begins it could not open it, or
+    the keys of the newest are lost and that is not accepted, and what `survey_keys` raises.
     """
     _check_signer(vault, who)
     prospect = await survey_keys(vault, next_for=recipients)
+    if not accept_lost:
+        check_writable(vault.keyring, prospect.lost)
     if not prospect.next_epoch:
         return 0
     keys = new_epoch(vault.id, prospect.next_epoch, vault.keyring.id_key, who.entropy)
@@ -141,6 +170,20 @@ async def begin_epoch(vault: Vault, who: Rekeying, recipients: Collection[str]) 
         f"epoch {prospect.next_epoch} was begun by somebody else just now",
         hint="see whom it is for, and begin the next if need be",
     )
+
+
+async def unproven_epochs(vault: Vault) -> list[int]:
+    """Epochs that have key files and nobody's word: to be told to people, who may know of them."""
+    greatest = await proven_epoch(vault)
+    return sorted(epoch for epoch in epochs_of(await key_names(vault.storage)) if epoch > greatest)
+
+
+def _next(greatest: int, taken: Collection[int]) -> int:
+    """The next number that no file has: what lies under one already would decide who could begin it."""
+    epoch = greatest + 1
+    while epoch in taken:
+        epoch += 1
+    return epoch
 
 
 def shown_recipient(recipient: str) -> str:

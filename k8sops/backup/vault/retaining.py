@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from k8sops.backup.bodies import BackupBody
-from k8sops.backup.canonical import canonical
 from k8sops.backup.chain import Chain
 from k8sops.backup.errors import RepositoryError, RepositoryKeyError
 from k8sops.backup.retention import Candidate, Retention, Verdict, decide
+from k8sops.backup.selection import choice_key
 from k8sops.backup.vault.manifests import body_of, load_chain
 from k8sops.backup.vault.opening import Vault
 from k8sops.backup.vault.pruning import Pruned, Pruner, prune
@@ -43,11 +43,11 @@ async def judge(
                 verdict = Verdict(seq=seq, keep=True, why=f"it cannot be read: {error.message}")
                 judged.append(Judged(verdict, None))
             continue
-        if selection is not None and canonical(body.selection) != canonical(selection):
+        if selection is not None and choice_key(body.selection) != choice_key(selection):
             continue
         bodies[seq] = body
         candidate = Candidate(seq=seq, made_at=parse_rfc3339(body.made_at), complete=body.complete)
-        groups.setdefault(canonical(body.selection), []).append(candidate)
+        groups.setdefault(choice_key(body.selection), []).append(candidate)
     for group in groups.values():
         verdicts = decide(group, retention, vault.clock.now())
         judged += [Judged(verdict, bodies[verdict.seq]) for verdict in verdicts]

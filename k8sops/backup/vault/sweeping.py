@@ -69,7 +69,7 @@ async def prospect_of(vault: Vault, needs: Needs, named: Collection[str], old: d
 
     `named` are files of backups that go now: they need not be old.
     """
-    marks = await _marks(vault.storage)
+    marks = await marks_of(vault.storage)
     doom: dict[str, int] = {}
     waiting: dict[str, int] = {}
     sizes: dict[str, int] = {}
@@ -149,7 +149,7 @@ async def sweep(vault: Vault, prospect: Prospect) -> Swept:
     return Swept(files=len(deleted), bytes=sum(due.size for due in deleted), retained=tuple(sorted(retained)))
 
 
-async def _marks(storage: Storage) -> dict[str, list[Entry]]:
+async def marks_of(storage: Storage) -> dict[str, list[Entry]]:
     """The marks of each doomed file, by the file's name."""
     found: dict[str, list[Entry]] = {}
     async for entry in storage.entries("doomed"):

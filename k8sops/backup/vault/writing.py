@@ -16,10 +16,10 @@ import msgspec
 from k8sops.backup.bodies import BackupBody, FileRef, Gap, KindCount, seal_body
 from k8sops.backup.chain import Chain, Mark
 from k8sops.backup.errors import RepositoryError, RepositoryUntrustedError
-from k8sops.backup.listing import GREATEST_DEPTH, Kind, Listing, Row, difference, write_listing
+from k8sops.backup.listing import GREATEST_DEPTH
 from k8sops.backup.names import file_name
 from k8sops.backup.packs import PackEntry
-from k8sops.backup.sealed import Entropy, SealedFile
+from k8sops.backup.sealed import Entropy
 from k8sops.backup.signed import Signer
 from k8sops.backup.vault.committing import check_epoch, commit
 from k8sops.backup.vault.contents import Contents, load_contents
@@ -29,6 +29,7 @@ from k8sops.backup.vault.items import Facts, Item, Key, Progress, ReadAgain, Sel
 from k8sops.backup.vault.manifests import ManifestFiles
 from k8sops.backup.vault.opening import Vault
 from k8sops.backup.vault.packing import OnIndex, Pace, Packing
+from k8sops.backup.vault.rows import listing_file, rows_of
 from k8sops.backup.vault.transfer import put_surely
 from k8sops.core.clock import IdSource, rfc3339
 from k8sops.core.errors import K8sOpsError
@@ -82,10 +83,10 @@ class BackupWriter:
         self._batch_bytes = 0
         self._unheld: Final[set[Key]] = set()
         self._unusable: Final[list[K8sOpsError]] = []
+        self._base_rows: Mapping[Key, Taken] = {}
+        self._reading_base: asyncio.Task[None] | None = None
         self.base: Contents | None = None
         """The newest backup of the same selection, if its listing can be rested on."""
-        self.base_rows: Mapping[Key, Taken] = {}
-        """What that has of each object."""
 
     @classmethod
     async def begin(cls, vault: Vault, who: Writer) -> BackupWriter:
@@ -121,6 +122,12 @@ class BackupWriter:
         """Whether an object of this id is stored already, and can be taken over by its id."""
         return id_ in self._holdings
 
+    async def base_rows(self) -> Mapping[Key, Taken]:
+        """What the base has of each object, once that is read to its end; nothing where it cannot be rested on."""
+        if self._reading_base is not None:
+            await asyncio.shield(self._reading_base)
+        return self._base_rows
+
     async def add(self, items: AsyncIterable[Item]) -> None:
         """Take items to the end. They pack best where each kind comes by itself, sorted by namespace and name.
 
@@ -137,9 +144,9 @@ class BackupWriter:
         await self._drain()
 
     def keep(self, keys: Collection[Key]) -> None:
-        """Objects that are as the base has them, of which nothing else was taken before."""
+        """Objects that are as the base has them (`base_rows`), of which nothing else was taken before."""
         for key in keys:
-            row = self._rows[key] = self.base_rows[key]
+            row = self._rows[key] = self._base_rows[key]
             if row[2] not in self._holdings:
                 self._unheld.add(key)
         self._packing.progress.objects += len(keys)
@@ -149,6 +156,7 @@ class BackupWriter:
 
         Raises RepositoryError where objects that are needed are gone and cannot be read again.
         """
+        await self.base_rows()
         for _ in range(ROUNDS):
             await self._packing.finish()
             await self._read_again()
@@ -176,6 +184,9 @@ class BackupWriter:
 
     async def close(self) -> None:
         """End what is on its way. Needed after a failure; harmless after a commit."""
+        if self._reading_base is not None:
+            self._reading_base.cancel()
+            await asyncio.gather(self._reading_base, return_exceptions=True)
         await self._packing.close()
 
     async def _load(self, chain: Chain, seen: Look) -> None:
@@ -186,13 +197,20 @@ class BackupWriter:
         base = history.base
         if base is not None and _listed(seen, (base.listing, *base.bases)):
             try:
-                contents = await load_contents(self._vault, self._who.cluster, base)
-                # To the end: one that does not come to what it says would fail only when it is rested on.
-                self.base_rows = await asyncio.to_thread(_rows_of, contents)
+                self.base = await load_contents(self._vault, self._who.cluster, base)
             except UNUSABLE as error:
                 self._unusable.append(error)
             else:
-                self.base = contents
+                # Beside the first pages of whoever reads a cluster.
+                self._reading_base = asyncio.create_task(self._read_base(self.base))
+
+    async def _read_base(self, base: Contents) -> None:
+        """To the end: one that does not come to what it says would fail only when it is rested on."""
+        try:
+            self._base_rows = await asyncio.to_thread(rows_of, base)
+        except UNUSABLE as error:
+            self._unusable.append(error)
+            self.base = None
 
     def _take_over(self, item: Item) -> None:
         self._gaps.pop(item.key, None)
@@ -280,35 +298,20 @@ class BackupWriter:
 
     async def _write_listing(self, facts: Facts) -> _Listed:
         base = self.base if self.base and self.base.listings[0].head.depth < GREATEST_DEPTH else None
-        file = await asyncio.to_thread(self._listing_file, facts.kinds, base)
+        file = await asyncio.to_thread(
+            listing_file,
+            self._rows,
+            self._who.cluster,
+            facts.kinds,
+            self._vault.keyring,
+            self._who.entropy,
+            resting_on=(base, self._base_rows) if base else None,
+        )
         name = file_name("listings", file.id)
         await put_surely(self._vault.storage, name, file.data, self._vault.clock)
         self._packing.progress.bytes_put += len(file.data)
         bases = (base.body.listing, *base.body.bases) if base else ()
         return _Listed(FileRef(file.id, file.sha256), bases)
-
-    def _listing_file(self, kinds: tuple[Kind, ...], base: Contents | None) -> SealedFile:
-        described = {kind.key for kind in kinds}
-        unknown = {(key.group, key.resource) for key in self._rows} - described
-        if unknown:
-            raise ValueError(
-                f"objects were given of kinds that the backup does not describe: {sorted(unknown)[:4]}"
-            )
-        rows: Iterable[Row] = _sorted_rows(self._rows, kinds, self.base_rows if base else {})
-        if base:
-            older = {
-                key: row for key, row in self.base_rows.items() if (key.group, key.resource) in described
-            }
-            rows = difference(_sorted_rows(older, kinds, self._rows), rows)
-        return write_listing(
-            rows,
-            cluster=self._who.cluster,
-            kinds=kinds,
-            objects=len(self._rows),
-            keyring=self._vault.keyring,
-            base=_first(base),
-            entropy=self._who.entropy,
-        )
 
     async def _put_manifest(
         self, facts: Facts, listing: _Listed, looked_at: float, used: set[str]
@@ -371,29 +374,5 @@ async def write_backup(
         await writer.close()
 
 
-def _sorted_rows(rows: Mapping[Key, Taken], kinds: Sequence[Kind], but: Mapping[Key, Taken]) -> list[Row]:
-    """These rows as a listing has them, without those that are the same in `but`."""
-    numbers = {kind.key: number for number, kind in enumerate(kinds)}
-    found = [
-        Row(numbers[key.group, key.resource], key.namespace, key.name, *row)
-        for key, row in rows.items()
-        if but.get(key) != row
-    ]
-    found.sort(key=lambda row: row.key)
-    return found
-
-
-def _first(base: Contents | None) -> Listing | None:
-    return base.listings[0] if base else None
-
-
 def _listed(seen: Look, refs: Sequence[FileRef]) -> bool:
     return all(seen.has(file_name("listings", ref.id)) for ref in refs)
-
-
-def _rows_of(base: Contents) -> dict[Key, Taken]:
-    keys = [kind.key for kind in base.kinds]
-    return {
-        Key(*keys[row.kind], row.namespace, row.name): (row.uid, row.resource_version, row.id)
-        for row in base.rows()
-    }

@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from gzip import BadGzipFile
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Protocol
 
 import msgspec
 
@@ -34,6 +34,7 @@ FREE: Final = 64 * 1024 * 1024
 
 _DAMAGED: Final = (tarfile.TarError, BadGzipFile, EOFError, zlib.error, ValueError, OverflowError)
 _VERSION_LIMIT: Final = 64
+_AT_ONCE: Final = 1024 * 1024
 _MAJOR: Final = re.compile(r"1\.\d{1,4}\.\d{1,4}")
 _RESOURCE: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9.-]{1,253})?")
 _NAMESPACE: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
@@ -64,6 +65,14 @@ class _Member(tarfile.TarInfo):
         return found
 
 
+class Digest(Protocol):
+    """A hash that is fed."""
+
+    def update(self, data: bytes, /) -> None:
+        """So many bytes more."""
+        ...
+
+
 class VeleroObject(msgspec.Struct, frozen=True, kw_only=True):
     """One object of the tarball: from its path, its group, resource, namespace and name, and its JSON as it is.
 
@@ -87,14 +96,15 @@ class VeleroVersion(msgspec.Struct, frozen=True):
     preferred: bool
 
 
-def read_archive(path: Path) -> Iterator[VeleroObject | VeleroVersion]:
+def read_archive(path: Path, digest: Digest | None = None) -> Iterator[VeleroObject | VeleroVersion]:
     """Every object, and which versions there are, in the archive's order. For a thread.
 
+    `digest` is fed the whole file as it is read, to its end: what it comes to is of these bytes and no others.
     Raises RepositoryNewerError for another layout, RepositoryBrokenError for what is no such archive or is hostile,
     OSError for a file that cannot be read.
     """
     with path.open("rb") as raw:
-        counted = _Counted(raw, path.name)
+        counted = _Counted(raw, path.name, digest)
         known = False
         versions: set[VeleroVersion] = set()
         for member, content, at in _members(counted, path.name):
@@ -111,20 +121,25 @@ def read_archive(path: Path) -> Iterator[VeleroObject | VeleroVersion]:
                 yield found
         if not known:
             raise _refused(path.name, "has no metadata/version, so it is no backup that Velero made")
+        while counted.read(_AT_ONCE):
+            pass
 
 
 class _Counted:
     """A file that counts what was read of it, and what came out, so that the two stay in proportion."""
 
-    def __init__(self, raw: IO[bytes], where: str) -> None:
+    def __init__(self, raw: IO[bytes], where: str, digest: Digest | None = None) -> None:
         self._raw = raw
         self._where = where
+        self._digest = digest
         self._in = 0
         self._out = 0
 
     def read(self, size: int = -1) -> bytes:
         data = self._raw.read(size)
         self._in += len(data)
+        if self._digest is not None:
+            self._digest.update(data)
         return data
 
     def came_out(self, size: int) -> None:

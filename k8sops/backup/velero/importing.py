@@ -26,6 +26,7 @@ from k8sops.backup.vault.opening import Vault
 from k8sops.backup.vault.writing import Writer, write_backup
 from k8sops.backup.velero.archive import VeleroObject, VeleroVersion, read_archive
 from k8sops.core.clock import rfc3339
+from k8sops.core.errors import DriftedError
 
 SELECTION: Final = selection_json(Selection(imported="velero"))
 AT_ONCE: Final = 64
@@ -62,8 +63,7 @@ class VeleroSummary(msgspec.Struct, kw_only=True):
 
 def summarise(path: Path) -> VeleroSummary:
     """Read an archive to its end and say what is in it. For a thread. Raises what `read_archive` raises."""
-    with path.open("rb") as file:
-        summary = VeleroSummary(sha256=hashlib.file_digest(file, "sha256").hexdigest())
+    summary = VeleroSummary(sha256="")
     gathered = _Gathered(path.name)
     for item in gathered.items(path):
         key = item.key
@@ -73,6 +73,7 @@ def summarise(path: Path) -> VeleroSummary:
         if key == Key("", "namespaces", "", "kube-system") and is_cluster(item.uid):
             summary.cluster = item.uid
     summary.claims = sorted(gathered.claims)
+    summary.sha256 = gathered.sha256
     return summary
 
 
@@ -83,11 +84,13 @@ async def import_archive(
     *,
     name: str,
     run: str,
+    sha256: str = "",
     on_objects: Callable[[int], None] | None = None,
 ) -> Written:
     """A backup, under `who`'s cluster, of all that the archive holds. `who.selection` should be `SELECTION`.
 
-    Raises what `read_archive` raises; nothing counts until the whole of it was read.
+    `sha256` is what the very bytes that are read must come to, if it is given. Raises what `read_archive` raises, and
+    DriftedError for another file; nothing counts until the whole of it was read.
     """
     gathered = _Gathered(path.name)
 
@@ -102,6 +105,10 @@ async def import_archive(
                 on_objects(count)
 
     async def facts() -> Facts:
+        if sha256 and gathered.sha256 != sha256:
+            raise DriftedError(
+                f"{path.name} is another file than the one that was planned for", hint="plan the import again"
+            )
         now = vault.clock.now()
         # An archive that says it is of tomorrow would be `latest` for as long.
         first, last = (min(at, now) for at in gathered.span or (now, now))
@@ -130,6 +137,8 @@ class _Gathered:
         self._preferred: Final[dict[tuple[str, str], str]] = {}
         self._first = self._last = 0.0
         self.claims: Final[set[tuple[str, str]]] = set()
+        self.sha256 = ""
+        """Of the archive, once it was read to its end."""
 
     @property
     def span(self) -> tuple[datetime, datetime] | None:
@@ -142,13 +151,15 @@ class _Gathered:
 
     def items(self, path: Path) -> Iterator[Item]:
         """Every object. For a thread."""
-        for found in read_archive(path):
+        digest = hashlib.sha256()
+        for found in read_archive(path, digest):
             if isinstance(found, VeleroVersion):
                 self._versions.setdefault((found.group, found.resource), set()).add(found.version)
                 if found.preferred:
                     self._preferred[found.group, found.resource] = found.version
             else:
                 yield self._item(found)
+        self.sha256 = digest.hexdigest()
 
     def kinds(self) -> tuple[Kind, ...]:
         """Sorted, as a listing has them."""

@@ -44,8 +44,11 @@ class Desk:
         return BackupParams.model_validate(given | said)
 
     async def plan(self, **said: Any) -> Plan:
-        """What would be done."""
-        return await Backup(self.repositories).plan(self.params(**said), self.cluster, self.clock)
+        """What would be done: which makes nothing, no key either."""
+        before = self.repositories.asked_to_write
+        plan = await Backup(self.repositories).plan(self.params(**said), self.cluster, self.clock)
+        assert self.repositories.asked_to_write == before
+        return plan
 
     async def back_up(
         self, *, journal: NotedJournal | None = None, pace: Pace | None = None, **said: Any

@@ -148,3 +148,4 @@ def test_everything_is_read_where_the_last_backup_cannot_be_rested_on() -> None:
     assert full(night, backup_at(1, long_ago, full=True))
     assert not full(night, backup_at(1, long_ago, full=True), every=0)
     assert not full(night, backup_at(1, NOW - timedelta(days=6), full=True))
+    assert full(backup_at(1, NOW + timedelta(days=300), full=True))

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from pydantic import ValidationError
 
+from k8sops.actions.backups.backup import Backup
+from k8sops.actions.backups.backup_params import BackupParams
 from k8sops.actions.backups.hooks import hooks_of
 from k8sops.cluster.client import KubeCluster
-from k8sops.core.errors import DeadlineError, K8sOpsError, PartialError
+from k8sops.core.errors import DeadlineError, K8sOpsError, PartialError, UsageError
 from k8sops.core.journal import Errand
 from k8sops.core.raw import CommandResult, RawObject, RawPage
 from k8sops.core.risk import Risk
@@ -128,9 +132,9 @@ async def test_hooks_run_before_and_after_and_make_the_plan_disruptive(backups: 
     bulk = plan.steps[-1].bulk
     assert bulk is not None
     assert bulk.counts == {"run hook post": 1, "run hook pre": 1}
-    assert (await desk.plan(include_kinds=["pods"], hooks="skip")).risk is Risk.LOW
+    assert (await desk.plan(include_kinds=["pods"], annotated_hooks="skip")).risk is Risk.LOW
     await desk.back_up(include_kinds=["pods"])
-    assert pods.ran == [("db", ("freeze",), "app", 120.0), ("db", ("thaw",), "", 30.0)]
+    assert pods.ran == [("db", ("freeze",), "app", 120.0), ("db", ("thaw",), "app", 30.0)]
     assert (await desk.body()).complete
 
 
@@ -184,14 +188,15 @@ async def test_a_bad_hook_is_told_before(backups: Desk) -> None:
     await _running(backups, {f"{PRE}/command": "[oops"})
     plan = await backups.plan(include_kinds=["pods"])
     (finding,) = [finding for finding in plan.findings if finding.code == "bad_hook"]
-    assert finding.override == "--hooks skip"
+    assert finding.override == "--annotated-hooks skip"
     assert "no JSON list" in said(plan)
 
 
 async def test_hooks_run_in_a_real_pod(backups: Desk) -> None:
     """Through the API server and its kubelet: what freezes comes before what thaws, and a failure is told by its code.
 
-    The pod's own file says what was run in it, and when; what it wrote stands in nobody's record.
+    The one is the pod's own word, the other a rule's. The pod's own file says what was run in it, and when; what it
+    wrote stands in nobody's record.
     """
     freeze = 'echo "frozen for $HOSTNAME" >> /data/hooks; echo hunter2'
     thaw = "echo thawed >> /data/hooks; cat /data/hooks >&2; exit 4"
@@ -200,9 +205,8 @@ async def test_hooks_run_in_a_real_pod(backups: Desk) -> None:
         {
             f"{PRE}/command": msgspec.json.encode(["sh", "-c", freeze]).decode(),
             f"{PRE}/container": "side",
-            f"{POST}/command": msgspec.json.encode(["sh", "-c", thaw]).decode(),
-            f"{POST}/container": "app",
         },
+        labels={"app": "db"},
         containers=[
             {"name": name, "image": "app:1", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}
             for name in ("app", "side")
@@ -223,18 +227,147 @@ async def test_hooks_run_in_a_real_pod(backups: Desk) -> None:
             pytest.skip(f"this machine confines nothing: {error.message}")
         raise
     journal = NotedJournal()
-    with pytest.raises(
-        PartialError, match=r"db: the post hook failed: its command ended with code 4"
-    ) as caught:
-        await backups.back_up(include_kinds=["pods"], journal=journal)
+    rules = _rules(backups, pre=None, post={"command": ["sh", "-c", thaw], "timeout": "2m"})
+    failed = r"db: the post hook quiet failed: its command ended with code 4"
+    with pytest.raises(PartialError, match=failed) as caught:
+        await backups.back_up(include_kinds=["pods"], journal=journal, hooks=rules)
     assert (await run("cat /data/hooks")).stdout == "frozen for db\nthawed\n"
     told = [*journal.notes, *journal.done.values(), str(caught.value), str((await backups.body()).gaps)]
     assert not any("hunter2" in text or "frozen for" in text for text in told)
 
 
+def _rules(desk: Desk, **more: Any) -> list[dict[str, Any]]:
+    """One rule for the pods of the test."""
+    rule = {"name": "quiet", "namespaces": [desk.namespace], "selector": "app=db"}
+    return [rule | {"pre": {"command": ["freeze", "all"], "timeout": "2m"}} | more]
+
+
+async def test_rules_of_a_file_say_what_is_run_in_which_pods(backups: Desk, tmp_path: Path) -> None:
+    """The file is read once: whoever approves sees each pod and command, and no carrier needs the file."""
+    pods = Pods(backups.cluster)
+    desk = Desk(pods, backups.namespace, backups.repositories)
+    await _running(desk, {}, labels={"app": "db"})
+    await create(desk.cluster, naked_pod("other", desk.namespace))
+    file = tmp_path / "hooks.yaml"
+    file.write_text(
+        f"- name: quiet\n  namespaces: ['{desk.namespace}']\n  selector: app=db\n"
+        "  pre: {command: [freeze, all], timeout: 2m}\n  post: {command: [thaw], on-error: continue}\n"
+    )
+    plan = await desk.plan(include_kinds=["pods"], hooks=[str(file)])
+    file.unlink()
+    assert plan.risk is Risk.DISRUPTIVE
+    bulk = plan.steps[-1].bulk
+    assert bulk is not None
+    assert [(item.target.name, item.why) for item in bulk.items] == [
+        ("db", "pre (quiet): freeze all"),
+        ("db", "post (quiet): thaw"),
+    ]
+    assert "--hooks says" in said(plan)
+    assert str(file) not in said(plan)
+    await Backup(desk.repositories).apply(plan, pods, NotedJournal())
+    assert pods.ran == [("db", ("freeze", "all"), "app", 120.0), ("db", ("thaw",), "app", 30.0)]
+
+
+async def test_what_a_pod_says_itself_goes_before_a_rule(backups: Desk) -> None:
+    """As with Velero: a pod that is frozen twice by two commands may be thawed by neither."""
+    pods = Pods(backups.cluster)
+    desk = Desk(pods, backups.namespace, backups.repositories)
+    await _running(desk, {f"{PRE}/command": "own"}, labels={"app": "db"})
+    await desk.back_up(include_kinds=["pods"], hooks=_rules(desk, post={"command": ["thaw"]}))
+    assert [command for _, command, *_ in pods.ran] == [("own",), ("thaw",)]
+
+
+async def test_several_rules_run_in_one_pod_in_their_order(backups: Desk) -> None:
+    """And a failure is told by the rule's name, so that one knows which of them."""
+    pods = Pods(backups.cluster)
+    pods.codes["flush"] = 3
+    desk = Desk(pods, backups.namespace, backups.repositories)
+    await _running(desk, {}, labels={"app": "db"})
+    rules = [*_rules(desk), *_rules(desk, name="then", pre={"command": ["flush"]})]
+    with pytest.raises(PartialError, match="the pre hook then failed: its command ended with code 3"):
+        await desk.back_up(include_kinds=["pods"], hooks=rules)
+    assert [command for _, command, *_ in pods.ran] == [("freeze", "all"), ("flush",)]
+
+
+async def test_a_pod_that_came_after_the_plan_is_held_still_too(backups: Desk) -> None:
+    """A rule means whatever pod fits it: a database's pod has another name when its node was drained meanwhile."""
+    pods = Pods(backups.cluster)
+    desk = Desk(pods, backups.namespace, backups.repositories)
+    plan = await desk.plan(include_kinds=["pods"], hooks=_rules(desk))
+    (finding,) = [finding for finding in plan.findings if finding.code == "hook_without_pod"]
+    assert finding.level == "warning"
+    assert finding.subjects == ("quiet",)
+    await _running(desk, {}, labels={"app": "db"})
+    await Backup(desk.repositories).apply(plan, pods, NotedJournal())
+    assert [command for _, command, *_ in pods.ran] == [("freeze", "all")]
+
+
+async def test_a_rule_that_fits_no_pod_is_told_by_plan_and_run(backups: Desk) -> None:
+    """A selector with a slip of the pen would leave the database unfrozen every night."""
+    journal = await backups.back_up(include_kinds=["pods"], hooks=_rules(backups))
+    assert "hook quiet ran nowhere: no pod fits it" in journal.notes
+
+
+async def test_a_command_with_a_secret_in_it_is_not_shown(backups: Desk) -> None:
+    """Annotations are their pod's; plans are read in a chat."""
+    await _running(backups, {f"{PRE}/command": '["mysql", "--password=hunter2", "-e", "FLUSH"]'})
+    plan = await backups.plan(include_kinds=["pods"])
+    assert "hunter2" not in said(plan)
+    assert "pre: mysql …" in said(plan)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("name: a", "are no list"),
+        ("- freeze", "hook number 1: should be a valid dictionary"),
+        ("- {name: a}", "hook a: says neither pre nor post"),
+        ("- {name: A, pre: {command: [x]}}", "hook number 1: name: should be lower-case letters"),
+        ("- {name: a, pre: {command: sync}}", "hook a: pre.command: should be a valid tuple"),
+        ("- {name: a, pre: {command: []}}", "hook a: pre.command: .*at least 1 item"),
+        (
+            "- {name: a, pre: {command: [x], on-error: ignore}}",
+            "pre.on-error: should be 'fail' or 'continue'",
+        ),
+        ("- {name: a, pre: {command: [x], timeout: soon}}", "pre.timeout: should be a duration"),
+        (
+            "- {name: a, pre: {command: [x], timeout: 2h}}",
+            "pre.timeout: should be less than or equal to 3600",
+        ),
+        ("- {name: a, selector: 'a b', pre: {command: [x]}}", "hook a: the selector 'a b' cannot be read"),
+        ("- {name: a, namespaces: ['a/b'], pre: {command: [x]}}", "hook a: 'a/b' is no namespace"),
+        ("- {name: a, pods: [x], pre: {command: [x]}}", "hook a: pods: extra inputs"),
+        ("- {name: a, pre: {command: [x, --password=hunter2]}}", "a secret stood in it"),
+        ("- !!python/object:os.system {}", "cannot be read: line 1: the tag"),
+    ],
+)
+def test_a_file_of_hooks_that_says_something_else_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    """One sentence with the file, the hook and what is wrong, before anything is asked of a cluster."""
+    file = tmp_path / "hooks.yaml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=f"(?i){told}") as caught:
+        BackupParams.model_validate({"hooks": [str(file)]})
+    assert str(file) in caught.value.message
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in caught.value.message
+
+
+def test_rules_stand_in_a_run_and_in_a_schedule_as_they_were_given() -> None:
+    """What is on record is validated again by whoever carries it; a password from the pod's environment is none."""
+    command = ["sh", "-c", 'PGPASSWORD="$POSTGRES_PASSWORD" psql -c CHECKPOINT']
+    params = BackupParams.model_validate({"hooks": [{"name": "a", "pre": {"command": command}}]})
+    assert params.hooks[0].pre is not None
+    assert params.hooks[0].pre.command == tuple(command)
+    assert BackupParams.model_validate(params.model_dump(mode="json")) == params
+    assert BackupParams.model_validate({"hooks": "skip"}).annotated_hooks == "skip"
+    with pytest.raises(ValidationError, match="name a twice"):
+        BackupParams.model_validate({"hooks": [{"name": "a", "pre": {"command": ["x"]}}] * 2})
+
+
 async def _running(desk: Desk, annotations: dict[str, str], **spec: Any) -> None:
     manifest: dict[str, Any] = naked_pod("db", desk.namespace)
     manifest["metadata"]["annotations"] = annotations
+    manifest["metadata"]["labels"] = spec.pop("labels", {})
     manifest["spec"] |= spec
     await create(desk.cluster, manifest)
     pods = await desk.cluster.resource("pods")

@@ -60,7 +60,7 @@ async def test_roles_of_its_accounts_and_volumes_of_its_claims_come_along(backup
 
 
 async def test_the_definition_of_a_custom_object_comes_along(backups: Desk, kubeconfig: Path) -> None:
-    """Without it the object cannot be restored at all."""
+    """Without it the object cannot be restored at all; and what was defined a moment ago is not missed."""
     group = f"{uuid.uuid4().hex[:8]}.example.com"
     async with (
         made(
@@ -71,8 +71,10 @@ async def test_the_definition_of_a_custom_object_comes_along(backups: Desk, kube
         ),
         client_of(kubeconfig) as client,
     ):
-        desk = Desk(client, backups.namespace, backups.repositories)
-        await _widget(desk, group)
+        # Whoever backs up has looked at what is served before the kind was there, as a worker may have.
+        await backups.cluster.served()
+        await _widget(Desk(client, backups.namespace, backups.repositories), group)
+        desk = backups
         kinds = ["configmaps", f"widgets.{group}", "customresourcedefinitions"]
         await desk.back_up(include_kinds=kinds)
         found = await desk.objects()

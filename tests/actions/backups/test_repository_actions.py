@@ -20,9 +20,11 @@ from k8sops.actions.backups.rekey import Rekey, RekeyParams
 from k8sops.actions.backups.restoring.source import open_source
 from k8sops.actions.backups.telling import told_while
 from k8sops.backup.errors import RepositoryBrokenError, RepositoryRolledBackError
+from k8sops.backup.names import GREATEST_EPOCH, key_name
 from k8sops.backup.storage.memory import MemoryStorage
 from k8sops.backup.vault.manifests import load_chain
 from k8sops.backup.vault.opening import Vault
+from k8sops.backup.vault.seen import SeenHere
 from k8sops.backup.vault.writing import write_backup
 from k8sops.core.drift import drift_between
 from k8sops.core.errors import DriftedError, PartialError, UsageError
@@ -76,8 +78,11 @@ class Office:
         return (await load_chain(await self.vault(), cluster)).live
 
     async def plan(self, made: Callable[[RepositoriesHere], Action[Any]], params: Any) -> Plan:
-        """What would be done."""
-        return await made(self.repositories).plan(params, ANYWHERE, self.clock)
+        """What would be done: which makes nothing, no key either."""
+        before = self.repositories.asked_to_write
+        plan = await made(self.repositories).plan(params, ANYWHERE, self.clock)
+        assert self.repositories.asked_to_write == before
+        return plan
 
     async def do(self, made: Callable[[RepositoriesHere], Action[Any]], params: Any) -> NotedJournal:
         """Plan and do it; the next carrier, which knows nothing of it, finds it done."""
@@ -273,6 +278,28 @@ async def test_keys_are_given_and_an_epoch_begun(office: Office) -> None:
         with pytest.raises(ValidationError) as raised:
             RekeyParams(**said)
         assert "SECRET-KEY-1X" not in str(raised.value)
+
+
+async def test_epochs_that_nobody_proves_or_that_are_lost_are_named(office: Office) -> None:
+    """One that anybody may have left is passed over; past one that backups stand under a person has to say so."""
+    vault = await office.nightly(1)
+    await vault.storage.put(key_name(GREATEST_EPOCH, "a" * 32), b"age-encryption.org/v1")
+    await office.do(Rekey, RekeyParams(add=(BOB,)))
+    params = RekeyParams(recipient=(RECIPIENT,))
+    plan = await office.plan(Rekey, params)
+    assert [finding.code for finding in plan.findings] == ["keeps_what_it_could_read", "epoch_unproven"]
+    assert f"keys/{GREATEST_EPOCH}" in plan.findings[1].text
+    await office.do(Rekey, params)
+    await backup(await office.vault(), shop(3), first_id=50)
+    await vault.storage.delete(key_name(2, "0" * 32))
+    office.repositories.seen = SeenHere()
+    plan = await office.plan(Rekey, params)
+    assert [(finding.code, finding.level) for finding in plan.findings] == [
+        ("epoch_lost", "blocker"),
+        ("epoch_unproven", "warning"),
+    ]
+    journal = await office.do(Rekey, RekeyParams(recipient=(RECIPIENT,), accept_lost_epoch=True))
+    assert journal.done["rekey/epoch"] == "epoch 3 begun, for 1 recipient"
 
 
 async def test_a_velero_backup_is_taken_over_once(office: Office, tmp_path: Path) -> None:

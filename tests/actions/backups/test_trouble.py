@@ -20,7 +20,7 @@ from k8sops.backup.vault.items import Key
 from k8sops.backup.vault.packing import Pace
 from k8sops.backup.vault.writing import BackupWriter
 from k8sops.cluster.client import KubeCluster
-from k8sops.core.clock import SystemClock, UlidSource
+from k8sops.core.clock import Clock, SystemClock, UlidSource
 from k8sops.core.errors import ClusterError, ForbiddenError, GoneError, PartialError
 from k8sops.core.ports import DiscoveryGap, Resource
 from k8sops.core.raw import RawChange, RawPage
@@ -111,16 +111,31 @@ async def test_what_changes_while_it_is_read_is_read_again(backups: Desk) -> Non
             await backups.cluster.resource("configmaps"), "deleted", backups.namespace
         )
 
-    desk = Desk(_Busy(backups.cluster, meanwhile), backups.namespace, backups.repositories)
-    await desk.back_up()
-    found, body = await desk.objects(), await desk.body()
-    assert body.complete
-    assert body.cut.changed == 3
-    assert body.cut.read_again == 2
-    assert {"changed", "made", "kept"} <= names(found, "configmaps")
-    assert "deleted" not in names(found, "configmaps")
-    key = Key("", "configmaps", backups.namespace, "changed")
-    assert found[key] == await backups.there("configmaps", "changed")
+    cluster = _Busy(backups.cluster, meanwhile)
+    reading, written = await _read(backups, cluster, watched_from=1000, fresh_s=0)
+    look = SecondLook(reading, written, SystemClock())
+    await look.settle()
+    assert (look.changed, look.read_again) == (3, 2)
+    rows = {key.name: row[1] for key, row in written.rows.items() if key.resource == "configmaps"}
+    assert {"changed", "made", "kept"} <= rows.keys()
+    assert "deleted" not in rows
+    assert rows["changed"] == (await backups.there("configmaps", "changed"))[1]
+    await written.close()
+
+
+async def test_what_was_listed_a_moment_before_the_end_is_not_listed_again(backups: Desk) -> None:
+    """A second look takes as long as that moment is, so it would show nothing younger, for twice the requests."""
+    await backups.config_map("a")
+    clock = _Later()
+    cluster = _Watched(backups.cluster)
+    reading, written = await _read(backups, cluster, watched_from=1000, fresh_s=60, clock=clock)
+    listed = cluster.lists
+    await SecondLook(reading, written, clock).settle()
+    assert cluster.lists == listed
+    clock.later = 60
+    await SecondLook(reading, written, clock).settle()
+    assert cluster.lists == 2 * listed
+    await written.close()
 
 
 async def test_a_large_kind_is_watched_and_not_listed_twice(backups: Desk) -> None:
@@ -299,16 +314,38 @@ class _Watched(KubeCluster):
                 self._news.clear()
 
 
-async def _read(backups: Desk, cluster: KubeCluster) -> tuple[Reading, BackupWriter]:
-    """Everything read once, every kind watched."""
+async def _read(
+    backups: Desk,
+    cluster: KubeCluster,
+    *,
+    watched_from: int = 0,
+    fresh_s: float = 60,
+    clock: Clock | None = None,
+) -> tuple[Reading, BackupWriter]:
+    """Everything read once, by default every kind watched."""
     vault = (await backups.repositories.make()).vault
     selection = backups.params().selected
-    kinds = choose_kinds(await cluster.served(), selection).kinds
+    what = What(
+        selection=selection,
+        kinds=choose_kinds(await cluster.served(), selection).kinds,
+        namespaces=(backups.namespace,),
+        watched_from=watched_from,
+        fresh_s=fresh_s,
+    )
     written = await BackupWriter.begin(vault, writer(vault, cluster=cluster.info.uid, ids=UlidSource()))
-    what = What(selection=selection, kinds=kinds, namespaces=(backups.namespace,), watched_from=0)
-    reading = Reading(cluster, SystemClock(), written, what, _nothing)
+    reading = Reading(cluster, clock or SystemClock(), written, what, _nothing)
     await reading.read()
     return reading, written
+
+
+class _Later(SystemClock):
+    """So many seconds later than it is."""
+
+    later = 0.0
+
+    def monotonic(self) -> float:
+        """As it would be then."""
+        return super().monotonic() + self.later
 
 
 async def _nothing() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -92,18 +91,7 @@ async def storage(place: Place) -> Storage:
 
 def _gcs_place(endpoint: str, fresh: str, folder: Path) -> Place:
     account = folder / "account.json"
-    account.write_text(
-        json.dumps(
-            {
-                "type": "service_account",
-                "disable_oauth": True,
-                "gcs_base_url": endpoint,
-                "client_email": "",
-                "private_key": "",
-                "private_key_id": "",
-            }
-        )
-    )
+    account.write_text(servers.gcs_account(endpoint))
     return Place(
         f"gs://backups/{fresh}?endpoint={endpoint}&env=T_", {"T_GOOGLE_APPLICATION_CREDENTIALS": str(account)}
     )

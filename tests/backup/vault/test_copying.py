@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from k8sops.backup.errors import RepositoryError, RepositoryRolledBackError
+from k8sops.backup.names import key_name
 from k8sops.backup.storage.folder import FolderStorage
 from k8sops.backup.storage.memory import MemoryStorage
 from k8sops.backup.storage.readonly import ReadOnlyStorage
@@ -135,6 +136,63 @@ async def test_only_an_empty_place_or_a_copy_is_copied_into(clock: HandClock) ->
         await copy_repository(vault, other)
     with pytest.raises(ReadOnlyError):
         await copy_repository(vault, ReadOnlyStorage(MemoryStorage(clock)))
+
+
+async def test_what_a_prune_of_the_copy_is_about_to_delete_is_not_relied_on(clock: HandClock) -> None:
+    """A copy that was cut off long ago left files that a prune there then marked; now they are needed."""
+    vault = await made(MemoryStorage(clock), clock)
+    await backup(vault, shop(1))
+    target = MemoryStorage(clock)
+    await copy_repository(vault, target)
+    await backup(vault, shop(2), first_id=10)
+    prospect = await survey_copy(vault, target)
+    for name in prospect.files:
+        await target.put(name, await vault.storage.read(name, at_most=1 << 20))
+    await clock.sleep(DAY)
+    copy = await open_repository(target, access(clock))
+    await prune(copy, pruner(), {}, POLICY)
+    await clock.sleep(DAY)
+    assert set((await survey_copy(vault, target)).going) == set(prospect.files)
+    with pytest.raises(RepositoryError, match="a prune is about to delete 3 files that the copy needs"):
+        await copy_repository(vault, target)
+    assert (await load_chain(copy, CLUSTER)).live == (1,)
+    await prune(copy, pruner(), {}, POLICY)
+    await copy_repository(vault, target)
+    assert await read_back(copy, 2) == expected(shop(2))
+
+
+async def test_a_mark_that_is_young_is_outlived_by_the_manifests(clock: HandClock) -> None:
+    """The prune that would have deleted the file reads them first, and takes its mark back."""
+    vault = await made(MemoryStorage(clock), clock)
+    await backup(vault, shop(1))
+    target = MemoryStorage(clock)
+    await copy_repository(vault, target)
+    await backup(vault, shop(2), first_id=10)
+    for name in (await survey_copy(vault, target)).files:
+        await target.put(name, await vault.storage.read(name, at_most=1 << 20))
+    await clock.sleep(DAY)
+    copy = await open_repository(target, access(clock))
+    await prune(copy, pruner(), {}, POLICY)
+    await copy_repository(vault, target)
+    for _ in range(2):
+        await clock.sleep(DAY)
+        await prune(copy, pruner(), {}, POLICY)
+    assert await read_back(copy, 2) == expected(shop(2))
+    assert await names(target) == await names(vault.storage)
+
+
+async def test_key_files_that_anybody_left_do_not_stop_a_copy(clock: HandClock) -> None:
+    """Neither one at the source that is too large, nor one at the target under a name that the source has."""
+    vault = await made(MemoryStorage(clock), clock)
+    await backup(vault, shop(1))
+    large, taken = key_name(7, "a" * 32), key_name(1, "0" * 32)
+    await vault.storage.put(large, bytes(2**20))
+    target = MemoryStorage(clock)
+    await target.put(taken, b"age-encryption.org/v1")
+    assert set((await copy_repository(vault, target)).damaged) == {large, taken}
+    await target.delete(taken)
+    assert set((await copy_repository(vault, target)).damaged) == {large}
+    assert await read_back(await open_repository(target, access(clock)), 1) == expected(shop(1))
 
 
 async def test_damage_at_the_source_is_named_and_does_not_spread(clock: HandClock) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from k8sops.backup.retention import Retention
 from k8sops.backup.storage.memory import MemoryStorage
 from k8sops.backup.vault.history import read_history
 from k8sops.backup.vault.manifests import load_chain
 from k8sops.backup.vault.pruning import prune
+from k8sops.backup.vault.retaining import judge, retain
 from k8sops.backup.vault.verifying import Verifier
 from k8sops.backup.vault.writing import GREATEST_INDEXES, BackupWriter
 from tests.backup.clock import HandClock
@@ -34,6 +36,21 @@ async def test_what_was_stored_long_ago_is_not_stored_again(clock: HandClock) ->
     assert written.body.new_objects == 0
     assert written.body.bases
     assert await read_back(vault, 14) == expected(shop(8))
+
+
+async def test_another_list_of_ephemeral_kinds_begins_no_new_series(clock: HandClock) -> None:
+    """The list is the program's: its next version must neither read all anew nor keep the old ones for ever."""
+    vault = await made(MemoryStorage(clock), clock)
+    for first_id, kinds in ((0, ["events."]), (10, ["events.", "leases."]), (20, [])):
+        chosen = {"include_namespaces": ["shop"], "ephemeral": kinds}
+        written = await backup(vault, shop(2), first_id=first_id, selection=chosen)
+    assert (written.body.new_objects, len(written.body.bases)) == (0, 2)
+    await backup(vault, shop(2), first_id=30, selection={"include_namespaces": ["shop", "till"]})
+    asked = {"include_namespaces": ["shop"], "ephemeral": ["events."]}
+    done = await retain(vault, pruner(), CLUSTER, asked, Retention(last=1))
+    assert done.removed == {CLUSTER: (1, 2)}
+    judged = await judge(vault, await load_chain(vault, CLUSTER), Retention(last=1))
+    assert [(each.verdict.seq, each.verdict.keep) for each in judged] == [(4, True), (3, True)]
 
 
 async def test_a_clone_of_a_cluster_shares_what_the_same_key_stored(clock: HandClock) -> None:

@@ -13,15 +13,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from k8sops.backup.listing import Kind
 from k8sops.backup.storage.memory import MemoryStorage
 from k8sops.backup.vault.contents import Contents, load_contents
 from k8sops.backup.vault.diffing import diff_backups
-from k8sops.backup.vault.exporting import escaped, export_backup, yaml_text
+from k8sops.backup.vault.exporting import escaped, export_backup
 from k8sops.backup.vault.finding import find_objects
 from k8sops.backup.vault.items import Facts, Item, Key
 from k8sops.backup.vault.manifests import load_chain
 from k8sops.backup.vault.opening import Vault
 from k8sops.backup.vault.writing import write_backup
+from k8sops.backup.yaml_writing import yaml_text
 from k8sops.core.errors import UsageError
 from tests.backup.clock import HandClock
 from tests.backup.files import CLUSTER, kind_of
@@ -150,6 +152,12 @@ async def secret_facts() -> Facts:
     return Facts(**{name: getattr(found, name) for name in found.__struct_fields__} | {"kinds": kinds})
 
 
+def _bare(_: Kind, found: dict[str, Any]) -> dict[str, Any]:
+    """No more than its kind and names."""
+    metadata = {key: value for key, value in found["metadata"].items() if key in {"name", "namespace"}}
+    return {key: value for key, value in found.items() if key != "status"} | {"metadata": metadata}
+
+
 async def test_a_backup_becomes_files_that_only_their_owner_reads(tmp_path: Path, clock: HandClock) -> None:
     """Names that lead elsewhere stay below the folder, Secrets stay out unless they are asked for."""
     vault = await made(MemoryStorage(clock), clock)
@@ -169,7 +177,7 @@ async def test_a_backup_becomes_files_that_only_their_owner_reads(tmp_path: Path
     items = [secret("aHVudGVyMg=="), *roles]
     await write_backup(vault, writer(vault, ids=CountedIds(), cluster=CLUSTER), each(items), secret_facts)
     contents = await contents_of(vault, 1)
-    exported = await export_backup(vault, contents, tmp_path / "out")
+    exported = await export_backup(vault, contents, tmp_path / "out", clean=_bare)
     assert (exported.objects, exported.secrets_left_out) == (6, 1)
     files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert {path.parent for path in files} == {tmp_path / "out" / "cluster" / f"clusterroles.{group}"}
@@ -180,13 +188,13 @@ async def test_a_backup_becomes_files_that_only_their_owner_reads(tmp_path: Path
         mode = stat.S_IMODE(path.stat().st_mode)
         assert mode == (0o600 if path.is_file() else 0o700), path
         assert path.name.isprintable()
-    everything = await export_backup(vault, contents, tmp_path / "all", secrets=True)
+    everything = await export_backup(vault, contents, tmp_path / "all", clean=_bare, secrets=True)
     assert everything.objects == 7
     text = (tmp_path / "all" / "namespaces" / "shop" / "secrets" / "db.yaml").read_text()
     assert yaml.safe_load(text)["data"] == {"password": "aHVudGVyMg=="}
     assert "resourceVersion" not in text
     with pytest.raises(UsageError, match="not empty"):
-        await export_backup(vault, contents, tmp_path / "all")
+        await export_backup(vault, contents, tmp_path / "all", clean=_bare)
 
 
 @given(st.text(min_size=1, max_size=300).filter(lambda name: "/" not in name))
@@ -217,8 +225,9 @@ documents = st.dictionaries(
 
 @given(documents)
 def test_yaml_is_read_back_as_what_it_was(found: dict[str, Any]) -> None:
-    """Above all no text becomes a number, a date or a switch."""
+    """Above all no text becomes a number, a date or a switch; two parsers, which differ at the edges."""
     assert yaml.safe_load(yaml_text(found)) == found
+    assert yaml.load(yaml_text(found), Loader=yaml.CSafeLoader) == found
 
 
 def test_words_that_some_reader_takes_for_switches_are_quoted() -> None:
@@ -226,6 +235,24 @@ def test_words_that_some_reader_takes_for_switches_are_quoted() -> None:
     for word in ("y", "No", "ON", "1e3", "0o14", "12", "~", "null", "1_0"):
         assert yaml_text({"a": word}) == f'"a": "{word}"\n' or yaml_text({"a": word}) == f'a: "{word}"\n'
     assert yaml_text({"image": "registry.example/web"}) == "image: registry.example/web\n"
+
+
+def test_several_lines_are_a_block_and_lists_stand_as_kubectl_writes_them() -> None:
+    """What is written out is read by people."""
+    found = {
+        "data": {"a": "x\n  y\n"},
+        "spec": {"ports": [{"port": 80, "names": ["a", ["b"]]}], "empty": [], "b": "x\ny"},
+    }
+    assert yaml_text(found) == (
+        "data:\n  a: |\n    x\n      y\nspec:\n  ports:\n  - port: 80\n    names:\n    - a\n    - - b\n  empty: []\n"
+        "  b: |-\n    x\n    y\n"
+    )
+
+
+def test_a_key_that_no_reader_would_take_for_one_makes_it_json() -> None:
+    """A reader looks only so far for the colon behind it."""
+    found = {"a": {"k" * 2000: "v"}}
+    assert json.loads(yaml_text(found)) == found
 
 
 def test_depth_is_no_way_to_bring_the_export_down() -> None:

@@ -11,17 +11,26 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from k8sops.backup.errors import RepositoryError, RepositoryKeyError, RepositoryUntrustedError
+from k8sops.backup.errors import (
+    RepositoryError,
+    RepositoryKeyError,
+    RepositoryRolledBackError,
+    RepositoryUntrustedError,
+)
 from k8sops.backup.keys import FIRST, Openers, new_epoch, write_key_file, write_passphrase_file
-from k8sops.backup.names import key_name
+from k8sops.backup.names import GREATEST_EPOCH, key_name
 from k8sops.backup.storage.memory import MemoryStorage
-from k8sops.backup.vault.opening import Vault, key_files, open_repository
+from k8sops.backup.vault.opening import Vault, key_files, key_names, open_repository
+from k8sops.backup.vault.pruning import prune
 from k8sops.backup.vault.rekeying import Rekeying, add_recipients, begin_epoch, survey_keys
+from k8sops.backup.vault.seen import SeenHere
+from k8sops.backup.vault.verifying import Verifier
 from k8sops.core.errors import KeyFileError, UnreachableError, UsageError
 from tests.backup.clock import HandClock
-from tests.backup.files import ALICE, MALLORY, counted
+from tests.backup.files import ALICE, CLUSTER, MALLORY, counted
 from tests.backup.vault.breaking import Break, BreakingStorage
 from tests.backup.vault.clusters import backup, expected, read_back, shop
+from tests.backup.vault.test_pruning import pruner
 from tests.backup.vault.world import IDENTITY, PLAIN, RECIPIENT, KilledError, access, made, names
 
 BOB_KEY = str(pyrage.x25519.Identity.generate())
@@ -120,6 +129,118 @@ async def test_of_two_who_begin_an_epoch_one_is_told(clock: HandClock) -> None:
         await begin_epoch(late, WHO, [RECIPIENT])
 
 
+def planted(vault: Vault, epoch: int) -> dict[str, bytes]:
+    """What somebody who can write to the bucket, and knows all recipients, may leave for an epoch."""
+    return {
+        "noise": b"age-encryption.org/v1\nnoise",
+        "for somebody else": pyrage.encrypt(b"{}", [pyrage.x25519.Identity.generate().to_public()]),
+        "for us, signed by a stranger": write_key_file(
+            new_epoch(vault.id, epoch, vault.keyring.id_key), [RECIPIENT], MALLORY
+        ),
+        "an older epoch's": write_key_file(new_epoch(vault.id, 1, vault.keyring.id_key), [RECIPIENT], ALICE),
+        "as large as can be": bytes(2**20),
+    }
+
+
+@pytest.mark.parametrize("epoch", [1, 2, GREATEST_EPOCH])
+async def test_key_files_that_anybody_left_stop_nobody(epoch: int, clock: HandClock) -> None:
+    """Each in turn, under the very next number and the greatest: backups, further recipients and epochs go on."""
+    probe = await made(MemoryStorage(clock), clock)
+    for what in planted(probe, epoch):
+        vault = await made(MemoryStorage(clock), clock)
+        await backup(vault, shop(1))
+        name = key_name(epoch, FIRST if epoch > 1 else "f" * 32)
+        await vault.storage.put(name, planted(vault, epoch)[what])
+        if (epoch, what) == (1, "an older epoch's"):
+            with pytest.raises(RepositoryError, match="another key of epoch 1"):
+                await opened(vault, clock)
+            continue
+        vault = await opened(vault, clock)
+        assert [error.message.split()[0] for error in vault.refused] == [name] * (what != "for somebody else")
+        prospect = await survey_keys(vault, add=[BOB], next_for=[RECIPIENT])
+        assert prospect.unproven == {epoch} - {1}, what
+        assert prospect.next_epoch == (3 if epoch == 2 else 2), what
+        await backup(vault, shop(2), first_id=10)
+        assert await add_recipients(vault, WHO, [BOB]) == (1,)
+        assert (
+            await begin_epoch(await opened(vault, clock), WHO, [RECIPIENT, BOB, CAROL]) == prospect.next_epoch
+        )
+        bob = await opened(vault, clock, BOB_KEY)
+        await backup(bob, shop(3), first_id=20)
+        assert await read_back(bob, 2) == expected(shop(2))
+        assert await read_back(bob, 3) == expected(shop(3))
+
+
+async def test_an_epoch_that_backups_stand_under_is_not_passed_over(clock: HandClock) -> None:
+    """Bob was left out of it and has never seen it: a manifest that holds says that it is genuine."""
+    vault = await made(MemoryStorage(clock), clock)
+    await add_recipients(vault, WHO, [BOB])
+    vault = await opened(vault, clock)
+    assert await begin_epoch(vault, WHO, [RECIPIENT]) == 2
+    bob = await opened(vault, clock, BOB_KEY)
+    assert (await survey_keys(bob, next_for=[BOB])).unproven == {2}
+    await backup(await opened(vault, clock), shop(1))
+    with pytest.raises(
+        RepositoryKeyError, match="is written under epoch 2, and the newest that opens here is 1"
+    ):
+        await survey_keys(bob, next_for=[BOB])
+
+
+async def test_backups_go_on_after_the_keys_of_the_newest_epoch_are_lost(clock: HandClock) -> None:
+    """Only if a person says so; what stood under the lost epoch is passed over and the rest can be read."""
+    vault = await made(MemoryStorage(clock), clock)
+    await backup(vault, shop(1))
+    assert await begin_epoch(vault, WHO, [RECIPIENT, BOB]) == 2
+    await backup(await opened(vault, clock), shop(2), first_id=10)
+    await vault.storage.delete(key_name(2, FIRST))
+    late = await opened(vault, clock)
+    with pytest.raises(RepositoryKeyError, match="under epoch 2"):
+        await backup(late, shop(3), first_id=20)
+    with pytest.raises(RepositoryKeyError, match="under epoch 2"):
+        await begin_epoch(late, WHO, [RECIPIENT])
+    assert (await survey_keys(late, next_for=[RECIPIENT])).lost == 2
+    assert await begin_epoch(late, WHO, [RECIPIENT], accept_lost=True) == 3
+    late = await opened(vault, clock)
+    await backup(late, shop(3), first_id=20)
+    assert await read_back(late, 1) == expected(shop(1))
+    assert await read_back(late, 3) == expected(shop(3))
+    with pytest.raises(RepositoryKeyError, match="epoch 2"):
+        await read_back(late, 2)
+    with pytest.raises(RepositoryKeyError, match="cannot be told what backup 2 of cluster") as raised:
+        await prune(late, pruner(), {CLUSTER: (1,)}, {})
+    assert "remove it by naming it" in raised.value.hint
+    await prune(late, pruner(), {CLUSTER: (2,)}, {})
+    await prune(late, pruner(), {CLUSTER: (1,)}, {})
+    assert (await Verifier(late).run(read_data=1)).good
+
+
+async def test_who_was_left_out_does_not_begin_an_epoch_by_calling_the_newest_lost(clock: HandClock) -> None:
+    """Its keys are there, for others: they are to be asked."""
+    vault = await made(MemoryStorage(clock), clock)
+    await add_recipients(vault, WHO, [BOB])
+    vault = await opened(vault, clock)
+    await begin_epoch(vault, WHO, [RECIPIENT])
+    await backup(await opened(vault, clock), shop(1))
+    bob = await opened(vault, clock, BOB_KEY)
+    with pytest.raises(RepositoryKeyError, match="the newest that opens here is 1"):
+        await begin_epoch(bob, WHO, [BOB], accept_lost=True)
+
+
+async def test_a_later_epoch_of_anybodys_does_not_stand_in_for_the_one_that_was_seen(
+    clock: HandClock,
+) -> None:
+    """Who hides the newest keys leaves a file of a greater number, so that nothing seems to be older."""
+    place, seen = MemoryStorage(clock), SeenHere()
+    vault = await open_repository((await made(place, clock)).storage, access(clock, seen=seen))
+    await begin_epoch(vault, WHO, [RECIPIENT, BOB])
+    await place.delete(key_name(2, FIRST))
+    await place.put(key_name(GREATEST_EPOCH, FIRST), b"age-encryption.org/v1\n")
+    with pytest.raises(
+        RepositoryRolledBackError, match="epoch 2 was seen, and the newest that opens now is 1"
+    ):
+        await open_repository(place, access(clock, seen=seen))
+
+
 @pytest.mark.parametrize("how", ["killed before", "killed after", "cut before", "cut after"])
 async def test_rekeying_cut_off_at_any_request_is_finished_by_the_next(how: Break, clock: HandClock) -> None:
     """At each request in turn: the repository opens, and doing it again completes it."""
@@ -155,7 +276,7 @@ async def test_the_tool_age_opens_our_key_files(tmp_path: Path, clock: HandClock
     await add_recipients(vault, WHO, [BOB])
     (tmp_path / "identity").write_text(f"# made for a test\n{BOB_KEY}\n")
     found = []
-    for name, data in (await key_files(vault.storage)).items():
+    for name, data in (await key_files(vault.storage, await key_names(vault.storage))).items():
         (tmp_path / "file.age").write_bytes(data)
         command = ["age", "-d", "-i", str(tmp_path / "identity"), str(tmp_path / "file.age")]
         done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False, timeout=120)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import tarfile
@@ -24,7 +25,7 @@ from k8sops.backup.vault.pruning import check_removable
 from k8sops.backup.velero.archive import VeleroObject, read_archive
 from k8sops.backup.velero.importing import SELECTION, import_archive, summarise
 from k8sops.core.clock import rfc3339
-from k8sops.core.errors import UsageError
+from k8sops.core.errors import DriftedError, UsageError
 from tests.backup.clock import HandClock
 from tests.backup.files import CLUSTER, flipped
 from tests.backup.vault.clusters import backup, body, read_back, shop, writer
@@ -104,6 +105,27 @@ async def test_a_velero_backup_comes_over_whole(tmp_path: Path) -> None:
     kinds = {kind.resource: kind for kind in contents.kinds}
     assert (kinds["deployments"].served, kinds["deployments"].preferred) == (("v1", "v1beta1"), "v1")
     assert [kinds[name].namespaced for name in ("deployments", "clusterroles")] == [True, False]
+
+
+async def test_an_archive_that_is_replaced_meanwhile_is_read_as_it_was_hashed(tmp_path: Path) -> None:
+    """What was approved is one digest; it is taken of the very bytes that are imported, all of them."""
+    path = written(tmp_path / "nightly.tar.gz", SHOP)
+    with path.open("ab") as file:
+        file.write(b"behind the end" * 100_000)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert summarise(path).sha256 == sha256
+    other = written(tmp_path / "other.tar.gz", {**SHOP, "resources/pods/namespaces/a/b.json": b"{}"})
+    clock = HandClock()
+    vault = await made(MemoryStorage(clock), clock)
+    who = writer(vault, selection=SELECTION)
+
+    def replace(_: int) -> None:
+        other.replace(path)
+
+    done = await import_archive(vault, who, path, name="x", run="", sha256=sha256, on_objects=replace)
+    assert done.body.objects == 4
+    with pytest.raises(DriftedError):
+        await import_archive(vault, who, written(other, SHOP), name="x", run="", sha256=sha256)
 
 
 HOSTILE: dict[str, dict[str, bytes | tarfile.TarInfo]] = {

@@ -45,6 +45,8 @@ _ON_ITS_WAY: Final = (
     "status unknown for quota",
 )
 """Refusals that end by themselves: what they ask for was made a moment ago, and is not seen yet."""
+_NEVER: Final = "field not declared in schema"
+"""How server-side apply refuses an unknown field, with status 500."""
 
 
 class Patience:
@@ -105,7 +107,13 @@ class Acting:
         if pair.live is not None and pair.live.deleting:
             await self.wait_gone(group, pair, pair.live.uid)
         manifest = self._manifest(pair)
-        send = partial(self._cluster.create, group.resource, manifest, retry_429=False)
+        send = partial(
+            self._cluster.create,
+            group.resource,
+            manifest,
+            strict=bool(group.stored_as),
+            retry_429=False,
+        )
         try:
             made = await self._patiently(send, patience)
         except AlreadyExistsError:
@@ -137,6 +145,7 @@ class Acting:
             pair.wanted,
             field_manager=FIELD_MANAGER,
             force=force,
+            strict=bool(group.stored_as),
             retry_429=False,
         )
         made = await self._patiently(send, patience)
@@ -153,10 +162,16 @@ class Acting:
             await self._cluster.delete(
                 group.resource, target.name, target.namespace, uid=live.uid, propagation="Foreground"
             )
-        await self.wait_gone(group, pair, live.uid)
         gone = Pair(row=pair.row, target=target, wanted=pair.wanted, owners=pair.owners)
         try:
+            await self.wait_gone(group, pair, live.uid)
             await self._create(group, gone, patience)
+        except UnreachableError as error:
+            # Whatever was sent last may have been carried out: putting the old one back could be in its way.
+            raise type(error)(
+                f"{target.label} was deleted, and it is not known whether it was made anew: {error.message}",
+                outcome_unknown=True,
+            ) from error
         except (ClusterError, UsageError) as error:
             raise await self._put_back(group, pair, live, error) from error
 
@@ -264,7 +279,7 @@ class Acting:
 def _may_pass(error: K8sOpsError) -> bool:
     """Whether the same request may be answered otherwise in a moment."""
     if isinstance(error, ServerError | UnreachableError):
-        return error.transient
+        return error.transient and _NEVER not in error.message
     if isinstance(error, ForbiddenError):
         return any(text in error.message for text in _ON_ITS_WAY)
     # A namespace or a kind that was made a moment ago.

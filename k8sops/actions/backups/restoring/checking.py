@@ -1,7 +1,8 @@
 """What came of it: cluster and backup compared object by object, which is the outcome of the run.
 
-What is missing is tried once more first, now that all else is there, and owner references are linked to owners that
-came after what they own. Whatever then is not as in the backup is named, each object, and the run has failed.
+What this run failed to make is tried once more first, now that all else is there, and owner references are linked to
+owners that came after what they own. What somebody took away meanwhile is not made again: no plan said so. Whatever
+is not as in the backup is named, each object, and the run has failed.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from k8sops.actions.backups.restoring.acting import Acting, Patience
 from k8sops.actions.backups.restoring.deciding import decide
 from k8sops.actions.backups.restoring.groups import Group
 from k8sops.actions.backups.restoring.linking import Linking
+from k8sops.actions.backups.restoring.made import way_back
 from k8sops.actions.backups.restoring.pace import Pace
 from k8sops.actions.backups.restoring.pairing import Live, Pair
 from k8sops.actions.backups.restoring.preparing import Restore
 from k8sops.actions.backups.restoring.steps import Places
 from k8sops.actions.backups.restoring.telling import Telling
-from k8sops.actions.planning import undo_command
+from k8sops.actions.backups.restoring.trying import Trials, in_words
 from k8sops.core.errors import K8sOpsError, PartialError
 from k8sops.core.events import Emission
 from k8sops.core.plan import Plan, Step, Target
@@ -59,6 +61,7 @@ class Checking:
         linking: Linking,
         pace: Pace,
         telling: Telling,
+        trials: Trials,
     ) -> None:
         self._restore: Final = restore
         self._plan: Final = plan
@@ -66,11 +69,13 @@ class Checking:
         self._linking: Final = linking
         self._pace: Final = pace
         self._telling: Final = telling
+        self._trials: Final = trials
         stays = (
             subject for one in plan.findings if one.code == "existing_differs" for subject in one.subjects
         )
         self._stays: Final = frozenset(stays)
         self._places: Final = Places(plan.steps)
+        self._fell_short: Final = Places(step for step in plan.steps if telling.fell_short(step))
         self.found: Final = Found()
 
     async def run(self, step: Step) -> str:
@@ -81,13 +86,14 @@ class Checking:
             async for batch in self._restore.survey.pairs(group):
 
                 async def one(pair: Pair, group: Group = group) -> None:
-                    if await self._pair(group, pair, patience):
+                    if await self._pair(step, group, pair, patience):
                         await self._telling.compared(step)
 
                 await self._pace.each(batch, one)
+        await self._telling.made.flush(step)
         return await self._told(step)
 
-    async def _pair(self, group: Group, pair: Pair, patience: Patience) -> bool:
+    async def _pair(self, step: Step, group: Group, pair: Pair, patience: Patience) -> bool:
         """Whether it is one of those that are compared."""
         if pair.left:
             self.found.left += 1
@@ -97,8 +103,13 @@ class Checking:
             return False
         why = ""
         if decision.verb == "create":
-            why = await self._once_more(group, pair, patience)
-            pair = await self._restore.survey.again(group, pair)
+            if self._failed_here(group, pair):
+                why = await self._once_more(group, pair, patience)
+                if not why:
+                    await self._telling.made.add(step, pair.target)
+                pair = await self._restore.survey.again(group, pair)
+            else:
+                why = await self._why_absent(group, pair)
         if pair.live is None or pair.live.deleting:
             said = why or self._telling.reasons.get(pair.target, "")
             self.found.missing[pair.target] = f"is not there{': ' + said if said else ''}"
@@ -126,13 +137,32 @@ class Checking:
 
     async def _once_more(self, group: Group, pair: Pair, patience: Patience) -> str:
         """Why it could not be made now either; empty where it was."""
-        if group.refused:
-            return group.refused
         try:
             await self._acting.do("create", group, pair, patience)
         except K8sOpsError as error:
-            return error.message
+            return in_words(group, error.message)
         return ""
+
+    def _failed_here(self, group: Group, pair: Pair) -> bool:
+        """Whether this run was to make it and could not; of what an earlier carrier did its record says that."""
+        planned = self._places.verbs(group.level, group.qualified, pair.target.namespace)
+        if "recreate" in planned:
+            # A carrier may have died between deleting it and making it anew, and left no word of it.
+            return True
+        if "create" not in planned:
+            return False
+        if pair.target in self._telling.reasons:
+            return True
+        return "create" in self._fell_short.verbs(group.level, group.qualified, pair.target.namespace)
+
+    async def _why_absent(self, group: Group, pair: Pair) -> str:
+        """What keeps it from being there, by a dry run: no step of this run is for making it."""
+        if pair.live is not None and pair.live.deleting:
+            return "it is being deleted"
+        verdict = await self._trials.create(group, pair)
+        if verdict.name == "created":
+            return "it went since this was planned, or would not have been taken then; it would be now"
+        return verdict.why
 
     def _ours(self, group: Group, pair: Pair) -> bool:
         """Whether a step of the plan was for objects in this place."""
@@ -199,9 +229,8 @@ class Checking:
             hints.append("--existing update or recreate changes what is there")
         if found.missing or found.different:
             hints.append("run it again for the rest: what is there is left")
-        undo = "; ".join(command for step in self._plan.steps if (command := undo_command(step)))
-        if undo:
-            hints.append(f"to go back: {undo}")
+        if back := way_back(self._plan, self._telling.journal.errand.run):
+            hints.append(back)
         return "; ".join(hints)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Final
 
 import msgspec
@@ -21,7 +22,7 @@ from k8sops.actions.backups.restoring.source import Source
 from k8sops.backup.listing import Kind, Row
 from k8sops.backup.selection import KindNames, Selection
 from k8sops.cluster.discovery import BUILT_IN_GROUPS
-from k8sops.core.errors import UnknownKindError, UsageError
+from k8sops.core.errors import K8sOpsError, NotFoundError, UnknownKindError, UsageError
 from k8sops.core.ports import ClusterReader, Resource
 from k8sops.core.raw import RawObject
 
@@ -53,6 +54,7 @@ async def choose(source: Source, params: RestoreParams, cluster: ClusterReader) 
     definitions, apis = names_in(rows, CRDS), names_in(rows, API_SERVICES)
     if await _defined_since(cluster, source, found, served):
         served = await _served(cluster)
+    await _without_gone(cluster, source, found, served)
     groups = [
         group_of(
             source.contents.kinds[number],
@@ -60,6 +62,7 @@ async def choose(source: Source, params: RestoreParams, cluster: ClusterReader) 
             served.get(source.contents.kinds[number].key, ()),
             definitions=definitions,
             apis=apis,
+            definitions_stay=params.existing == "skip",
         )
         for number, some in found.items()
         if some
@@ -86,18 +89,41 @@ async def _served(cluster: ClusterReader) -> Served:
 async def _defined_since(
     cluster: ClusterReader, source: Source, found: dict[int, list[Row]], served: Served
 ) -> bool:
-    """Whether a kind that discovery did not know is there after all, having been asked for by its name."""
+    """Whether a kind or version that discovery did not know is there after all, asked for by its name."""
     news = False
     for number in found:
         kind = source.contents.kinds[number]
-        if kind.key in served:
+        if any(one.version == kind.version for one in served.get(kind.key, ())) or not kind.group:
             continue
         try:
-            await cluster.resource(f"{kind.resource}.{kind.group}" if kind.group else kind.resource)
+            await cluster.resource(f"{kind.resource}.{kind.version}.{kind.group}")
         except UnknownKindError:
             continue
         news = True
     return news
+
+
+async def _without_gone(
+    cluster: ClusterReader, source: Source, found: dict[int, list[Row]], served: Served
+) -> None:
+    """Take out of `served` versions of custom kinds that are not served any more: what is known may be minutes old."""
+    for number in found:
+        kind = source.contents.kinds[number]
+        if kind.group not in BUILT_IN_GROUPS and kind.key in served:
+            served[kind.key] = [one for one in served[kind.key] if await _answers(cluster, one)]
+
+
+async def _answers(cluster: ClusterReader, resource: Resource) -> bool:
+    try:
+        async with aclosing(cluster.pages(resource, page_size=1, at_most=1)) as pages:
+            async for _ in pages:
+                break
+    except NotFoundError:
+        return False
+    except K8sOpsError:
+        # Whoever may not list it, or whose server is away, is told when its objects are looked at.
+        return True
+    return True
 
 
 def _names(kind: Kind, served: Served) -> KindNames:

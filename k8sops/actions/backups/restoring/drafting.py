@@ -9,13 +9,16 @@ from typing import Final
 
 import msgspec
 
+from k8sops.actions.backups.restoring.along import Along, going_along
 from k8sops.actions.backups.restoring.deciding import Decision, decide, takes_over
 from k8sops.actions.backups.restoring.groups import Group
 from k8sops.actions.backups.restoring.judging import differences_text, told
 from k8sops.actions.backups.restoring.pace import Pace
 from k8sops.actions.backups.restoring.pairing import Pair
 from k8sops.actions.backups.restoring.preparing import Restore
+from k8sops.actions.backups.restoring.quotas import Asked, Beyond, quotas_beyond
 from k8sops.actions.backups.restoring.trying import Trials, Verdict
+from k8sops.actions.choosing import Chosen as Owner
 from k8sops.core.clock import Clock
 from k8sops.core.errors import ForbiddenError
 from k8sops.core.plan import Target
@@ -47,6 +50,13 @@ class Draft:
         self.refused: list[Entry] = []
         self.conflicts: list[Entry] = []
         self.skipped: list[Entry] = []
+        self.recreated: list[Owner] = []
+        self.along = Along()
+        """What is deleted with what is recreated, and does not come back with it."""
+        self.asked: Final = Asked()
+        self.quotas: list[Beyond] = []
+        """Quotas that take each object and not all of them together."""
+        self.quotas_read = True
         self.left: Counter[str] = Counter()
         """Objects that are not restored, by kind and who makes them anew."""
         self.unchanged = 0
@@ -65,6 +75,7 @@ class Drafting:
 
     def __init__(self, restore: Restore, cluster: ClusterReader, clock: Clock) -> None:
         self._restore: Final = restore
+        self._cluster: Final = cluster
         self._pace: Final = Pace(clock)
         self._to_come: Final[set[Target]] = set()
         mapping = restore.survey.rewrite.mapping
@@ -88,6 +99,9 @@ class Drafting:
             self._to_come.update(
                 entry.target for entry in self.draft.entries[before:] if entry.verb == "create"
             )
+        draft, gone = self.draft, self._restore.survey.gone
+        draft.along = await going_along(draft.recreated, self._cluster)
+        draft.quotas, draft.quotas_read = await quotas_beyond(draft.asked, self._cluster, gone)
         return self.draft
 
     async def _each(self, waiting: Iterator[Group]) -> None:
@@ -148,12 +162,19 @@ class Drafting:
             self.draft.conflicts.append(entry)
         else:
             self.draft.entries.append(entry)
+            if decision.verb == "create":
+                self.draft.asked.add(group, pair.target.namespace, pair.wanted)
+            if decision.verb == "recreate" and pair.live is not None:
+                metadata = {**pair.wanted["metadata"], "uid": pair.live.uid}
+                self.draft.recreated.append(Owner(resource=group.resource, object={"metadata": metadata}))
 
 
 def _entry(group: Group, pair: Pair, decision: Decision, verdict: Verdict) -> Entry:
     found = pair.judgement.differing if pair.judgement is not None else ()
     shown = tuple(told(one) for one in found[:LISTED]) if decision.verb != "create" else ()
     why = verdict.why or decision.why or (differences_text(found) if shown else "")
+    if verdict.name == "changed" and verdict.why and verdict.why != decision.why:
+        why = "; ".join(filter(None, (verdict.why, decision.why)))
     uid = pair.live.uid if pair.live is not None and decision.verb != "create" else ""
     return Entry(
         level=group.level,

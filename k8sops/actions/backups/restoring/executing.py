@@ -6,6 +6,7 @@ off is simply done again. What one object comes to does not stop the others; the
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from functools import partial
 from itertools import groupby
@@ -23,9 +24,17 @@ from k8sops.actions.backups.restoring.pairing import Pair
 from k8sops.actions.backups.restoring.preparing import Restore, look_around
 from k8sops.actions.backups.restoring.steps import ANY, Places, scope_of
 from k8sops.actions.backups.restoring.telling import Telling
-from k8sops.actions.backups.restoring.trying import Trials
+from k8sops.actions.backups.restoring.trying import Trials, in_words
 from k8sops.backup.listing import Row
-from k8sops.core.errors import K8sOpsError, NotFoundError
+from k8sops.core.errors import (
+    ClusterError,
+    CredentialsError,
+    K8sOpsError,
+    NotFoundError,
+    StoreBusyError,
+    StoreUnreachableError,
+    UnreachableError,
+)
 from k8sops.core.journal import Journal
 from k8sops.core.plan import Plan, Step
 from k8sops.core.ports import Cluster
@@ -73,6 +82,15 @@ class Execution:
 
     async def run(self) -> None:
         """Raises PartialError unless all that was chosen is there in the end, each object that is not named."""
+        try:
+            await self._run()
+        except (StoreUnreachableError, StoreBusyError):
+            # Nothing can be told without the store, and the run is not over for that.
+            raise
+        except (ClusterError, CredentialsError, UnreachableError) as error:
+            raise await self._telling.broken_off(self._plan, error) from error
+
+    async def _run(self) -> None:
         steps = sorted(self._plan.steps, key=_level)
         linked = False
         for level, some in groupby(steps, key=_level):
@@ -84,7 +102,9 @@ class Execution:
             waiting = iter(list(some))
             await self._ready(level)
             await all_of(self._each(waiting) for _ in range(STEPS_AT_ONCE))
-        checking = Checking(self._restore, self._plan, self._acting, self._linking, self._pace, self._telling)
+        checking = Checking(
+            self._restore, self._plan, self._acting, self._linking, self._pace, self._telling, self._trials
+        )
         for step in steps:
             if _level(step) == COMPARED:
                 await look_around(self._restore.survey, self._restore.chosen, self._cluster)
@@ -179,11 +199,32 @@ class Execution:
         verb = self._verb(group, pair)
         result = self._telling.of(step)
         try:
+            # What may not be deleted, or does not fit, was refused in the plan, and is among the objects of the step.
+            if verb == "recreate" and (found := await self._trials.recreate(group, pair)).name == "refused":
+                await result.failed(pair.target, found.why)
+                return
             await self._acting.do(verb, group, pair, patience)
+        except asyncio.CancelledError:
+            result.left_open(pair.target)
+            raise
         except K8sOpsError as error:
-            await result.failed(pair.target, error.message)
+            unknown = "; it may have been done all the same" if error.outcome_unknown else ""
+            await result.failed(pair.target, in_words(group, error.message) + unknown)
+            if isinstance(error, UnreachableError) and not await self._answers():
+                # Thousands of others would each wait for it in vain, and the step must not count as done.
+                raise
         else:
             await result.done(pair.target)
+
+    async def _answers(self) -> bool:
+        """Whether the API server can be reached at all."""
+        try:
+            await self._cluster.server_version()
+        except UnreachableError:
+            return False
+        except K8sOpsError:
+            pass
+        return True
 
     async def _held(self, group: Group, pairs: list[Pair]) -> dict[str, str]:
         """Of objects that can be tried now, those that are refused, and why: they wait for the comparison."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from k8sops.actions.backups.restoring.drafting import Draft, Entry
 from k8sops.actions.backups.restoring.preparing import CLAIMS, Restore
+from k8sops.actions.backups.restoring.quotas import QUOTAS
 from k8sops.core.plan import Finding, Level
 from k8sops.core.text import counted, printable
 
@@ -22,8 +23,11 @@ def findings_of(restore: Restore, draft: Draft, cluster: str) -> list[Finding]:
         *_refused(restore, draft),
         *_conflicts(restore, draft),
         *_incomplete(restore),
+        *_quotas(draft),
+        *_along(draft),
         *_skipped(draft),
         *_other_cluster(restore, cluster),
+        *_other_version(restore),
         *_volumes(restore),
         *_notes(restore, draft),
     ]
@@ -65,6 +69,50 @@ def _incomplete(restore: Restore) -> list[Finding]:
     ]
 
 
+def _quotas(draft: Draft) -> list[Finding]:
+    if not draft.quotas_read:
+        text = "resource quotas may not be read: whether all objects fit into them together is not known"
+        return [Finding(level="note", code="quotas_unread", text=text)]
+    if not draft.quotas:
+        return []
+    told = "; ".join(one.text for one in draft.quotas[:NAMED])
+    more = f"; and {len(draft.quotas) - NAMED} more" if len(draft.quotas) > NAMED else ""
+    text = f"each object fits into its namespace's quotas, but not all of them together: {told}{more}"
+    subjects = sorted({f"{one.namespace}/{QUOTAS}/{one.quota}" for one in draft.quotas})
+    return [Finding(level="warning", code="quota", text=text, subjects=tuple(subjects[:SUBJECTS]))]
+
+
+def _along(draft: Draft) -> list[Finding]:
+    """What is deleted besides; claims by themselves, since no backup of objects brings back what is on them."""
+    found = []
+    for code, targets, what in (
+        (
+            "claims_deleted",
+            draft.along.claims,
+            "with all that is on their volumes, unless these are retained",
+        ),
+        ("deleted_along", draft.along.others, "they are what the recreated objects own"),
+    ):
+        if targets:
+            named = ", ".join(target.label for target in targets[:NAMED])
+            more = f" and {len(targets) - NAMED} more" if len(targets) > NAMED else ""
+            are = "is" if len(targets) == 1 else "are"
+            noun = "claim" if code == "claims_deleted" else "object"
+            text = (
+                f"{counted(len(targets), noun)} {are} deleted with what is recreated, {what}: {named}{more}"
+            )
+            subjects = tuple(target.label for target in targets[:SUBJECTS])
+            found.append(
+                Finding(
+                    level="warning", code=code, text=text, subjects=subjects, override="--existing update"
+                )
+            )
+    if unread := draft.along.unread:
+        text = f"what is deleted with what is recreated among {', '.join(unread)} could not be read"
+        found.append(Finding(level="warning", code="dependents_unread", text=text, subjects=unread))
+    return found
+
+
 def _skipped(draft: Draft) -> list[Finding]:
     if not draft.skipped:
         return []
@@ -81,6 +129,20 @@ def _other_cluster(restore: Restore, cluster: str) -> list[Finding]:
         return []
     text = f"the backup is of another cluster, {printable(source.body.cluster_name) or source.cluster}"
     return [Finding(level="warning", code="other_cluster", text=text, subjects=(source.cluster,))]
+
+
+def _other_version(restore: Restore) -> list[Finding]:
+    groups = [group for group in restore.chosen.groups if group.stored_as and not group.left]
+    if not groups:
+        return []
+    told = "; ".join(f"{group.qualified}, {group.other_version}" for group in groups[:NAMED])
+    more = f"; and {len(groups) - NAMED} more kinds" if len(groups) > NAMED else ""
+    text = (
+        f"{counted(len(groups), 'kind')} {'is' if len(groups) == 1 else 'are'} restored in another version, and only "
+        f"objects that fit it whole: {told}{more}"
+    )
+    subjects = tuple(group.qualified for group in groups[:SUBJECTS])
+    return [Finding(level="warning", code="other_version", text=text, subjects=subjects)]
 
 
 def _volumes(restore: Restore) -> list[Finding]:

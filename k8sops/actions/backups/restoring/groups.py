@@ -35,6 +35,19 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
         """`plural.group`."""
         return self.resource.qualified
 
+    @property
+    def stored_as(self) -> str:
+        """The `group/version` that the backup has it in, where the cluster gets it in another; else empty."""
+        if self.resource.version == self.kind.version:
+            return ""
+        return msgspec.structs.replace(self.resource, version=self.kind.version).api_version
+
+    @property
+    def other_version(self) -> str:
+        """Where it is restored in another version: from which to which; else empty."""
+        stored = self.stored_as
+        return f"stored as {stored}, this cluster serves {self.resource.api_version}" if stored else ""
+
     def target(self, row: Row, mapping: Mapping[str, str]) -> Target:
         """Where an object goes."""
         name = mapping.get(row.name, row.name) if self.qualified == NAMESPACES_KIND else row.name
@@ -66,10 +79,12 @@ def group_of(
     *,
     definitions: frozenset[str],
     apis: frozenset[str],
+    definitions_stay: bool = True,
 ) -> Group:
-    """One kind as the cluster has it: in the version of the backup, else it cannot be taken as it is.
+    """One kind as the cluster has it: in the version of the backup, else in the first that both servers know.
 
-    `definitions` and `apis` are the names of the CRDs and APIServices that are chosen.
+    `definitions` and `apis` are the names of the CRDs and APIServices that are chosen; where definitions that are there
+    do not stay as they are, what is chosen brings the backup's version with it.
     """
     wanted = Resource(
         group=kind.group,
@@ -83,9 +98,11 @@ def group_of(
     aggregated = f"{kind.version}.{kind.group}" in apis
     found = next((one for one in served if one.version == kind.version), None)
     refused = ""
-    if found is None and served and not defined:
-        has = ", ".join(one.version for one in served)
-        refused = f"the cluster serves {qualified} in {has}, and the backup has it in {kind.version}"
+    if found is None and served and (definitions_stay or not defined):
+        found = _common(kind, served)
+        if found is None:
+            has = ", ".join(one.api_version for one in served)
+            refused = f"stored as {wanted.api_version}, this cluster serves {has}, which its own did not"
     elif found is None and not (defined or aggregated):
         refused = f"the cluster has no kind {qualified}, and the backup's definition of it is not restored"
     left = NEVER.get(qualified, "")
@@ -100,6 +117,18 @@ def group_of(
         defined=defined,
         refused="" if left else refused,
         left=left,
+    )
+
+
+def _common(kind: Kind, served: Sequence[Resource]) -> Resource | None:
+    """The same kind in the first version, by the cluster's preference, that the backup's server knew as well."""
+    return next(
+        (
+            one
+            for one in served
+            if one.version in kind.served and (one.kind, one.namespaced) == (kind.kind, kind.namespaced)
+        ),
+        None,
     )
 
 

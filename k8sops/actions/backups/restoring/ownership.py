@@ -15,7 +15,7 @@ from k8sops.core.errors import ForbiddenError, NotFoundError, UnknownKindError
 from k8sops.core.plan import JsonObject
 from k8sops.core.ports import ClusterReader, Resource
 
-_MADE_ANEW: Final = frozenset(
+MADE_ANEW: Final = frozenset(
     {
         ("replicasets.apps", "Deployment"),
         ("controllerrevisions.apps", "StatefulSet"),
@@ -87,7 +87,7 @@ def left_to(kind: str, found: JsonObject, owned_by: frozenset[str]) -> str:
     if (
         controller is not None
         and controller.uid in owned_by
-        and (kind == "pods" or (kind, controller.kind) in _MADE_ANEW)
+        and (kind == "pods" or (kind, controller.kind) in MADE_ANEW)
     ):
         return f"{controller.kind} controller"
     return _made_by(kind, metadata) or _finished(kind, found)
@@ -140,10 +140,17 @@ class Owners:
     def linked(self, references: tuple[Reference, ...]) -> list[JsonObject]:
         """Those references whose owners are known to be there, with their uids of now."""
         return [
-            msgspec.to_builtins(msgspec.structs.replace(one, uid=self._known[one.uid]))
+            msgspec.to_builtins(
+                msgspec.structs.replace(one, api_version=self._version_of(one), uid=self._known[one.uid])
+            )
             for one in references
             if one.uid in self._known
         ]
+
+    def _version_of(self, one: Reference) -> str:
+        """As the owner's kind is served here: the garbage collector asks for it by that."""
+        resource = self._served.get((one.api_version, one.kind))
+        return resource.api_version if resource is not None else one.api_version
 
     async def look_up(self, references: tuple[Reference, ...], namespace: str) -> list[JsonObject]:
         """The same, looked for on the cluster where nothing is known; `namespace` is where the object is now."""

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 from k8sops.core.clock import Clock
-from k8sops.core.errors import TooManyRequestsError
+from k8sops.core.errors import DeadlineError, TlsError, TooManyRequestsError, UnreachableError
 from k8sops.core.tasks import all_of
 
 T = TypeVar("T")
@@ -21,6 +21,8 @@ I_contra = TypeVar("I_contra", contravariant=True)
 MOST: Final = 16
 SHORTEST_HOLD_S: Final = 0.2
 LONGEST_HOLD_S: Final = 30.0
+MOST_TRIES: Final = 4
+FIRST_PAUSE_S: Final = 0.2
 
 
 class Pace:
@@ -59,6 +61,19 @@ class Pace:
                 else:
                     self._speed_up()
                     return answer
+
+    async def ask(self, request: Callable[[], Awaitable[T]]) -> T:
+        """The same for what changes nothing, sent again a few times where the connection was lost on the way."""
+        pause = FIRST_PAUSE_S
+        for _ in range(MOST_TRIES - 1):
+            try:
+                return await self.send(request)
+            except UnreachableError as error:
+                if isinstance(error, DeadlineError | TlsError):
+                    raise
+            await self._clock.sleep(pause)
+            pause *= 2
+        return await self.send(request)
 
     async def each(self, items: Iterable[I_contra], work: Callable[[I_contra], Awaitable[None]]) -> None:
         """Do something with each item, as many at once as the pace may ever allow."""

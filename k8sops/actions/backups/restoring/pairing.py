@@ -150,6 +150,8 @@ class Survey:
         left = group.left or left_to(group.qualified, wanted, self._chosen.uids)
         owners = references_of(wanted)
         wanted["metadata"].pop("ownerReferences", None)
+        if group.stored_as:
+            wanted["apiVersion"] = group.resource.api_version
         wanted = put_elsewhere(
             group.qualified, strip(group.qualified, wanted, self.rewrite), self.rewrite.mapping
         )

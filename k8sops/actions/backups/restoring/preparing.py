@@ -21,6 +21,7 @@ from k8sops.actions.backups.restoring.source import Source, open_source
 from k8sops.actions.backups.restoring.stripping import Rewrite
 from k8sops.backup.selection import KindNames
 from k8sops.core.errors import ForbiddenError, UsageError
+from k8sops.core.plan import JsonObject
 from k8sops.core.ports import ClusterReader, Resource
 
 CLAIMS: Final = "persistentvolumeclaims"
@@ -41,7 +42,10 @@ class Restore(msgspec.Struct, frozen=True, kw_only=True):
     def served(self) -> dict[tuple[str, str], Resource]:
         """Resources by `apiVersion` and kind: how owner references name them."""
         return {
-            (group.resource.api_version, group.resource.kind): group.resource for group in self.chosen.groups
+            (version, group.resource.kind): group.resource
+            for group in self.chosen.groups
+            for version in (group.stored_as, group.resource.api_version)
+            if version
         }
 
 
@@ -93,15 +97,22 @@ async def look_around(survey: Survey, chosen: Chosen, cluster: ClusterReader) ->
     definitions = chosen.of_kind(CRDS)
     if definitions is None:
         return
-    there: set[str] = set()
+    there: set[tuple[str, str]] = set()
     async for batch in survey.pairs(definitions):
-        there |= {pair.target.name for pair in batch if pair.live is not None and not pair.live.deleting}
+        for pair in batch:
+            if pair.live is not None and not pair.live.deleting:
+                there |= {(pair.target.name, version) for version in _versions_of(pair.live.body)}
     for group in chosen.groups:
         # Discovery may lag behind for minutes, both ways.
-        if group.defined and group.qualified not in there:
+        if group.defined and (group.qualified, group.resource.version) not in there:
             survey.unserved.add(group.qualified)
         elif group.defined:
             survey.unserved.discard(group.qualified)
+
+
+def _versions_of(definition: JsonObject) -> set[str]:
+    versions = (definition.get("spec") or {}).get("versions") or ()
+    return {str(one.get("name")) for one in versions if one.get("served")}
 
 
 async def _missing_namespaces(cluster: ClusterReader, needed: set[str]) -> set[str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from k8sops.actions.backups.restoring.made import Made, way_back
+from k8sops.core.errors import K8sOpsError, PartialError
 from k8sops.core.events import QUIET, Emission
 from k8sops.core.journal import Journal
 from k8sops.core.plan import Plan, Step, Target
@@ -17,6 +19,8 @@ UNIT: Final = "objects"
 EVERY: Final = 25
 LISTED: Final = 200
 TOLD: Final = 50
+NAMED: Final = 10
+_NOT: Final = " not: "
 
 _PAST: Final[Mapping[str, str]] = {
     "create": "created",
@@ -38,12 +42,15 @@ class Result:
         self._done: list[str] = []
         self._failed: dict[str, str] = {}
         self._count = 0
+        self._ended = False
 
     async def done(self, target: Target) -> None:
         """An object is as it is to be."""
         self._count += 1
         if len(self._done) < LISTED:
             self._done.append(target.label)
+        if self._step.verb == "create":
+            await self._telling.made.add(self._step, target)
         await self._telling.moved(self._step)
 
     async def failed(self, target: Target, why: str) -> None:
@@ -55,16 +62,33 @@ class Result:
             await self._telling.journal.tell(Emission(kind="note", step=self._step.id, text=text))
         await self._telling.moved(self._step)
 
+    def left_open(self, target: Target) -> None:
+        """It was under way when all was broken off."""
+        self._failed[target.label] = "it was under way, and may have been done, or half done"
+
     async def end(self) -> str:
         """The sentence of the step. What was planned and had nothing done to it was there when its turn came."""
+        self._ended = True
         there = max(0, self._planned - self._count - len(self._failed))
         await self._telling.moved(self._step, by=there)
         text = self._sentence(there)
+        await self._list(text)
+        return text
+
+    async def broken_off(self) -> tuple[int, Mapping[str, str]]:
+        """How many are as they are to be, and what could not be restored, where it did not come to its end."""
+        if self._ended:
+            return self._planned - len(self._failed), self._failed
+        if self._count or self._failed:
+            await self._list(f"broken off: {self._sentence(0)}")
+        return self._count, self._failed
+
+    async def _list(self, text: str) -> None:
+        await self._telling.made.flush(self._step)
         data = {"done": self._done, "failed": dict(list(self._failed.items())[:LISTED])}
         await self._telling.journal.tell(
             Emission(kind="note", step=self._step.id, text=text, data=data | QUIET)
         )
-        return text
 
     def _sentence(self, there: int) -> str:
         target = self._step.target
@@ -78,7 +102,7 @@ class Result:
         if self._failed:
             named = printable(", ".join(list(self._failed)[:3]))
             more = f" and {len(self._failed) - 3} more" if len(self._failed) > 3 else ""
-            parts.append(f"{len(self._failed)} not: {named}{more}")
+            parts.append(f"{len(self._failed)}{_NOT}{named}{more}")
         return ", ".join(parts)
 
     def _of(self, number: int) -> str:
@@ -97,6 +121,8 @@ class Telling:
         self.reasons: Final[dict[Target, str]] = {}
         self._total: Final = sum(map(planned, plan.steps))
         before = journal.results_below("restore")
+        self.made: Final = Made(journal)
+        self._before: Final = before
         self._moved = sum(planned(step) for step in plan.steps if step.id in before)
         """What earlier carriers dealt with is not dealt with again."""
         self._to_compare: Final = sum(int(plan.blast_radius.get(name, 0)) for name in _COMPARED)
@@ -112,6 +138,32 @@ class Telling:
     def of(self, step: Step) -> Result:
         """The result of a step that was begun."""
         return self._results[step.id]
+
+    def fell_short(self, step: Step) -> bool:
+        """Whether an earlier carrier of the run did the step, and not all of it."""
+        return _NOT in self._before.get(step.id, "")
+
+    async def broken_off(self, plan: Plan, error: K8sOpsError) -> PartialError:
+        """What the run ends with where the cluster went away in the middle: what is done, what not, and why."""
+        failed: dict[str, str] = {}
+        done = total = 0
+        for step in plan.steps:
+            total += planned(step)
+            if step.id in self._results:
+                some, others = await self._results[step.id].broken_off()
+                done += some
+                failed.update(others)
+            elif step.id in self._before and not self.fell_short(step):
+                done += planned(step)
+        named = "; ".join(printable(f"{label} ({why})") for label, why in list(failed.items())[:NAMED])
+        more = f" and {len(failed) - NAMED} more, see the run's notes" if len(failed) > NAMED else ""
+        undo = way_back(plan, self.journal.errand.run)
+        return PartialError(
+            f"the restore broke off: {error.message}. Done: {done} of {counted(total, 'object')}"
+            f"{f'; not: {named}{more}' if failed else ''}; nothing has been compared with the backup",
+            hint="once that is mended, run it again for the rest: what is there is left"
+            f"{f'; {undo}' if undo and done else ''}",
+        )
 
     async def moved(self, step: Step, *, by: int = 1) -> None:
         """So many more objects are dealt with."""

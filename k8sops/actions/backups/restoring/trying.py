@@ -7,7 +7,7 @@ What cannot be tried, because its namespace, its kind or a webhook that is asked
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Final, Literal
 
@@ -22,11 +22,12 @@ from k8sops.core.errors import (
     AlreadyExistsError,
     ClusterError,
     ConflictError,
+    InvalidError,
     NotFoundError,
     ServerError,
     UsageError,
 )
-from k8sops.core.plan import Target
+from k8sops.core.plan import JsonObject, Target
 from k8sops.core.ports import ClusterReader
 
 VerdictName = Literal["created", "changed", "conflict", "refused", "created_unverified"]
@@ -37,6 +38,16 @@ _SERVICE: Final = re.compile(r"https://([a-z0-9-]+)\.([a-z0-9-]+)\.svc")
 _ACCOUNT: Final = re.compile(r'error looking up service account ([^/\s"]+)/([^:\s"]+)')
 _PRIORITY: Final = re.compile(r"no PriorityClass with name (\S+) was found")
 _NO_DRY_RUN: Final = "does not support dry run"
+_STRICT: Final = "strict decoding error"
+
+
+def in_words(group: Group, why: str) -> str:
+    """Why an object was refused, and that it was asked for in another version than it is stored in, where it was."""
+    return f"{group.other_version}: {why}" if group.other_version else why
+
+
+def _as_version(group: Group) -> str:
+    return f"as {group.resource.api_version}" if group.stored_as else ""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -73,13 +84,21 @@ class Trials:
         known = self._known(group, pair)
         if known is not None:
             return known
-        send = partial(self._cluster.preview_create, group.resource, pair.wanted, retry_429=False)
         try:
             with hushed(group.qualified, pair.wanted):
-                await self._pace.send(send)
+                await self._pace.ask(self._creating(group, pair))
         except (ClusterError, UsageError) as error:
-            return self._refusal(error)
-        return Verdict("created")
+            return self._refusal(group, error)
+        return Verdict("created", _as_version(group))
+
+    def _creating(self, group: Group, pair: Pair) -> Callable[[], Awaitable[JsonObject]]:
+        return partial(
+            self._cluster.preview_create,
+            group.resource,
+            pair.wanted,
+            strict=bool(group.stored_as),
+            retry_429=False,
+        )
 
     def _known(self, group: Group, pair: Pair) -> Verdict | None:
         """What can be said without asking."""
@@ -108,6 +127,7 @@ class Trials:
             pair.wanted,
             field_manager=FIELD_MANAGER,
             force=force or self._force,
+            strict=bool(group.stored_as),
             retry_429=False,
         )
         live = pair.live.body if pair.live is not None else {}
@@ -117,13 +137,15 @@ class Trials:
         except ConflictError as error:
             return Verdict("conflict", error.message)
         except (ClusterError, UsageError) as error:
-            return self._refusal(error)
-        return Verdict("changed")
+            return self._refusal(group, error)
+        return Verdict("changed", _as_version(group))
 
     async def recreate(self, group: Group, pair: Pair) -> Verdict:
-        """Would it be deleted? Its successor cannot be tried while it is there."""
+        """Would it be deleted? Of its successor only the fields can be tried while it is there."""
         if group.refused:
             return Verdict("refused", group.refused)
+        if group.stored_as and (known := await self._unfitting(group, pair)):
+            return known
         target = pair.target
         send = partial(self._cluster.preview_delete, group.resource, target.name, target.namespace)
         live = pair.live.body if pair.live is not None else {}
@@ -131,12 +153,23 @@ class Trials:
             with hushed(group.qualified, pair.wanted, live):
                 await self._pace.send(send)
         except NotFoundError:
-            return Verdict("created")
+            return Verdict("created", _as_version(group))
         except (ClusterError, UsageError) as error:
-            return self._refusal(error)
-        return Verdict("changed")
+            return self._refusal(group, error)
+        return Verdict("changed", _as_version(group))
 
-    def _refusal(self, error: ClusterError | UsageError) -> Verdict:
+    async def _unfitting(self, group: Group, pair: Pair) -> Verdict | None:
+        """The refusal of what does not fit the other version: the server tells before it sees that one is there."""
+        try:
+            with hushed(group.qualified, pair.wanted):
+                await self._pace.ask(self._creating(group, pair))
+        except InvalidError as error:
+            return self._refusal(group, error) if _STRICT in error.message else None
+        except (ClusterError, UsageError):
+            return None
+        return None
+
+    def _refusal(self, group: Group, error: ClusterError | UsageError) -> Verdict:
         if isinstance(error, AlreadyExistsError):
             return Verdict("refused", "it appeared while it was being planned; plan again")
         if _NO_DRY_RUN in error.message:
@@ -144,7 +177,7 @@ class Trials:
         depends = self._depends(error)
         if depends is not None:
             return Verdict("created_unverified", error.message, depends)
-        return Verdict("refused", error.message)
+        return Verdict("refused", in_words(group, error.message))
 
     def _depends(self, error: ClusterError | UsageError) -> Target | None:
         """The object to come that the refusal is for want of."""

@@ -1,0 +1,58 @@
+"""What a run made, on record object by object, so that it can be taken back whatever its size.
+
+A plan lists only the first objects of a large step, and what was made is not always what was planned: so it is told as
+it is made, a hundred at a time. A process that dies leaves its last ones off the record.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from k8sops.actions.planning import undo_command
+from k8sops.core.events import MADE, QUIET, Emission
+from k8sops.core.journal import Journal
+from k8sops.core.plan import Plan, Step, Target
+from k8sops.core.text import counted
+
+AT_ONCE: Final = 100
+FEW: Final = 3
+"""So many commands are told in a sentence."""
+
+
+class Made:
+    """Of one run."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal: Final = journal
+        self._waiting: Final[dict[tuple[str, str], list[str]]] = {}
+
+    async def add(self, step: Step, target: Target) -> None:
+        """An object is there that was not."""
+        key = (step.id, target.namespace)
+        some = self._waiting.setdefault(key, [])
+        some.append(f"{target.kind}/{target.name}")
+        if len(some) >= AT_ONCE:
+            await self._tell(key)
+
+    async def flush(self, step: Step) -> None:
+        """A step is over."""
+        for key in [key for key in self._waiting if key[0] == step.id]:
+            await self._tell(key)
+
+    async def _tell(self, key: tuple[str, str]) -> None:
+        step, namespace = key
+        targets = self._waiting.pop(key)
+        data = {MADE: {"namespace": namespace, "targets": targets}} | QUIET
+        text = f"{counted(len(targets), 'object')} made{f' in {namespace}' if namespace else ''}"
+        await self._journal.tell(Emission(kind="note", step=step, text=text, data=data))
+
+
+def way_back(plan: Plan, run: str) -> str:
+    """How to take back what was made: in a sentence where a few commands do, else where they are printed."""
+    creating = [step for step in plan.steps if step.verb == "create"]
+    commands = [command for step in creating if (command := undo_command(step))]
+    if not creating:
+        return ""
+    if len(commands) == len(creating) <= FEW:
+        return f"to go back: {'; '.join(commands)}"
+    return f"to go back: `k8sops runs undo {run} --commands` prints the commands that do"
