@@ -3,7 +3,7 @@
 `python -m tests.bench.bench_switch [--objects 2000 --bytes 1000 --rounds 3]` on a sandbox of its own, or `--kubeconfig
 FILE` on another cluster (objects are made in a namespace of their own and deleted afterwards). Both go through the
 client, and as many at once, as a backup does (`Reading.fetched`, `Reading._list_again`); what is read is thrown away.
-The crossing is what `SINGLY_PART` of the backup's reading stands for.
+The crossing is what `SINGLY_PER_PAGE` of the backup's reading stands for.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import math
 import random
 import string
 import sys
@@ -23,10 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from k8sops.actions.backups.kinds import ChosenKind, choose_kinds
-from k8sops.actions.backups.reading import SINGLY, SINGLY_PART
+from k8sops.actions.backups.reading import SINGLY_PER_PAGE
 from k8sops.actions.backups.sources import Source, each_of, raw_or_gone
 from k8sops.backup.selection import make_selection
 from k8sops.cluster.client import KubeCluster
+from k8sops.cluster.pages import PAGE_SIZE
 from k8sops.sandbox.manager import SandboxManager
 from tests.support.clients import client_of
 
@@ -124,7 +126,7 @@ async def measure(kubeconfig: Path, objects: int, size: int, rounds: int) -> Non
         sys.stdout.write("single requests are never more work\n")
     else:
         sys.stdout.write(f"they cross at {at:,.0f} objects, {at / objects:.1%}")
-        sys.stdout.write(f" (in use: more than {SINGLY} and {SINGLY_PART:.0%})\n")
+        sys.stdout.write(f" (in use: more than {SINGLY_PER_PAGE * math.ceil(objects / PAGE_SIZE)})\n")
 
 
 async def run(kubeconfig: Path | None, objects: int, size: int, rounds: int) -> None:

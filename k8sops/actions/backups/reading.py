@@ -36,10 +36,8 @@ from k8sops.core.ports import ClusterReader
 from k8sops.core.raw import RawObject, RawPage
 from k8sops.core.tasks import all_of
 
-SINGLY: Final = 50
-"""So many changed objects of a kind are fetched singly whatever their part."""
-SINGLY_PART: Final = 0.08
-"""Above this part of a kind one more list is less work than single requests (docs/performance.md)."""
+SINGLY_PER_PAGE: Final = 10
+"""Above so many changed objects for each page of a kind the list costs less than they do (docs/performance.md)."""
 MANY: Final = 1000
 """Objects of a kind: those of fewer are read after all others."""
 FRESH_S: Final = 1.0
@@ -223,7 +221,7 @@ class Reading:
         if watched and count >= self.what.watched_from and "watch" in kind.resource.verbs:
             self.watchers[kind.key] = Watcher(self.cluster, source, since)
         if changed:
-            many = len(changed) > max(SINGLY, SINGLY_PART * count)
+            many = len(changed) > SINGLY_PER_PAGE * pages
             await (self._list_again(kind) if many else self._fetch(kind, changed))
 
     async def _take_page(self, source: Source, page: RawPage, changed: list[Place]) -> None:
