@@ -8,6 +8,7 @@ import msgspec
 
 from k8sops.core.errors import UsageError
 from k8sops.core.tables import TableQuery
+from k8sops.tui.screens import SCREENS
 
 KIND_SUGGESTIONS = (
     *(
@@ -53,7 +54,13 @@ class ShowHelp(msgspec.Struct, frozen=True):
     """Open the help screen."""
 
 
-Command = Browse | Leave | ShowHelp
+class OpenScreen(msgspec.Struct, frozen=True):
+    """Open one of our own screens (`screens.SCREENS`)."""
+
+    name: str
+
+
+Command = Browse | Leave | OpenScreen | ShowHelp
 
 
 def parse_command(text: str, current: TableQuery) -> Command:
@@ -68,6 +75,8 @@ def parse_command(text: str, current: TableQuery) -> Command:
         return Leave()
     if len(words) == 1 and words[0] in {"?", "h", "help"}:
         return ShowHelp()
+    if len(words) == 1 and words[0] in SCREENS:
+        return OpenScreen(words[0])
     return _browse(words, current)
 
 

@@ -7,7 +7,7 @@ how far first and last moment lie apart. It is one look: what changes while it i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from contextlib import aclosing
 from typing import Final
 
@@ -41,7 +41,6 @@ class SecondLook:
     async def settle(self) -> None:
         """Look, and bring the backup up to what was seen. Raises what the repository raises."""
         kinds = [kind for kind in self._reading.what.kinds if kind.key not in self._reading.unread]
-        rows = await asyncio.to_thread(self._by_kind)
         watched = [kind for kind in kinds if kind.key in self._reading.watchers]
         judged = [kind for kind in kinds if self._reading.related.judges(kind)]
         plain = [
@@ -49,6 +48,8 @@ class SecondLook:
             for kind in kinds
             if kind not in judged and kind not in watched and not self._reading.is_fresh(kind)
         ]
+        looked_at = {kind.key for kind in (*plain, *judged)}
+        rows = await asyncio.to_thread(self._by_kind, looked_at) if looked_at else {}
         differing = await self._looks(plain, rows, KINDS_AT_ONCE)
         # Bindings before the roles that they give.
         judged.sort(key=lambda kind: RELATED.index(kind.key))
@@ -90,14 +91,12 @@ class SecondLook:
         async with aclosing(looks):
             return [look async for look in looks if look[1] or look[2]]
 
-    def _by_kind(self) -> dict[tuple[str, str], dict[Place, tuple[str, str]]]:
-        """What was taken of the kinds that are not watched."""
-        found: dict[tuple[str, str], dict[Place, tuple[str, str]]] = {}
-        watched = self._reading.watchers.keys()
+    def _by_kind(self, kinds: Set[tuple[str, str]]) -> dict[tuple[str, str], dict[Place, tuple[str, str]]]:
+        """What was taken of these kinds."""
+        found: dict[tuple[str, str], dict[Place, tuple[str, str]]] = {kind: {} for kind in kinds}
         for key, (uid, version, _) in self._writer.rows.items():
-            if (key.group, key.resource) in watched:
-                continue
-            found.setdefault((key.group, key.resource), {})[key.namespace, key.name] = (uid, version)
+            if (of_kind := found.get((key.group, key.resource))) is not None:
+                of_kind[key.namespace, key.name] = (uid, version)
         return found
 
     def _of(self, kind: ChosenKind) -> Rows:

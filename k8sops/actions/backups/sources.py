@@ -22,6 +22,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 KINDS_AT_ONCE: Final = 4
+PAGE: Final = 500
+METADATA_PAGE: Final = 2000
+"""Objects: of metadata a page is small, and for each page a server goes through all objects that are to come."""
 READS_AT_ONCE: Final = 8
 AHEAD: Final = 4
 """Answers that wait for an earlier one are kept, up to so many times as are under way."""
@@ -48,6 +51,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
             metadata_only=metadata_only,
             with_data=not metadata_only,
             label_selector=self.label_selector,
+            page_size=METADATA_PAGE if metadata_only else PAGE,
         )
 
     async def parts(
