@@ -61,13 +61,16 @@ def exit_of(run: Run) -> ExitCode:
 
 
 def tell_event(event: Event, line: ProgressLine) -> None:
-    """One event as it comes; progress is recorded seldom, and may come behind the end of its step."""
+    """One event as it comes.
+
+    How far a step was is recorded seldom, and may come behind its end; what is waited for after it is told.
+    """
     if event.kind in {"step_done", "step_failed"}:
         line.over.add(event.step)
     if event.kind == "progress":
-        if event.step in line.over:
-            return
         waiting = event.data.get("waiting_for")
+        if event.step in line.over and not waiting:
+            return
         shown = event.text if not waiting or waiting == event.text else f"{event.text}; waiting for {waiting}"
         line.show(f"  {shown}")
     elif event.kind in _GLYPHS and not event.data.get("quiet"):

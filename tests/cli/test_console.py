@@ -41,3 +41,6 @@ def test_how_far_a_step_was_is_not_told_once_it_has_ended() -> None:
         at = datetime(2026, 11, 21, tzinfo=UTC)
         tell_event(Event(seq=seq, at=at, kind=kind, step=step, text=text), line)
     assert stream.getvalue() == "  1 of 2\n  1 of 9\n"
+    waits = Event(seq=9, at=at, kind="progress", step="a", text="1 of 2 ready", data={"waiting_for": "web-1"})
+    tell_event(waits, line)
+    assert stream.getvalue().endswith("  1 of 2 ready; waiting for web-1\n")

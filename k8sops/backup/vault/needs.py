@@ -90,8 +90,8 @@ class Needing:
             catalogue = await self._catalogue_of(body)
             contents = await load_contents(self._vault, chain.cluster, body, self._listing)
             packs = await asyncio.to_thread(_packs, contents, catalogue)
-        except RepositoryError as error:
-            raise RepositoryError(
+        except (RepositoryError, RepositoryKeyError) as error:
+            raise type(error)(
                 f"nothing may go, since it cannot be told what backup {seq} of cluster {chain.cluster} needs: "
                 f"{error.message}",
                 hint="see `k8sops backups verify`; if that backup is lost, remove it by naming it",
