@@ -8,6 +8,7 @@ too: bytes that changed under an unchanged resourceVersion show that this way of
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
@@ -19,6 +20,7 @@ from k8sops.actions.backups.kinds import CLAIMS, RELATED, ChosenKind, Judge
 from k8sops.actions.backups.related import Related
 from k8sops.actions.backups.sources import (
     KINDS_AT_ONCE,
+    PAGE,
     UNREADABLE,
     Source,
     each_of,
@@ -221,7 +223,7 @@ class Reading:
         if watched and count >= self.what.watched_from and "watch" in kind.resource.verbs:
             self.watchers[kind.key] = Watcher(self.cluster, source, since)
         if changed:
-            many = len(changed) > SINGLY_PER_PAGE * pages
+            many = len(changed) > SINGLY_PER_PAGE * math.ceil(count / PAGE)
             await (self._list_again(kind) if many else self._fetch(kind, changed))
 
     async def _take_page(self, source: Source, page: RawPage, changed: list[Place]) -> None:

@@ -145,6 +145,8 @@ async def test_what_is_there_in_the_other_version_is_changed_in_it(
         existing=existing,
         force_conflicts=existing == "update",
         allow_partial=True,
+        # The garbage collector looks for new kinds every half minute, and again where others come and go.
+        timeout=900,
     )
     assert verdicts(plan) == {sails.plain: "changed"}
     (item,) = (item for step in plan.steps if step.bulk for item in step.bulk.items)
