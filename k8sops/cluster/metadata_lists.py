@@ -29,11 +29,10 @@ _OBJECT_META: Final = (
 
 
 class ListHead(NamedTuple):
-    """Of a page: the state it shows, the token of the next one, and how many objects are to come (-1: not said)."""
+    """Of a page: the state it shows, and the token of the next one."""
 
     resource_version: str
     continue_: str
-    remaining: int
 
 
 def is_protobuf(data: bytes) -> bool:
@@ -44,21 +43,20 @@ def is_protobuf(data: bytes) -> bool:
 def list_head(data: bytes) -> ListHead:
     """What stands on a page. Raises ServerError for what is none."""
     meta = _parsed("Heading", data).metadata
-    remaining = meta.remaining if meta.HasField("remaining") else -1
-    return ListHead(meta.resourceVersion, getattr(meta, "continue"), remaining)
+    return ListHead(meta.resourceVersion, getattr(meta, "continue"))
 
 
-def objects_of(data: bytes) -> list[RawObject]:
-    """The objects of a page, without bytes. Raises ServerError for what is none."""
-    found = []
-    for item in _parsed("List", data).items:
+def objects_of(data: bytes) -> tuple[list[RawObject], int]:
+    """The objects of a page, without bytes, and how many are to come (-1: not said). Raises ServerError."""
+    page, found = _parsed("List", data), []
+    for item in page.items:
         meta = item.metadata
         labels = {label.key: label.value for label in meta.labels}
         # One text for all of a namespace: whoever keeps rows of 100,000 objects keeps this.
         found.append(
             RawObject(sys.intern(meta.namespace), meta.name, meta.uid, meta.resourceVersion, labels, b"")
         )
-    return found
+    return found, page.metadata.remaining if page.metadata.HasField("remaining") else -1
 
 
 def _parsed(name: str, data: bytes) -> Any:
@@ -93,7 +91,7 @@ def _messages() -> dict[str, Any]:
     message("ObjectMeta", *_OBJECT_META, ("labels", 11, _MESSAGE, "Label", _MANY))
     message("Object", ("metadata", 1, _MESSAGE, "ObjectMeta", _ONE))
     message("Heading", ("metadata", 1, _MESSAGE, "ListMeta", _ONE))
-    message("List", ("items", 2, _MESSAGE, "Object", _MANY))
+    message("List", ("metadata", 1, _MESSAGE, "ListMeta", _ONE), ("items", 2, _MESSAGE, "Object", _MANY))
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return {

@@ -167,10 +167,8 @@ def _page(data: bytes, resource: Resource, resource_version: str, restarted: boo
 
 def _page_of_heads(data: bytes, resource: Resource, resource_version: str, restarted: bool) -> RawPage:
     if metadata_lists.is_protobuf(data):
-        found = metadata_lists.objects_of(data)
-        return RawPage(
-            found, resource_version, restarted, metadata_lists.list_head(data).remaining, len(data)
-        )
+        found, remaining = metadata_lists.objects_of(data)
+        return RawPage(found, resource_version, restarted, remaining, len(data))
     try:
         heads = _HEADS.decode(data)
     except msgspec.MsgspecError as error:

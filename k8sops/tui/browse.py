@@ -13,6 +13,7 @@ from typing import ClassVar
 import msgspec
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 from textual.widgets import Footer
 
 from k8sops.core.clock import Clock
@@ -21,13 +22,11 @@ from k8sops.core.ops import Ops
 from k8sops.core.plan import ClusterInfo
 from k8sops.core.tables import FeedState, LiveRows, TableQuery
 from k8sops.tui import session
-from k8sops.tui.acting.screen import ActingScreen, Chosen
-from k8sops.tui.commands import Leave, OpenScreen, ShowHelp, parse_command
+from k8sops.tui.commands import Leave, ShowHelp, parse_command
 from k8sops.tui.detail import DetailScreen
 from k8sops.tui.help import HelpScreen
 from k8sops.tui.live_table import LiveTable
 from k8sops.tui.prompt import Prompt
-from k8sops.tui.screens import SCREENS
 from k8sops.tui.status import (
     Banner,
     ClusterLine,
@@ -42,7 +41,7 @@ from k8sops.tui.status import (
 TICK_S = 1.0
 
 
-class BrowseScreen(ActingScreen):
+class BrowseScreen(Screen[None]):
     """Tables of any kind, one at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -83,16 +82,6 @@ class BrowseScreen(ActingScreen):
         self._refusal = ""
         self._next_filter: str | None = None
         self._seen_version: int | None = None
-
-    @property
-    def connection(self) -> session.Session:
-        """The connection that everything goes through."""
-        return self._session
-
-    def chosen(self) -> Chosen:
-        """The row under the cursor."""
-        row = self.query_one(LiveTable).selected_row
-        return Chosen(self._query.kind, () if row is None else (row,))
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -266,8 +255,6 @@ class BrowseScreen(ActingScreen):
             self.app.exit(0)
         elif isinstance(command, ShowHelp):
             self.action_help()
-        elif isinstance(command, OpenScreen):
-            self.app.push_screen(SCREENS[command.name](self._session, self._clock))
         else:
             self._open(command.query, filter_text=command.filter_text)
 

@@ -8,7 +8,6 @@ import msgspec
 
 from k8sops.core.errors import UsageError
 from k8sops.core.tables import TableQuery
-from k8sops.tui.screens import SCREENS
 
 KIND_SUGGESTIONS = (
     *(
@@ -54,13 +53,7 @@ class ShowHelp(msgspec.Struct, frozen=True):
     """Open the help screen."""
 
 
-class OpenScreen(msgspec.Struct, frozen=True):
-    """Open one of our own screens (`screens.SCREENS`)."""
-
-    name: str
-
-
-Command = Browse | Leave | OpenScreen | ShowHelp
+Command = Browse | Leave | ShowHelp
 
 
 def parse_command(text: str, current: TableQuery) -> Command:
@@ -75,8 +68,6 @@ def parse_command(text: str, current: TableQuery) -> Command:
         return Leave()
     if len(words) == 1 and words[0] in {"?", "h", "help"}:
         return ShowHelp()
-    if len(words) == 1 and words[0] in SCREENS:
-        return OpenScreen(words[0])
     return _browse(words, current)
 
 

@@ -96,13 +96,6 @@ class Session:
         """Whether tables and objects can be asked for."""
         return self._ops is not None
 
-    @property
-    def ops(self) -> Ops:
-        """The service. Raises UnreachableError while there is no connection."""
-        if self._ops is None:
-            raise UnreachableError("not connected to the cluster", hint="r tries again")
-        return self._ops
-
     def connect(self) -> None:
         """Connect, unless connected or about to be; answers with Connected or ConnectionFailed."""
         if self._connection is None or self._connection.done():
@@ -118,7 +111,9 @@ class Session:
 
     async def object(self, kind: str, name: str, namespace: str) -> JsonObject:
         """One whole object. Raises what the cluster answers, UnreachableError while there is no connection."""
-        return await self.ops.object(kind, name, namespace)
+        if self._ops is None:
+            raise UnreachableError("not connected to the cluster", hint="r tries again")
+        return await self._ops.object(kind, name, namespace)
 
     async def close(self) -> None:
         """Stop following, close the feed and the connection; gives up after five seconds. Idempotent."""
@@ -149,7 +144,9 @@ class Session:
 
     async def _follow(self, query: TableQuery) -> None:
         try:
-            rows = await self.ops.rows(query)
+            if self._ops is None:
+                raise UnreachableError("not connected to the cluster", hint="r tries again")
+            rows = await self._ops.rows(query)
             try:
                 self._take_over()
                 self._post(FeedOpened(query, rows))

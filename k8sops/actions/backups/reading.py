@@ -20,7 +20,6 @@ from k8sops.actions.backups.kinds import CLAIMS, RELATED, ChosenKind, Judge
 from k8sops.actions.backups.related import Related
 from k8sops.actions.backups.sources import (
     KINDS_AT_ONCE,
-    PAGE,
     UNREADABLE,
     Source,
     each_of,
@@ -32,6 +31,7 @@ from k8sops.backup.bodies import Gap
 from k8sops.backup.selection import Selection
 from k8sops.backup.vault.items import Item, Key, Taken
 from k8sops.backup.vault.writing import BackupWriter
+from k8sops.cluster.pages import PAGE_SIZE
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.ports import ClusterReader
@@ -40,8 +40,6 @@ from k8sops.core.tasks import all_of
 
 SINGLY_PER_PAGE: Final = 10
 """Above so many changed objects for each page of a kind the list costs less than they do (docs/performance.md)."""
-MANY: Final = 1000
-"""Objects of a kind: those of fewer are read after all others."""
 FRESH_S: Final = 1.0
 """A second look at all kinds takes about as long, so what it shows of one is no younger."""
 REWRITTEN_NAMED: Final = 20
@@ -56,7 +54,7 @@ class What(msgspec.Struct, frozen=True, kw_only=True):
     namespaces: tuple[str, ...] = ("",)
     full: bool = True
     watched_from: int = WATCHED_FROM
-    """Kinds of so many objects are watched once they were listed, smaller ones listed twice."""
+    """Kinds of so many objects are read first and watched once they were listed, smaller ones listed twice."""
     fresh_s: float = FRESH_S
     """But not those that were listed so short a time before the end."""
 
@@ -122,7 +120,7 @@ class Reading:
         # Pages of one list come one after the other: the longest lists are begun first.
         sizes = sizes_of(self._writer.base)
         plain.sort(key=lambda kind: size_of(kind.key, sizes), reverse=True)
-        many = sum(size_of(kind.key, sizes) >= MANY for kind in plain)
+        many = sum(size_of(kind.key, sizes) >= self.what.watched_from for kind in plain)
         await self._all(plain[:many], KINDS_AT_ONCE)
         # Small kinds only now: what was listed a moment before the end needs no second look.
         await self._all(plain[many:], KINDS_AT_ONCE)
@@ -223,7 +221,7 @@ class Reading:
         if watched and count >= self.what.watched_from and "watch" in kind.resource.verbs:
             self.watchers[kind.key] = Watcher(self.cluster, source, since)
         if changed:
-            many = len(changed) > SINGLY_PER_PAGE * math.ceil(count / PAGE)
+            many = len(changed) > SINGLY_PER_PAGE * math.ceil(count / PAGE_SIZE)
             await (self._list_again(kind) if many else self._fetch(kind, changed))
 
     async def _take_page(self, source: Source, page: RawPage, changed: list[Place]) -> None:

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from k8sops.actions.backups.kinds import ChosenKind
+from k8sops.cluster.pages import PAGE_SIZE
 from k8sops.core.errors import ClusterError, K8sOpsError, NotFoundError, UnreachableError
 from k8sops.core.ports import ClusterReader
 from k8sops.core.raw import RawObject, RawPage
@@ -22,7 +23,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 KINDS_AT_ONCE: Final = 4
-PAGE: Final = 500
 METADATA_PAGE: Final = 2000
 """Objects: of metadata a page is small, and for each page a server goes through all objects that are to come."""
 READS_AT_ONCE: Final = 8
@@ -51,7 +51,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
             metadata_only=metadata_only,
             with_data=not metadata_only,
             label_selector=self.label_selector,
-            page_size=METADATA_PAGE if metadata_only else PAGE,
+            page_size=METADATA_PAGE if metadata_only else PAGE_SIZE,
         )
 
     async def parts(

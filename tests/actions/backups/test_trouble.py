@@ -104,23 +104,12 @@ async def test_what_changes_while_it_is_read_is_read_again(backups: Desk) -> Non
     for name in ("changed", "deleted", "kept"):
         await backups.config_map(name)
 
-    async def meanwhile() -> None:
-        await backups.change("changed", "meanwhile")
-        await backups.config_map("made")
-        await backups.cluster.delete(
-            await backups.cluster.resource("configmaps"), "deleted", backups.namespace
-        )
-
-    cluster = _Busy(backups.cluster, meanwhile)
+    cluster = _Busy(backups.cluster, lambda: _happens(backups))
     reading, written = await _read(backups, cluster, watched_from=1000, fresh_s=0)
     look = SecondLook(reading, written, SystemClock())
     await look.settle()
     assert (look.changed, look.read_again) == (3, 2)
-    rows = {key.name: row[1] for key, row in written.rows.items() if key.resource == "configmaps"}
-    assert {"changed", "made", "kept"} <= rows.keys()
-    assert "deleted" not in rows
-    assert rows["changed"] == (await backups.there("configmaps", "changed"))[1]
-    await written.close()
+    await _shows_what_happened(written, backups)
 
 
 async def test_what_was_listed_a_moment_before_the_end_is_not_listed_again(backups: Desk) -> None:
@@ -145,11 +134,7 @@ async def test_a_large_kind_is_watched_and_not_listed_twice(backups: Desk) -> No
     cluster = _Watched(backups.cluster)
 
     async def meanwhile() -> None:
-        await backups.change("changed", "meanwhile")
-        await backups.config_map("made")
-        await backups.cluster.delete(
-            await backups.cluster.resource("configmaps"), "deleted", backups.namespace
-        )
+        await _happens(backups)
         await cluster.told("deleted")
 
     reading, written = await _read(backups, cluster)
@@ -160,11 +145,7 @@ async def test_a_large_kind_is_watched_and_not_listed_twice(backups: Desk) -> No
     await reading.close()
     assert cluster.lists == listed, "no kind was listed again"
     assert (look.changed, look.read_again) == (3, 2)
-    rows = {key.name: row[1] for key, row in written.rows.items() if key.resource == "configmaps"}
-    assert {"changed", "made", "kept"} <= rows.keys()
-    assert "deleted" not in rows
-    assert rows["changed"] == (await backups.there("configmaps", "changed"))[1]
-    await written.close()
+    await _shows_what_happened(written, backups)
 
 
 async def test_a_watch_that_breaks_off_counts_for_nothing(backups: Desk) -> None:
@@ -346,6 +327,21 @@ class _Later(SystemClock):
     def monotonic(self) -> float:
         """As it would be then."""
         return super().monotonic() + self.later
+
+
+async def _happens(backups: Desk) -> None:
+    """A change, an object more, an object less."""
+    await backups.change("changed", "meanwhile")
+    await backups.config_map("made")
+    await backups.cluster.delete(await backups.cluster.resource("configmaps"), "deleted", backups.namespace)
+
+
+async def _shows_what_happened(written: BackupWriter, backups: Desk) -> None:
+    rows = {key.name: row[1] for key, row in written.rows.items() if key.resource == "configmaps"}
+    assert {"changed", "made", "kept"} <= rows.keys()
+    assert "deleted" not in rows
+    assert rows["changed"] == (await backups.there("configmaps", "changed"))[1]
+    await written.close()
 
 
 async def _nothing() -> None:
