@@ -39,7 +39,7 @@ docs: $(STAMP) ## write the generated pages again
 bench: $(STAMP) ## measure; figures go to docs/performance.md by hand, with the command
 	$(BIN)/python -m tests.bench
 
-shots: $(STAMP) ## screenshots from a real sandbox
+shots: $(STAMP) ## screenshots (SVG, PNG) of a real sandbox, as it was at one moment
 	$(BIN)/python -m screenshots.generate
 
 lock: $(STAMP) ## compile requirements/*.txt anew

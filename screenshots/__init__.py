@@ -1,1 +1,1 @@
-"""Screenshots for the README and the docs, made from a real sandbox by `make shots`."""
+"""Screenshots for the README and the docs, made by `make shots` from a real sandbox as it was at one moment."""

@@ -1,112 +1,89 @@
-"""Take the screenshots: the real screen on a real, seeded control plane, at 120×40 and 80×24.
+"""Take the screenshots, or check that they still show what the screens show.
 
-Pod names and ages differ from one sandbox to the next, so staleness is judged by what the pictures were made from: a
-hash over the screen's sources, kept in `made-from.txt` and compared by `make check`.
+python -m screenshots.generate              all of them (`make shots`)
+python -m screenshots.generate pods nodes   those
+python -m screenshots.generate --check      compare text and styles with the SVGs, write nothing
+python -m screenshots.generate --new-stage  seed a sandbox anew for them first
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from textual.pilot import Pilot
+import click
 
-from k8sops.core.tables import TableQuery
-from k8sops.sandbox.manager import SandboxManager
-from k8sops.sandbox.seed import seed
-from k8sops.service import open_ops
-from k8sops.service.config import Config
-from k8sops.tui.app import K8sOpsApp
-from k8sops.tui.live_table import LiveTable
+from screenshots.drawing import png_of, svg_of
+from screenshots.pictures import PICTURES, Picture
+from screenshots.stage import keep, kept, make_stage, set_up
+from screenshots.taking import at_home, frame_taken
 
 HERE: Final = Path(__file__).parent
-SOURCES: Final = (HERE.parent / "k8sops" / "tui", HERE)
-STAMP: Final = HERE / "made-from.txt"
-DEADLINE_S: Final = 30
-SANDBOX: Final = "shots"
-LARGE: Final = (120, 40)
-SMALL: Final = (80, 24)
 
-Scene = Callable[[Pilot[Any]], Awaitable[None]]
+Say = Callable[[str], None]
 
 
-def sources_digest() -> str:
-    """Sha256 over the files that decide what a screenshot looks like."""
-    total = hashlib.sha256()
-    for path in sorted(file for folder in SOURCES for file in folder.glob("*.py")):
-        total.update(path.name.encode() + b"\0" + path.read_bytes())
-    return total.hexdigest()
-
-
-async def _settled(pilot: Pilot[Any], rows: int = 1) -> None:
-    """Wait until the table shows something."""
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            await pilot.pause(0.2)
-            tables = pilot.app.screen.query(LiveTable)
-            if not tables or tables.first().total >= rows:
-                return
-
-
-async def _pods(pilot: Pilot[Any]) -> None:
-    await _settled(pilot, rows=60)
-
-
-async def _checkout(pilot: Pilot[Any]) -> None:
-    await _settled(pilot, rows=60)
-    await pilot.press("slash", *"checkout", "enter")
-    await _settled(pilot)
-
-
-async def _nodes(pilot: Pilot[Any]) -> None:
-    await _settled(pilot, rows=60)
-    await pilot.press("colon", *"nodes", "enter")
-    await pilot.pause(1.0)
-    await _settled(pilot, rows=5)
-
-
-async def _yaml(pilot: Pilot[Any]) -> None:
-    await _checkout(pilot)
-    await pilot.press("enter")
-    await pilot.pause(1.0)
-
-
-SCENES: Final[tuple[tuple[str, tuple[int, int], Scene], ...]] = (
-    ("pods", LARGE, _pods),
-    ("pods-80x24", SMALL, _pods),
-    ("checkout", LARGE, _checkout),
-    ("nodes", LARGE, _nodes),
-    ("yaml", LARGE, _yaml),
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 where a picture is stale.")
+@click.option("--new-stage", is_flag=True, help="Seed a sandbox anew, and keep it as the stage.")
+@click.option(
+    "--into", type=click.Path(path_type=Path, file_okay=False), default=HERE, help="Another folder."
 )
+def main(names: Sequence[str], check: bool, new_stage: bool, into: Path) -> None:
+    """Take the screenshots of these NAMES, or all."""
+    unknown = set(names) - {picture.name for picture in PICTURES}
+    if unknown:
+        raise click.UsageError(f"no such picture: {', '.join(sorted(unknown))}")
+    chosen = [picture for picture in PICTURES if not names or picture.name in names]
+    wrong = asyncio.run(_all(chosen, check=check, new_stage=new_stage, into=into))
+    sys.exit(1 if wrong else 0)
 
 
-async def generate() -> None:
-    """Bring up a sandbox, take every picture, take it down."""
-    manager = SandboxManager()
-    handle = await manager.up(SANDBOX)
-    try:
-        await seed(handle.kubeconfig, progress=_say)
-        config = Config(kubeconfig=(handle.kubeconfig,))
-        for name, size, scene in SCENES:
-            app = K8sOpsApp(lambda: open_ops(config), TableQuery(kind="pods"), all_namespaces=True)
-            async with app.run_test(size=size) as pilot:
-                await scene(pilot)
-                svg = app.export_screenshot(title="k8sops")
-            (HERE / f"{name}.svg").write_text(_without_remote_fonts(svg), encoding="utf-8")
-            _say(f"took {name}")
-    finally:
-        await manager.down(SANDBOX)
-    STAMP.write_text(sources_digest() + "\n", encoding="utf-8")
+async def _all(chosen: Sequence[Picture], *, check: bool, new_stage: bool, into: Path) -> list[str]:
+    if new_stage:
+        size = await asyncio.to_thread(keep, await make_stage(_say))
+        _say(f"the new stage has {size // 1024} KiB")
+    wrong: list[str] = []
+    async with set_up(kept()) as standing:
+        with at_home(standing):
+            for picture in chosen:
+                try:
+                    frame = await frame_taken(standing, picture)
+                except Exception as error:  # noqa: BLE001 - a screen that breaks must not cost the other pictures
+                    wrong.append(picture.name)
+                    _say(f"{picture.name}: {type(error).__name__}: {error}")
+                    continue
+                svg, path = svg_of(frame, picture.alt), into / f"{picture.name}.svg"
+                if check:
+                    difference = _difference(path, svg)
+                    wrong += [picture.name] if difference else []
+                    _say(f"{picture.name}: {difference or 'as it is'}")
+                else:
+                    path.write_text(svg, encoding="utf-8")
+                    path.with_suffix(".png").write_bytes(png_of(svg))
+                    _say(f"took {picture.name}")
+    return wrong
 
 
-def _without_remote_fonts(svg: str) -> str:
-    """A picture must not fetch anything; the viewer's own monospace font serves."""
-    return re.sub(r"@font-face\s*{[^}]*}", "", svg)
+def _difference(path: Path, svg: str) -> str:
+    """How the picture that is kept differs from the one just taken; empty where it does not."""
+    if not path.exists():
+        return "stale: there is none; `make shots` takes it"
+    before, now = (_drawn(text) for text in (path.read_text(encoding="utf-8"), svg))
+    if before == now:
+        return ""
+    gone = next((line for line in before if line not in now), "")
+    new = next((line for line in now if line not in before), "")
+    return f"stale; `make shots` takes it again\n  kept  {gone}\n  shown {new}"
+
+
+def _drawn(svg: str) -> list[str]:
+    """Each piece of text and of ground, with its place and style; nothing of what is around them."""
+    return [line for line in svg.splitlines() if line.startswith(("<text ", "<rect "))]
 
 
 def _say(text: str) -> None:
@@ -114,4 +91,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(generate())
+    main()

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.longest import LONGEST_FIRST
 from tests.support.postgres import PostgresTestServer, postgres_server
+from tests.support.stores import SqliteStores
 
+HERE = Path(__file__).parent
 MOST_PROCESSES = 8
 
 # How long an example takes says how busy the machine is; what is too slow shows in --durations.
@@ -23,11 +27,13 @@ settings.register_profile("k8sops", deadline=None, suppress_health_check=[Health
 settings.load_profile("k8sops")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Let tests interrupt programs, also where a shell started this in the background with Ctrl-C ignored.
 
     POSIX has such a shell ignore SIGINT for what it starts, and whoever is started by that inherits it.
     """
+    # pytest-xdist would begin with the files of most tests, and end waiting for one long test.
+    config.option.loadscopereorder = False
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -36,6 +42,16 @@ def pytest_configure() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """One more than cores: tests also wait, but more of them at once starve those that need a lease to be kept."""
     return min(MOST_PROCESSES, (os.cpu_count() or 1) + 1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where processes share the files, begin with the longest, and then with those of most tests."""
+    if not hasattr(config, "workerinput"):
+        return
+    places = {HERE / name: place for place, name in enumerate(LONGEST_FIRST)}
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (places.get(item.path, len(places)), -tests[item.path]))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,10 +87,23 @@ def postgres_url(postgres: PostgresTestServer) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def sqlite_stores(tmp_path_factory: pytest.TempPathFactory) -> SqliteStores:
+    """What makes SQLite stores."""
+    return SqliteStores(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture
+def sqlite_url(sqlite_stores: SqliteStores, tmp_path: Path) -> str:
+    """A fresh SQLite store with this program's tables."""
+    return sqlite_stores.fresh(tmp_path / "store" / "k8sops.db")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def store_url(request: pytest.FixtureRequest) -> str:
     """A fresh store of each kind in turn."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/store/k8sops.db"
+        found: str = request.getfixturevalue("sqlite_url")
+        return found
     url: str = request.getfixturevalue("postgres_url")
     return url

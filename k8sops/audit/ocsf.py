@@ -27,7 +27,8 @@ _OTHER: Final = 99
 _ACTIVITY_OF: Final = {
     "run.proposed": 1, "schedule.added": 1, "schedule.fired": 1, "grant.requested": 1, "identity.enrolled": 1,
     "identity.pinned": 1, "store.created": 1, "emergency.opened": 1, "session.exec": 1,
-    "session.port_forward": 1, "review.opened": 1, "carrier.key": 1,
+    "session.attach": 1, "session.debug": 1, "session.copy": 1, "session.port_forward": 1, "review.opened": 1,
+    "carrier.key": 1,
     "session.secret_view": 2, "audit.exported": 2, "audit.verified": 2, "backup.exported": 2, "identity.verified": 2,
     "store.backed_up": 2,
     "step.intent": 3, "step.outcome": 3, "step.settled": 3, "policy.changed": 3, "schedule.changed": 3,
@@ -38,7 +39,8 @@ _ACTIVITY_OF: Final = {
 _SEVERITIES: Final = {1: "Informational", 2: "Low", 3: "Medium", 4: "High"}
 _SEVERITY_OF: Final = {
     "break_glass.used": 4, "break_glass.refused": 4, "statement.refused": 4, "identity.revoked": 3,
-    "policy.changed": 3, "policy.refused": 3, "session.secret_view": 3, "session.exec": 3, "emergency.opened": 3,
+    "policy.changed": 3, "policy.refused": 3, "session.secret_view": 3, "session.exec": 3,
+    "session.attach": 3, "session.debug": 3, "session.copy": 3, "session.refused": 3, "emergency.opened": 3,
     "audit.dropped": 3, "backup.rollback_accepted": 4, "backup.overdue": 3, "run.needs_review": 3,
     "run.vote_refused": 3, "backup.exported": 3, "run.failed": 2,
     "run.denied": 2, "run.void": 2, "schedule.overdue": 2, "schedule.refused": 2, "carrier.gone": 2,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 from k8sops.core.text import printable
+from k8sops.service.audit_words import what_of, who_of
 
 if TYPE_CHECKING:
     from k8sops.service.audit_trail import Found
 
 RUN_SHOWN: Final = 10
-DATA_SHOWN: Final = 100
 
 
 def record_lines(found: Sequence[Found]) -> Iterator[str]:
@@ -22,25 +22,7 @@ def record_lines(found: Sequence[Found]) -> Iterator[str]:
         if record is None:
             yield f"{one.seq:>7}  (cannot be read: {printable(one.trouble)}; run `k8sops audit verify`)"
             continue
-        who = record.person or (record.actor.name if record.actor else "")
         when = record.at[:19].replace("T", " ")
-        line = f"{one.seq:>7}  {when}  {record.code:<20}  {who[:16]:<16}  {record.run[:RUN_SHOWN]:<10}  {_what(one)}"
+        who, run = who_of(record)[:16], record.run[:RUN_SHOWN]
+        line = f"{one.seq:>7}  {when}  {record.code:<20}  {who:<16}  {run:<10}  {what_of(record)}"
         yield printable(line.rstrip())
-
-
-def _what(one: Found) -> str:
-    record = one.record
-    assert record is not None  # noqa: S101 - the caller has looked
-    objects = ", ".join(
-        "/".join(part for part in (about.namespace, about.kind.partition(".")[0], about.name) if part)
-        for about in record.objects[:3]
-    )
-    told = record.reason or str(record.data.get("text", "")) or ("" if objects else _data(record.data))
-    parts = (record.action, objects, f"→ {record.outcome}" if record.outcome else "", told and f"({told})")
-    return " ".join(part for part in parts if part)
-
-
-def _data(data: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{key} {value}" for key, value in data.items() if value and isinstance(value, str | int)
-    )[:DATA_SHOWN]

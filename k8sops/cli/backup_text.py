@@ -14,8 +14,8 @@ from k8sops.core.sizes import size_text
 from k8sops.core.text import counted, printable
 
 if TYPE_CHECKING:
+    from k8sops.core.backups import BackupView
     from k8sops.service.backup_looking import FoundView
-    from k8sops.service.backup_views import BackupView
 
 ID_SHOWN: Final = 10
 MOST: Final = 20

@@ -18,43 +18,64 @@ if TYPE_CHECKING:
     from k8sops.sandbox.manager import SandboxHandle
 
 DEMO_SANDBOX: Final = "demo"
+ADMIN: Final = "admin"
 NODES: Final = 5
 
 
 @click.command("demo")
 @click.option("--tour", is_flag=True, help="Play the tour even on a terminal.")
 @click.option("--keep", is_flag=True, help="Leave the tour's sandbox up.")
-def demo_command(tour: bool, keep: bool) -> int:
+@click.option(
+    "--as",
+    "person",
+    type=click.Choice(("alice", "bob", "carol", "admin")),
+    default="alice",
+    show_default=True,
+    help="Whom to play: alice of ops, bob who develops, carol who audits, or the shared administrator.",
+)
+def demo_command(tour: bool, keep: bool, person: str) -> int:
     """Bring up a real control plane, fill it with a small company in trouble, and open the live screen on it.
 
     The first time, the control plane is built from pinned sources, for some minutes, or fetched from the mirror that
     K8SOPS_ASSETS_URL names; later ones start in seconds.
+    A second terminal can play somebody else on the same sandbox: `k8sops demo --as bob`.
     Without a terminal a short tour is played instead, with the program's own commands; it exits 0 only if all that
     it showed came true on the cluster, and leaves no process behind.
     """
     if tour or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _tour(keep=keep)
-    return _screen()
+    return _screen(person)
 
 
-def _screen() -> int:
+def _screen(person: str) -> int:
+    from k8sops.cli.demo_story import SEEN, TRIES, told
     from k8sops.cli.sandbox_history import history_place
     from k8sops.core.tables import TableQuery
+    from k8sops.sandbox.manager import SandboxManager
+    from k8sops.sandbox.people import kubeconfig_of
     from k8sops.service import open_ops
     from k8sops.service.config import load_config
+    from k8sops.service.contexts import ConfiguredContexts
     from k8sops.tui import run_tui
 
-    handle = _filled_sandbox(DEMO_SANDBOX)
+    handle = _filled_sandbox(DEMO_SANDBOX, again=False)
     # For this process and for a worker that it may leave behind.
     present = history_place(handle).environment(os.environ)
     os.environ.clear()
     os.environ.update(present)
-    config = load_config({"kubeconfig": (handle.kubeconfig,), "context": handle.context})
-    code = run_tui(lambda: open_ops(config), TableQuery(kind="pods"), all_namespaces=True)
-    click.echo(
-        'The sandbox is still up:\n  eval "$(k8sops sandbox env --user alice)"\n'
-        "  k8sops approvals list     what waits for alice\n  k8sops sandbox down       end it and leave nothing"
+    kubeconfig = handle.kubeconfig
+    if person != ADMIN:
+        kubeconfig = kubeconfig_of(SandboxManager(), DEMO_SANDBOX, person)
+    config = load_config({"kubeconfig": (kubeconfig,)})
+    code = run_tui(
+        lambda: open_ops(config),
+        TableQuery(kind="pods", namespace=SEEN.get(person, "")),
+        all_namespaces=person not in SEEN,
+        contexts=ConfiguredContexts(config),
+        choice=config.screen_choice(),
+        tries=TRIES.get(person, TRIES["alice"]),
     )
+    click.echo(told(DEMO_SANDBOX))
     return code
 
 
@@ -83,10 +104,11 @@ def _sandbox_for_a_while(name: str, *, keep: bool) -> Iterator[SandboxHandle]:
             click.echo("The sandbox is gone: no process, port or file of it is left.")
 
 
-def _filled_sandbox(name: str) -> SandboxHandle:
+def _filled_sandbox(name: str, *, again: bool = True) -> SandboxHandle:
+    """Up and filled; without `again` one that was filled before is taken as it is, also while others play on it."""
     from k8sops.cli.build_progress import BuildDisplay
     from k8sops.cli.running import run_async
-    from k8sops.cli.sandbox_history import HISTORY, make_history_of
+    from k8sops.cli.sandbox_history import HISTORY, history_place, make_history_of
     from k8sops.sandbox.manager import SandboxManager
     from k8sops.sandbox.seed import seed
 
@@ -94,6 +116,8 @@ def _filled_sandbox(name: str) -> SandboxHandle:
     with BuildDisplay(sys.stderr) as display:
         handle = run_async(SandboxManager().up(name, nodes=NODES, report=display.build, say=display.say))
     click.echo(f"A real control plane is up: {handle.nodes} nodes, API server {handle.server}.", err=True)
+    if not again and history_place(handle).exists:
+        return handle
     with BuildDisplay(sys.stderr) as display:
         report = run_async(seed(handle.kubeconfig, progress=display.say))
         make_history_of(handle, display.say)
@@ -113,6 +137,7 @@ def _say_both_ways() -> None:
     if seconds := building_ahead(CONTROL_PLANE):
         click.echo(
             f"Kubernetes is built here from pinned sources, once: about {max(round(seconds / 60), 1)} min on two cores."
-            "\nOr Ctrl-C, and K8SOPS_ASSETS_URL=https://… fetches release binaries from a mirror (docs/sandbox.md).",
+            "\nOr Ctrl-C, and K8SOPS_ASSETS_URL=https://… fetches release binaries from a mirror (docs/sandbox.md)."
+            "\nMeanwhile, in another terminal, your own cluster without a way to change it: k8sops tui --read-only",
             err=True,
         )

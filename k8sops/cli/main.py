@@ -16,7 +16,7 @@ from typing import Any, Final
 import click
 
 from k8sops import __version__
-from k8sops.cli.settings import CONNECTION_FLAGS, connection_options
+from k8sops.cli.settings import CONNECTION_FLAGS, connection_options, read_only_option
 from k8sops.core.collector import collect_rarely
 from k8sops.core.errors import ExitCode, K8sOpsError
 from k8sops.service.catalog import all_actions
@@ -138,7 +138,7 @@ def root(ctx: click.Context, /, **values: Any) -> None:
         ctx.invoke(tui, kind="pods", all_namespaces=False, **values)
 
 
-root.params.extend(connection_options())
+root.params.extend([*connection_options(), read_only_option()])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

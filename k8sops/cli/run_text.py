@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Final
 
 from k8sops.cli.columns_text import age, aligned
-from k8sops.cli.command_text import command_line
 from k8sops.cli.console import ProgressLine, paint, put, put_json, say
 from k8sops.cli.plan_items import hung
 from k8sops.cli.plan_text import STEPS_SHOWN, plan_lines
@@ -17,6 +16,7 @@ from k8sops.core.errors import ExitCode, exit_code_of
 from k8sops.core.events import MADE, Event
 from k8sops.core.run import Approval, Run, RunState, RunSummary
 from k8sops.core.text import identity_in_words, printable
+from k8sops.service.command_words import command_line
 
 _EXIT_OF_STATE: Final = {
     RunState.SUCCEEDED: ExitCode.DONE,

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from k8sops.cli.columns_text import aligned
-from k8sops.cli.command_text import command_line
 from k8sops.cli.console import paint
 from k8sops.cli.plan_text import plan_lines
 from k8sops.core.documents import struct_document
-from k8sops.core.moments import in_words
 from k8sops.core.plan import JsonObject
 from k8sops.core.text import identity_in_words, printable
+from k8sops.service.command_words import command_line
+from k8sops.service.schedule_words import facts
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from k8sops.service.schedule_views import ScheduleView
+    from k8sops.core.schedules import ScheduleView
     from k8sops.service.schedules import Draft
 
 _STYLES = {"paused": "warning", "active": "low"}
@@ -64,18 +64,14 @@ def list_lines(views: tuple[ScheduleView, ...]) -> Iterator[str]:
 
 def schedule_lines(view: ScheduleView) -> Iterator[str]:
     """All of one."""
-    why = f": {printable(view.paused_why)}" if view.paused_why else ""
     yield f"schedule  {view.name}"
-    yield f"state     {paint(view.state, _STYLES.get(view.state, ''), sys.stdout)}{why}"
-    yield f"does      {command_line(view.action, view.params)}"
-    yield f"when      {printable(view.words)} ({printable(view.cron)})"
-    yield f"owner     {printable(view.owner)}; its runs go out as {printable(identity_in_words(view.execute_as))}"
-    yield f"approval  {_approval(view)}"
-    if view.standing_digest:
-        yield f"digest    {view.standing_digest}"
-    yield from _rules(view)
-    if view.unattended:
-        yield f"workers   {printable(view.unattended)}"
+    for name, text in facts(view):
+        shown = printable(text)
+        if name == "state":
+            shown = paint(view.state, _STYLES.get(view.state, ""), sys.stdout) + shown.removeprefix(
+                view.state
+            )
+        yield f"{name:<9} {shown}"
     for moment in view.next:
         yield f"next      {moment:%a %Y-%m-%d %H:%M:%S} UTC"
     for firing in view.firings[:FIRINGS_SHOWN]:
@@ -86,29 +82,6 @@ def schedule_lines(view: ScheduleView) -> Iterator[str]:
 def schedule_document(view: ScheduleView) -> JsonObject:
     """As JSON."""
     return struct_document(view)
-
-
-def _approval(view: ScheduleView) -> str:
-    if not view.standing_until:
-        return f"{view.standing}: each firing waits for somebody"
-    votes = f", approved by {', '.join(view.standing_votes)}" if view.standing_votes else ""
-    return f"{view.standing}{votes}; risk up to {view.standing_risk}, until {view.standing_until:%Y-%m-%d}"
-
-
-def _rules(view: ScheduleView) -> Iterator[str]:
-    going = {
-        "forbid": "a firing is skipped",
-        "queue": "a firing waits for it",
-        "replace": "it is cancelled first",
-    }
-    missed = {"skip": "skipped", "once": "made up for once"}.get(view.missed, f"made up for, {view.missed}")
-    yield f"rules     while a run of it goes {going.get(view.concurrency, view.concurrency)}; missed: {missed}"
-    if view.jitter_s:
-        yield f"jitter    up to {view.jitter_s} s"
-    if view.alert_after_s:
-        yield f"alert     when it has not succeeded for {view.alert_after_s} s"
-    if view.rpo_s:
-        yield f"rpo       alert when the newest complete backup is older than {in_words(view.rpo_s)}"
 
 
 def _minute(moment: datetime | None, otherwise: str) -> str:

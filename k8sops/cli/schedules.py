@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from k8sops.core.actor import Actor
     from k8sops.core.errors import ExitCode
+    from k8sops.core.schedules import ScheduleView
     from k8sops.service.config import Config
-    from k8sops.service.schedule_views import ScheduleView
     from k8sops.service.schedules import ScheduleDesk
 
 REMOVED = "is removed; its runs stay on record"

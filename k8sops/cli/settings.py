@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-CONNECTION_FLAGS: Final = ("context", "kubeconfig", "namespace", "as_user", "as_group", "emergency")
+CONNECTION_FLAGS: Final = (
+    "context",
+    "kubeconfig",
+    "namespace",
+    "as_user",
+    "as_group",
+    "emergency",
+    "read_only",
+)
 
 
 def connection_options() -> list[click.Option]:
@@ -39,6 +47,11 @@ def connection_options() -> list[click.Option]:
             help="The shared store is away: record in a local one, as break-glass, merged afterwards.",
         ),
     ]
+
+
+def read_only_option() -> click.Option:
+    """`--read-only`, for the screen and for any command when it is given before it."""
+    return click.Option(["--read-only"], is_flag=True, help="Refuse every change, whatever policy allows.")
 
 
 def store_options() -> list[click.Option]:
@@ -80,5 +93,6 @@ def take_config(values: dict[str, Any]) -> Config:
         "as": given["as_user"],
         "as-group": tuple(given["as_group"] or ()),
         "emergency": bool(given["emergency"]),
+        "read_only": bool(given["read_only"]),
     }
     return load_config(flags)

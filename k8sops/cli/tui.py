@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from k8sops.cli.settings import connection_options, take_config
+from k8sops.cli.settings import connection_options, read_only_option, take_config
 
 
 @click.command(
@@ -15,6 +15,7 @@ from k8sops.cli.settings import connection_options, take_config
         click.Argument(["kind"], metavar="[KIND]", required=False, default="pods"),
         click.Option(["-A", "--all-namespaces"], is_flag=True, help="Every namespace."),
         *connection_options(),
+        read_only_option(),
     ],
 )
 def tui_command(**values: Any) -> int:
@@ -31,6 +32,9 @@ def tui_command(**values: Any) -> int:
     from k8sops.core.errors import UsageError
     from k8sops.core.tables import TableQuery
     from k8sops.service import open_ops
+    from k8sops.service.config import data_folder
+    from k8sops.service.contexts import ConfiguredContexts
+    from k8sops.service.screen_memory import FileMemory
     from k8sops.tui import run_tui
 
     kind, everywhere = values.pop("kind"), values.pop("all_namespaces")
@@ -38,4 +42,11 @@ def tui_command(**values: Any) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the live screen needs a terminal", hint=f"`k8sops get {kind}` prints the same rows")
     start = TableQuery(kind=kind, namespace="" if everywhere else config.namespace)
-    return run_tui(lambda: open_ops(config), start, all_namespaces=everywhere)
+    return run_tui(
+        lambda: open_ops(config),
+        start,
+        all_namespaces=everywhere,
+        contexts=ConfiguredContexts(config),
+        choice=config.screen_choice(),
+        memory=FileMemory(data_folder()),
+    )

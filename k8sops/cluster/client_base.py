@@ -17,6 +17,7 @@ from k8sops.core.plan import ClusterInfo, JsonObject
 from k8sops.core.ports import Resource
 
 APPLY_PATCH: Final = "application/apply-patch+yaml"
+MERGE_PATCH: Final = "application/merge-patch+json"
 FIELD_MANAGER: Final = "k8sops"
 PODS: Final = Resource(group="", version="v1", plural="pods", kind="Pod", namespaced=True, singular="pod")
 

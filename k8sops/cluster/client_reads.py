@@ -10,7 +10,19 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from k8sops.cluster.client_base import PODS, ClusterBase, apply_patch, decoded, post, post_eviction, remove
+import msgspec
+
+from k8sops.cluster.client_base import (
+    FIELD_MANAGER,
+    MERGE_PATCH,
+    PODS,
+    ClusterBase,
+    apply_patch,
+    decoded,
+    post,
+    post_eviction,
+    remove,
+)
 from k8sops.cluster.live import LiveTable
 from k8sops.cluster.logs import LogQuery, stream_logs
 from k8sops.cluster.pages import PAGE_SIZE, list_items
@@ -215,6 +227,26 @@ class ClusterReads(ClusterBase):
         return await apply_patch(
             self._dry, resource, manifest, field_manager, force, strict=strict, retry_429=retry_429
         )
+
+    async def preview_patch(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        body: Mapping[str, Any],
+    ) -> JsonObject:
+        """A merge patch with dryRun=All; fields the server does not know are refused."""
+        subject = subject_of(resource, name, namespace)
+        data = await self._dry.request(
+            "PATCH",
+            object_path(resource, name, namespace),
+            query={"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"},
+            body=msgspec.json.encode(body),
+            content_type=MERGE_PATCH,
+            subject=subject,
+        )
+        return decoded(data, subject, of_change=True)
 
     async def preview_create(
         self,

@@ -13,6 +13,7 @@ import msgspec
 
 from k8sops.cluster.client_base import (
     FIELD_MANAGER,
+    MERGE_PATCH,
     PODS,
     ClusterBase,
     apply_patch,
@@ -33,7 +34,7 @@ MOST_OUTPUT: Final = 64 * 1024
 
 PATCH_CONTENT_TYPES: Final[dict[PatchType, str]] = {
     "json": "application/json-patch+json",
-    "merge": "application/merge-patch+json",
+    "merge": MERGE_PATCH,
     "strategic": "application/strategic-merge-patch+json",
 }
 

@@ -16,6 +16,7 @@ import msgspec
 from k8sops.cluster.client import KubeCluster
 from k8sops.cluster.credentials import Credentials, load_credentials
 from k8sops.cluster.discovery import Discovery
+from k8sops.cluster.exec_plugin import ExecCredential
 from k8sops.cluster.identity import Impersonation
 from k8sops.cluster.transport import Transport
 from k8sops.core.clock import Clock
@@ -40,15 +41,18 @@ async def connect(
     impersonate: Impersonation | None,
     clock: Clock,
     cluster_names: Mapping[str, tuple[str, str]],
+    held: ExecCredential | None = None,
 ) -> KubeCluster:
     """Open the cluster of a context (None: the current one); the caller closes it.
 
-    `cluster_names` maps a cluster's uid to its name and environment. Raises UsageError, UnknownContextError,
-    CredentialsError, TlsError, UnreachableError.
+    `held` is what a credential plugin gave a person just now; `cluster_names` maps a cluster's uid to its name and
+    environment. Raises UsageError, UnknownContextError, CredentialsError, TlsError, UnreachableError.
     """
     credentials = await load_credentials(
         kubeconfig=kubeconfig, context=context, impersonate=impersonate, clock=clock
     )
+    if held is not None:
+        await credentials.take(held)
     transport = Transport(credentials, clock=clock)
     try:
         uid = await _cluster_uid(transport)

@@ -12,7 +12,8 @@ import base64
 import hashlib
 import os
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -40,7 +41,7 @@ from k8sops.cluster.credentials_tls import (
     expiry_of,
     trust_of,
 )
-from k8sops.cluster.exec_plugin import ExecCredential, ExecSpec, run_plugin
+from k8sops.cluster.exec_plugin import ExecCredential, ExecSpec, run_plugin, run_plugin_at_terminal
 from k8sops.cluster.identity import Impersonation, checked, impersonation_of
 from k8sops.core.clock import Clock, SystemClock
 from k8sops.core.errors import UnknownContextError, UsageError
@@ -76,6 +77,7 @@ class Credentials:
         proxy: str = "",
         impersonation: Impersonation | None = None,
         clock: Clock | None = None,
+        at_terminal: Callable[[], Awaitable[ExecCredential]] | None = None,
     ) -> None:
         self.server: Final = server
         self.context: Final = context
@@ -90,6 +92,7 @@ class Credentials:
         """Every authority a server may be vouched for by, as policies pin them; empty where that is anybody's."""
         self.authority_fingerprint: Final = hashlib.sha256(trust.authority).hexdigest()
         self._source = source
+        self._at_terminal = at_terminal
         self._trust = trust
         self._clock = clock or SystemClock()
         self._lock = asyncio.Lock()
@@ -104,14 +107,37 @@ class Credentials:
         headers = (("Authorization", material.authorization),) if material.authorization else ()
         return Grant(headers, await self._tls_context(material.client), material.generation)
 
+    async def sign_in(self) -> ExecCredential:
+        """Run the credential plugin on the terminal, which the caller has freed, and use what it gives from now on.
+
+        Raises CredentialsError where it fails, UsageError where no plugin gives these credentials.
+        """
+        if self._at_terminal is None or not isinstance(self._source, PluginSource):
+            raise UsageError(
+                f"no credential plugin gives the credentials of context {self.context!r}",
+                hint="log in with the tool that wrote the kubeconfig",
+            )
+        held = await self._at_terminal()
+        await self._source.sign_in(held)
+        return held
+
+    async def take(self, held: ExecCredential) -> None:
+        """Use what `sign_in` gave elsewhere for the same user; nothing where no plugin is used."""
+        if isinstance(self._source, PluginSource):
+            await self._source.sign_in(held)
+
     async def renew(self, refused: Grant) -> bool:
         """After a 401: True if a new grant is worth one more try. Raises CredentialsError."""
         return await self._source.renew(refused.generation)
 
+    async def client_certificate_ends(self) -> datetime | None:
+        """When the client certificate ends to be valid; None where there is none. Raises CredentialsError."""
+        client = (await self._source.material()).client
+        return await asyncio.to_thread(expiry_of, client) if client else None
+
     async def refusal_reason(self) -> str:
         """One sentence on why a 401 came, where we can tell by ourselves; else empty."""
-        client = (await self._source.material()).client
-        ends = await asyncio.to_thread(expiry_of, client) if client else None
+        ends = await self.client_certificate_ends()
         if ends is None or ends > self._clock.now():
             return ""
         return (
@@ -169,6 +195,7 @@ def _load(
         proxy=proxy_for(server, chosen.cluster.proxy_url, environ),
         impersonation=impersonate or impersonation_of(chosen.user),
         clock=clock,
+        at_terminal=_at_terminal(chosen, environ),
     )
 
 
@@ -208,17 +235,30 @@ def _source_of(chosen: Chosen, clock: Clock, environ: Mapping[str, str]) -> Sour
 def _plugin_of(
     chosen: Chosen, client: ClientCertificate | None, clock: Clock, environ: Mapping[str, str]
 ) -> PluginSource:
-    try:
-        given = {key: value for key, value in chosen.user["exec"].items() if value is not None}
-        spec = msgspec.convert(given, ExecSpec, strict=False)
-    except (msgspec.ValidationError, AttributeError) as error:
-        raise UsageError(f"kubeconfig: exec of user {chosen.context.user!r}: {error}") from error
+    spec = _spec_of(chosen)
     cluster = _cluster_for_plugin(chosen)
 
     async def run() -> ExecCredential:
         return await run_plugin(spec, folder=chosen.user_folder, cluster=cluster, environ=environ)
 
     return PluginSource(run, client, clock)
+
+
+def _at_terminal(
+    chosen: Chosen, environ: Mapping[str, str]
+) -> Callable[[], Awaitable[ExecCredential]] | None:
+    if not chosen.user.get("exec"):
+        return None
+    spec, cluster = _spec_of(chosen), _cluster_for_plugin(chosen)
+    return lambda: run_plugin_at_terminal(spec, folder=chosen.user_folder, cluster=cluster, environ=environ)
+
+
+def _spec_of(chosen: Chosen) -> ExecSpec:
+    try:
+        given = {key: value for key, value in chosen.user["exec"].items() if value is not None}
+        return msgspec.convert(given, ExecSpec, strict=False)
+    except (msgspec.ValidationError, AttributeError) as error:
+        raise UsageError(f"kubeconfig: exec of user {chosen.context.user!r}: {error}") from error
 
 
 def _cluster_for_plugin(chosen: Chosen) -> dict[str, Any]:

@@ -124,6 +124,11 @@ class PluginSource:
                     await self._obtain()
         return self._material
 
+    async def sign_in(self, held: ExecCredential) -> None:
+        """Take what a person has obtained by hand in place of what was kept."""
+        async with self._lock:
+            self._take(held)
+
     async def renew(self, refused: int) -> bool:
         """Run the plugin again, once for all requests that were refused with the same material."""
         async with self._lock:
@@ -137,7 +142,9 @@ class PluginSource:
         return self._held.expires is not None and self._clock.now() + EXPIRY_MARGIN >= self._held.expires
 
     async def _obtain(self) -> None:
-        held = await self._run()
+        self._take(await self._run())
+
+    def _take(self, held: ExecCredential) -> None:
         client = self._client
         if held.certificate:
             client = ClientCertificate(held.certificate.encode(), held.key.encode())

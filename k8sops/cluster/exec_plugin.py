@@ -2,7 +2,7 @@
 
 A plugin gets no input, its own session (so no controlling terminal to ask a password on), a deadline, and the
 KUBERNETES_EXEC_INFO of the specification. Its error output is caught and only its first line is told, with what
-looks like a token taken out.
+looks like a token taken out. Where a person asked for it, it runs on their terminal instead, for as long as it takes.
 """
 
 from __future__ import annotations
@@ -96,12 +96,11 @@ async def run_plugin(
     name = one_line(spec.command, 200)
     if spec.interactive_mode == "Always":
         raise CredentialsError(
-            f"credential plugin {name!r} must ask on the terminal (interactiveMode Always), which is not offered",
+            f"credential plugin {name!r} must ask on the terminal (interactiveMode Always)",
             hint="log in with the plugin's own command first, or set interactiveMode to IfAvailable",
         )
     program = _program(spec, folder, environ)
-    env = {**environ, **{variable.name: variable.value for variable in spec.env or ()}}
-    env["KUBERNETES_EXEC_INFO"] = _exec_info(spec, cluster)
+    env = _environment(spec, cluster, environ, interactive=False)
     status, out, err = await _output(program, spec, env, timeout_of(environ))
     if status != 0:
         raise CredentialsError(
@@ -109,6 +108,46 @@ async def run_plugin(
             hint="run it by hand, or log in again with it",
         )
     return _credential(spec, out, err)
+
+
+async def run_plugin_at_terminal(
+    spec: ExecSpec, *, folder: Path, cluster: Mapping[str, Any], environ: Mapping[str, str]
+) -> ExecCredential:
+    """Run the plugin once on this process's terminal, which the caller has freed; it may ask, and take its time.
+
+    Raises CredentialsError as `run_plugin`; what the plugin said of it stands on the terminal.
+    """
+    interactive = spec.interactive_mode != "Never"
+    try:
+        process = await asyncio.create_subprocess_exec(
+            _program(spec, folder, environ),
+            *(spec.args or ()),
+            env=_environment(spec, cluster, environ, interactive=interactive),
+            stdin=None if interactive else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+        )
+    except (OSError, ValueError) as error:
+        raise CredentialsError(f"credential plugin {spec.command!r} cannot be run: {error}") from error
+    try:
+        out, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    if process.returncode:
+        raise CredentialsError(
+            f"credential plugin {one_line(spec.command, 200)!r} failed with status {process.returncode}"
+        )
+    return _credential(spec, out, b"")
+
+
+def _environment(
+    spec: ExecSpec, cluster: Mapping[str, Any], environ: Mapping[str, str], *, interactive: bool
+) -> dict[str, str]:
+    env = {**environ, **{variable.name: variable.value for variable in spec.env or ()}}
+    env["KUBERNETES_EXEC_INFO"] = _exec_info(spec, cluster, interactive=interactive)
+    return env
 
 
 def _program(spec: ExecSpec, folder: Path, environ: Mapping[str, str]) -> str:
@@ -126,8 +165,8 @@ def _program(spec: ExecSpec, folder: Path, environ: Mapping[str, str]) -> str:
     return found
 
 
-def _exec_info(spec: ExecSpec, cluster: Mapping[str, Any]) -> str:
-    told: dict[str, Any] = {"interactive": False}
+def _exec_info(spec: ExecSpec, cluster: Mapping[str, Any], *, interactive: bool) -> str:
+    told: dict[str, Any] = {"interactive": interactive}
     if spec.provide_cluster_info:
         told["cluster"] = dict(cluster)
     return json.dumps({"apiVersion": spec.api_version, "kind": "ExecCredential", "spec": told})

@@ -11,12 +11,13 @@ import random
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from k8sops.cluster.known import Change
 from k8sops.cluster.ordered_rows import OrderedRows
 from k8sops.cluster.reflector import Reflector
 from k8sops.cluster.table import WITH_METADATA, Entry, TableCodec
+from k8sops.core.changing import Changes
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.tables import Column, FeedState, Row
@@ -24,8 +25,6 @@ from k8sops.core.tables import Column, FeedState, Row
 if TYPE_CHECKING:
     from k8sops.cluster.pages import Pairs
     from k8sops.cluster.transport import Transport
-
-COALESCE_S: Final = 0.1
 
 
 class LiveTable:
@@ -61,7 +60,7 @@ class LiveTable:
         self._trouble = ""
         self._stale_since: datetime | None = None
         self._error: K8sOpsError | None = None
-        self._watchers: set[asyncio.Event] = set()
+        self._changes = Changes(self._clock)
         self._closed = False
         self._task = asyncio.create_task(self._run(), name=f"live table of {subject or path}")
 
@@ -96,26 +95,18 @@ class LiveTable:
         return self._stale_since
 
     @property
+    def note(self) -> str:
+        """Empty: the server's rows tell what they tell."""
+        return ""
+
+    @property
     def error(self) -> K8sOpsError | None:
         """What ended the feed, once its state is failed."""
         return self._error
 
-    async def changes(self) -> AsyncGenerator[None, None]:
+    def changes(self) -> AsyncGenerator[None, None]:
         """Yields after changes, at most ten times a second; ends when the table is closed or has failed."""
-        changed = asyncio.Event()
-        changed.set()
-        self._watchers.add(changed)
-        try:
-            while True:
-                await changed.wait()
-                changed.clear()
-                ended = self._ended()
-                yield
-                if ended:
-                    return
-                await self._clock.sleep(COALESCE_S)
-        finally:
-            self._watchers.discard(changed)
+        return self._changes.follow(self._ended)
 
     async def aclose(self) -> None:
         """Stop watching and release the connection. Idempotent."""
@@ -128,8 +119,7 @@ class LiveTable:
         return self._closed or self._state is FeedState.FAILED
 
     def _tell(self) -> None:
-        for watcher in self._watchers:
-            watcher.set()
+        self._changes.tell()
 
     async def _run(self) -> None:
         try:

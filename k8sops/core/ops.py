@@ -6,13 +6,19 @@ engine's back.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Protocol
 
 from k8sops.core.actor import Actor, Identity
 from k8sops.core.events import Event
+from k8sops.core.logs import LogEntry, LogWanted
+from k8sops.core.ops_reading import OpsReading
+from k8sops.core.ops_records import OpsRecords
+from k8sops.core.overview import Diagnosis, Overview
 from k8sops.core.plan import ClusterInfo, JsonObject
+from k8sops.core.ports import Resource
 from k8sops.core.run import Run, RunFilter, RunId, RunSummary, Settlement, Vote
+from k8sops.core.sessions import Sessions
 from k8sops.core.tables import LiveRows, Table, TableQuery
 
 
@@ -22,6 +28,11 @@ class Ops(Protocol):
     @property
     def cluster_info(self) -> ClusterInfo:
         """The cluster every call goes to, pinned at start."""
+        ...
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every change is refused here, by configuration or policy."""
         ...
 
     @property
@@ -36,6 +47,10 @@ class Ops(Protocol):
 
         With `digest`, only the plan that was reviewed: raises as `propose` does.
         """
+        ...
+
+    async def refusals(self, kind: str, namespace: str, actions: Sequence[str]) -> dict[str, str]:
+        """Why each of these actions would be refused on objects of a kind, as far as is known before a plan."""
         ...
 
     async def propose(
@@ -83,6 +98,11 @@ class Ops(Protocol):
         """Carry the run in this process as soon as it is queued, unless another carrier is quicker."""
         ...
 
+    @property
+    def carried_here(self) -> tuple[RunId, ...]:
+        """The runs that this process was asked to carry, ended or not."""
+        ...
+
     async def leave_behind(self) -> str:
         """Hand what is carried here to a worker in the background; returns one sentence with its pid."""
         ...
@@ -111,8 +131,34 @@ class Ops(Protocol):
         """Events with seq > `after`, as they are stored, from any process; ends when the run has."""
         ...
 
+    async def sign_in(self) -> None:
+        """Run the credential plugin on the terminal, which the caller has freed, and go on with what it gives.
+
+        Raises CredentialsError, and UsageError where there is no plugin.
+        """
+        ...
+
+    async def records(self) -> OpsRecords:
+        """Schedules, backups, the audit trail, policy and settings."""
+        ...
+
     async def whoami(self) -> Identity:
         """Who the cluster says we are."""
+        ...
+
+    def overview(self) -> AsyncGenerator[Overview, None]:
+        """The cluster at a glance, again whenever it may have changed, until it is closed.
+
+        Parts that may not be read, or do not answer, say so by themselves.
+        """
+        ...
+
+    async def diagnose(self, kind: str, name: str, namespace: str = "") -> Diagnosis:
+        """Why one object is in trouble, and what that rests on. Raises NotFoundError, ForbiddenError."""
+        ...
+
+    async def kinds(self) -> tuple[Resource, ...]:
+        """Every resource the cluster serves, once, in its preferred version. Raises what asking the cluster raises."""
         ...
 
     async def table(self, query: TableQuery) -> Table:
@@ -123,10 +169,33 @@ class Ops(Protocol):
         """A table that keeps itself true."""
         ...
 
+    async def browse(self, query: TableQuery) -> LiveRows:
+        """The same as a desk shows it: beside pods and nodes what they use, ask for and have to give.
+
+        Takes several namespaces, separated by commas; kind `containers` with the name of a pod lists what runs in it.
+        """
+        ...
+
     async def object(self, kind: str, name: str, namespace: str = "") -> JsonObject:
         """One whole object."""
         ...
 
+    async def reading(self) -> OpsReading:
+        """Reading that takes more than one request, or goes on record."""
+        ...
+
     def objects(self, query: TableQuery) -> AsyncGenerator[JsonObject, None]:
         """Whole objects."""
+        ...
+
+    def logs(self, wanted: LogWanted) -> AsyncGenerator[Sequence[LogEntry], None]:
+        """Lines of containers in batches, what there is in order of time, then what comes; close it to stop.
+
+        Raises NotFoundError, ForbiddenError, UsageError where a kind selects no pods.
+        """
+        ...
+
+    @property
+    def sessions(self) -> Sessions:
+        """Shells, attachments, debug containers, forwarded ports, copies."""
         ...

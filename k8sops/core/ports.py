@@ -244,13 +244,14 @@ class ClusterReader(Protocol):
         """Server-side apply with dryRun=All: what the object would become."""
         ...
 
+    async def preview_patch(
+        self, resource: Resource, name: str, namespace: str = "", *, body: Mapping[str, Any]
+    ) -> JsonObject:
+        """A merge patch with dryRun=All: what the object would become. Raises InvalidError for unknown fields too."""
+        ...
+
     async def preview_create(
-        self,
-        resource: Resource,
-        manifest: Mapping[str, Any],
-        *,
-        strict: bool = False,
-        retry_429: bool = True,
+        self, resource: Resource, manifest: Mapping[str, Any], *, strict: bool = False, retry_429: bool = True
     ) -> JsonObject:
         """Create with dryRun=All."""
         ...
@@ -272,12 +273,7 @@ class Cluster(ClusterReader, Protocol):
     """
 
     async def create(
-        self,
-        resource: Resource,
-        manifest: Mapping[str, Any],
-        *,
-        strict: bool = False,
-        retry_429: bool = True,
+        self, resource: Resource, manifest: Mapping[str, Any], *, strict: bool = False, retry_429: bool = True
     ) -> JsonObject:
         """Create. Raises AlreadyExistsError, InvalidError, ForbiddenError.
 

@@ -21,6 +21,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     format: str = ""
     description: str = ""
     priority: int = 0
+    spare: int = 0
+    """Above 0 it gives way where there is no room for all; the greatest first."""
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +47,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TableQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What to list: `kind` as a user types it (`po`, `pods`, `certs.acme.example`); no namespace means all."""
+    """What to list: `kind` as a user types it (`po`, `pods`, `certs.acme.example`); no namespace means all.
+
+    `Ops.browse` also takes several namespaces, separated by commas.
+    """
 
     kind: str
     namespace: str = ""
@@ -106,6 +111,11 @@ class LiveRows(Protocol):
     @property
     def stale_since(self) -> datetime | None:
         """Since when the rows may be out of date; None while live or loading."""
+        ...
+
+    @property
+    def note(self) -> str:
+        """What the rows cannot tell, in a few words (`no metrics: …`); empty where they tell everything."""
         ...
 
     def changes(self) -> AsyncGenerator[None, None]:

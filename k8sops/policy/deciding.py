@@ -201,7 +201,7 @@ def read_only_of(facts: Facts) -> Asked | None:
     """The refusal of a change while the policy is read-only."""
     if facts.risk is Risk.READ:
         return None
-    return refusal("read-only", "read_only", "the policy is read-only: nothing may be changed")
+    return refusal("read-only", "read_only", "nothing may be changed here")
 
 
 def unjudged(name: str, source: Source, error: ConditionError) -> Asked:

@@ -51,9 +51,15 @@ class Policy:
         """Whether no team has written it: it confirms, and knows neither persons nor clusters."""
         self.version: Final = version_of(file)
         self.trust: Final = file.trust
-        self.read_only: Final = file.read_only
+        self.read_only = file.read_only
         self.directory: Final = Directory(file)
         self._rules: Final = tuple(_Ready(rule) for _, rule in file.each_rule())
+
+    def made_read_only(self) -> Policy:
+        """The same policy with every change refused; its version is kept, for its rules are the same."""
+        found = Policy(self.file, shipped=self.shipped)
+        found.read_only = True
+        return found
 
     def person_of(self, actor: Actor, cluster_uid: str) -> Person:
         """Who the actor is on that cluster; without a name where nobody is mapped."""

@@ -48,6 +48,7 @@ def spawn(component: str, command: Sequence[str], log: Path, environment: Mappin
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, output, 1),
             (os.POSIX_SPAWN_DUP2, output, 2),
+            *((os.POSIX_SPAWN_CLOSE, each) for each in _inherited()),
         ]
         pid = os.posix_spawn(command[0], list(command), environment, file_actions=actions, setsid=True)
     except OSError as error:
@@ -62,6 +63,16 @@ def spawn(component: str, command: Sequence[str], log: Path, environment: Mappin
     except psutil.NoSuchProcess:
         started = 0.0
     return ProcessRecord(component=component, pid=pid, started=started, command=tuple(command), log=str(log))
+
+
+def _inherited() -> list[int]:
+    """What our caller left open for its children: a lock or a pipe of theirs must not live as long as a sandbox."""
+    found = []
+    for number in [int(each.name) for each in Path("/dev/fd").iterdir()]:
+        with contextlib.suppress(OSError):
+            if number > 2 and os.get_inheritable(number):
+                found.append(number)
+    return found
 
 
 def is_running(record: ProcessRecord) -> bool:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from k8sops.cluster.exec_plugin import ExecCredential
     from k8sops.service.config import Config
     from k8sops.service.ops import EngineOps
     from k8sops.service.records import Records
@@ -18,24 +19,27 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def open_ops(config: Config) -> AsyncIterator[EngineOps]:
+async def open_ops(config: Config, held: ExecCredential | None = None) -> AsyncIterator[EngineOps]:
     """Connect to the configured cluster and offer `Ops` on it until the block ends.
 
-    Runs still carried here when the block ends are cancelled safely, each saying what it had done. Raises
-    UnreachableError, CredentialsError, UnknownContextError, PolicyError.
+    `held` is what a credential plugin gave a person just now. Runs still carried here when the block ends are
+    cancelled safely, each saying what it had done. Raises UnreachableError, CredentialsError, UnknownContextError,
+    PolicyError.
     """
     from k8sops.cluster.connect import connect
     from k8sops.core.clock import SystemClock, UlidSource
     from k8sops.service.ops import EngineOps
-    from k8sops.service.policies import names_of_clusters
+    from k8sops.service.policies import in_force
 
     clock = SystemClock()
+    config, names = in_force(config)
     cluster = await connect(
         context=config.context or None,
         kubeconfig=config.kubeconfig or None,
         impersonate=config.impersonation(),
         clock=clock,
-        cluster_names=names_of_clusters(config),
+        cluster_names=names,
+        held=held,
     )
     ops = EngineOps(cluster, config=config, clock=clock, ids=UlidSource())
     try:

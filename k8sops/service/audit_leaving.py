@@ -24,6 +24,7 @@ from k8sops.audit.ocsf import ocsf_lines
 from k8sops.audit.record import genesis
 from k8sops.audit.rotation import Segment, droppable, open_segment, rotation_point, seal_segment, segment_name
 from k8sops.audit.verify import Row
+from k8sops.core.actor import Actor
 from k8sops.core.audit import AuditEntry
 from k8sops.core.errors import AuditBrokenError, StorePermissionError, UsageError
 from k8sops.core.plan import JsonObject
@@ -81,9 +82,16 @@ class _Start(msgspec.Struct, frozen=True):
 
 
 async def export(
-    trail: AuditTrail, out: Callable[[bytes], object], *, format_: Format = "jsonl", after: int = 0
+    trail: AuditTrail,
+    out: Callable[[bytes], object],
+    *,
+    format_: Format = "jsonl",
+    after: int = 0,
+    actor: Actor | None = None,
 ) -> Exported:
     """Write the records after `after` to `out`, line by line, ending (jsonl) with a signed checkpoint.
+
+    It is recorded of `actor`, or of the user of this machine where none is given.
 
     Raises AuditBrokenError where the chain does not hold, UsageError where `after` is no record here.
     """
@@ -92,15 +100,16 @@ async def export(
         await trail.books(),
         await asyncio.to_thread(checkpoint_key),
     )
+    who = actor or os_actor()
 
     def begin(tx: Tx) -> _Start:
-        introduce(tx, books, key.key_id, os_actor())
+        introduce(tx, books, key.key_id, who)
         seq, _ = locked_head(tx)
         start = _start(tx, after)
         data = {"first": max(after + 1, start.span.first), "last": seq + 1, "format": format_}
         books.chain(
             tx,
-            [AuditEntry(code="audit.exported", at=tx.now(), actor=os_actor(), outcome="exported", data=data)],
+            [AuditEntry(code="audit.exported", at=tx.now(), actor=who, outcome="exported", data=data)],
         )
         return msgspec.structs.replace(start, span=span_of(tx))
 

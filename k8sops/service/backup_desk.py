@@ -17,8 +17,9 @@ from k8sops.backup.bodies import BackupBody
 from k8sops.backup.chain import Chain
 from k8sops.backup.errors import RepositoryError, RepositoryKeyError
 from k8sops.backup.vault.manifests import ManifestFiles, body_of, clusters_of, load_chain, resolve_backup
+from k8sops.core.backups import BackupView, ClusterView, MissingView
 from k8sops.core.errors import K8sOpsError, UsageError
-from k8sops.service.backup_views import BackupView, ClusterView, MissingView, view_of
+from k8sops.service.backup_views import view_of
 
 if TYPE_CHECKING:
     from k8sops.core.clock import Clock

@@ -10,13 +10,13 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from k8sops.backup.listing import Kind, Row
 from k8sops.backup.selection import KindNames
 from k8sops.backup.vault.contents import Contents, load_catalogue, load_contents
 from k8sops.backup.vault.objects import Objects
+from k8sops.core.actor import Actor
 from k8sops.core.audit import AuditEntry, AuditObject
+from k8sops.core.backups import ObjectView
 from k8sops.core.errors import UsageError
 from k8sops.core.plan import JsonObject
 from k8sops.service.audit_trail import os_actor
@@ -58,16 +58,6 @@ _SHORT: Final[dict[tuple[str, str], tuple[str, ...]]] = {
 }
 
 
-class ObjectView(msgspec.Struct, frozen=True, kw_only=True):
-    """One object of a backup, by name."""
-
-    kind: str
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-
-
 def names_of(kind: Kind) -> KindNames:
     """A backup's kind by every name people call it."""
     return KindNames(
@@ -101,9 +91,18 @@ async def browse(
 
 
 async def cat(
-    desk: BackupDesk, chosen: Chosen, kind: str, name: str, namespace: str, *, reveal: bool = False
+    desk: BackupDesk,
+    chosen: Chosen,
+    kind: str,
+    name: str,
+    namespace: str,
+    *,
+    reveal: bool = False,
+    actor: Actor | None = None,
 ) -> JsonObject:
     """One object as it was. A Secret's values are hidden unless `reveal`, which goes on record first.
+
+    It is recorded of `actor`, or of the user of this machine where none is given.
 
     Raises UsageError where there is none of that name, or several.
     """
@@ -113,7 +112,7 @@ async def cat(
     row = _only(contents, rows, f"{kind}/{name}", namespace)
     secret = contents.kinds[row.kind].key == SECRETS
     if secret and reveal:
-        await _record_reveal(desk, chosen, row)
+        await _record_reveal(desk, chosen, row, actor or os_actor())
     objects = Objects(desk.vault, await load_catalogue(desk.vault, chosen.body))
     found: JsonObject = json.loads(await objects.get(row.id))
     return _without_values(found) if secret and not reveal else found
@@ -188,7 +187,7 @@ def _without_values(found: JsonObject) -> JsonObject:
     return shown
 
 
-async def _record_reveal(desk: BackupDesk, chosen: Chosen, row: Row) -> None:
+async def _record_reveal(desk: BackupDesk, chosen: Chosen, row: Row, actor: Actor) -> None:
     database, books = await desk.storage.database(), await desk.storage.books()
 
     def work(tx: Tx) -> None:
@@ -196,7 +195,7 @@ async def _record_reveal(desk: BackupDesk, chosen: Chosen, row: Row) -> None:
         entry = AuditEntry(
             code="session.secret_view",
             at=tx.now(),
-            actor=os_actor(),
+            actor=actor,
             cluster_uid=chosen.cluster,
             cluster_name=chosen.body.cluster_name,
             objects=(about,),

@@ -17,12 +17,13 @@ from k8sops.backup.vault.diffing import Wanted, diff_backups
 from k8sops.backup.vault.exporting import Exported, export_backup
 from k8sops.backup.vault.finding import find_objects
 from k8sops.core.audit import AuditEntry
+from k8sops.core.backups import MissingView
 from k8sops.core.clock import parse_rfc3339
 from k8sops.core.errors import UsageError
 from k8sops.service.audit_trail import os_actor
 from k8sops.service.backup_inside import names_of
 from k8sops.service.backup_live import Scope
-from k8sops.service.backup_views import MissingView, ObjectChange
+from k8sops.service.backup_views import ObjectChange
 
 if TYPE_CHECKING:
     from k8sops.service.backup_desk import BackupDesk, Chosen

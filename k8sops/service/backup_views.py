@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -10,61 +9,12 @@ import msgspec
 from k8sops.backup.bodies import BackupBody
 from k8sops.backup.differences import Difference
 from k8sops.backup.selection import read_selection, selection_text
+from k8sops.core.backups import BackupView, GapView
 from k8sops.core.clock import parse_rfc3339
 from k8sops.core.errors import UsageError
 from k8sops.core.plan import JsonObject
 
 MOST_SHOWN: Final = 20
-
-
-class ClusterView(msgspec.Struct, frozen=True, kw_only=True):
-    """A cluster that has backups in a repository; the name is what the newest of them says, or nothing."""
-
-    uid: str
-    name: str
-    backups: int
-
-
-class GapView(msgspec.Struct, frozen=True, kw_only=True):
-    """What could not be read, and why."""
-
-    kind: str
-    namespace: str
-    why: str
-
-
-class BackupView(msgspec.Struct, frozen=True, kw_only=True):
-    """One backup. Sizes are bytes of objects, not of files."""
-
-    seq: int
-    id: str
-    name: str
-    cluster: str
-    cluster_name: str
-    run: str
-    began_at: datetime
-    made_at: datetime
-    first_read_at: datetime
-    last_read_at: datetime
-    changed_meanwhile: int
-    read_again: int
-    server_version: str
-    selection: JsonObject
-    selected: str
-    """The selection in words."""
-    objects: int
-    bytes: int
-    new_objects: int
-    new_bytes: int
-    kinds: tuple[tuple[str, int], ...]
-    """`plural.group`, and how many."""
-    complete: bool
-    gaps: tuple[GapView, ...]
-    volumes_not_captured: tuple[str, ...]
-    """Claims as `namespace/name`: their data are not in the backup."""
-    full_read: bool
-    signer: str
-    sha256: str
 
 
 class ObjectChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,14 +28,6 @@ class ObjectChange(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     change: str
     fields: tuple[Difference, ...] = ()
-
-
-class MissingView(msgspec.Struct, frozen=True, kw_only=True):
-    """A backup whose manifest counts and whose contents do not open here."""
-
-    seq: int
-    cluster: str
-    why: str
 
 
 def view_of(cluster: str, seq: int, body: BackupBody, *, signer: str, sha256: str) -> BackupView:

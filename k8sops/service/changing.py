@@ -106,6 +106,11 @@ class Changing:
             signing=self._signing,
         )
 
+    @property
+    def storage(self) -> Storage:
+        """The store, for what is only read of it."""
+        return self._storage
+
     async def preview(
         self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "", digest: str = ""
     ) -> Run:
@@ -181,6 +186,11 @@ class Changing:
     async def carry(self, run: RunId) -> None:
         """Carry the run here once it is queued."""
         await self._carrier.carry(await find_run(await self._storage.database(), run))
+
+    @property
+    def carried_here(self) -> tuple[RunId, ...]:
+        """The runs that this process was asked to carry."""
+        return self._carrier.asked_for
 
     async def leave_behind(self) -> str:
         """Start a worker in the background and let go of what is carried here."""

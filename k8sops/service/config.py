@@ -20,6 +20,7 @@ from k8sops.service.repository_config import BackupConfig
 
 if TYPE_CHECKING:
     from k8sops.cluster.identity import Impersonation
+    from k8sops.core.screen import ScreenChoice
 
 
 class ClusterName(BaseModel):
@@ -53,6 +54,14 @@ class Config(BackupConfig):
     """A folder outside the store where the audit's checkpoints are also kept, each file made once."""
     identity_key: Path | None = None
     """The person's own signing key, for `trust: signed`; none: `keys/identity.pem` in the configuration folder."""
+    read_only: bool = False
+    """Refuse every change here, whatever the policy allows."""
+    debug_image: str = "busybox:1.37"
+    """The image of the containers that are added to pods for debugging, from a registry that the cluster reaches."""
+    theme: str = ""
+    """How the screen looks: default, light, colour-blind, high-contrast, or a theme of Textual's."""
+    keys: dict[str, str] = Field(default_factory=dict)
+    """Keys of the screen: from the id of a key's action (docs/keys.md) to keys, several with commas between."""
     emergency: bool = False
     """Use a local store of its own, as break-glass, because the shared one is away."""
 
@@ -69,6 +78,12 @@ class Config(BackupConfig):
     def cluster_names(self) -> dict[str, tuple[str, str]]:
         """Cluster uid → (name, environment)."""
         return {cluster.uid: (cluster.name, cluster.environment) for cluster in self.clusters}
+
+    def screen_choice(self) -> ScreenChoice:
+        """How the screen looks, and its keys."""
+        from k8sops.core.screen import ScreenChoice
+
+        return ScreenChoice(theme=self.theme, keys=self.keys)
 
     @property
     def store_url(self) -> str:
@@ -108,6 +123,9 @@ def load_config(flags: Mapping[str, Any], environ: Mapping[str, str] | None = No
         "identity_key",
         "checkpoints",
         "repository",
+        "read_only",
+        "theme",
+        "debug_image",
     ):
         if value := environ.get(f"K8SOPS_{key.upper()}"):
             values[key] = value
@@ -120,6 +138,11 @@ def load_config(flags: Mapping[str, Any], environ: Mapping[str, str] | None = No
         raise UsageError(
             f"{path}: {key}: {first['msg']}", hint="docs/configuration.md lists the keys"
         ) from error
+
+
+def settings_of_file(path: Path) -> dict[str, Any]:
+    """What a configuration file says, not yet validated; nothing where there is none. Raises UsageError."""
+    return _from_file(path, required=False)
 
 
 def _from_file(path: Path, *, required: bool) -> dict[str, Any]:

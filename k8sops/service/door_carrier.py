@@ -58,6 +58,11 @@ class DoorCarrier:
         """The runs in this process's hands."""
         return self._carrier.carrying if self._carrier else ()
 
+    @property
+    def asked_for(self) -> tuple[RunId, ...]:
+        """The runs this process was asked to carry, ended or not; one that is parked is in nobody's hands."""
+        return tuple(dict.fromkeys(self._only))
+
     async def may_carry(self, execute_as: str) -> bool:
         """Whether this process, or a worker left behind by it, may carry what goes out as this identity."""
         own = await self._own()

@@ -6,7 +6,10 @@ screen waits for a database, and no read for the imports of an engine.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+import asyncio
+import importlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from k8sops.cluster.client import KubeCluster
@@ -14,7 +17,12 @@ from k8sops.cluster.readonly import ReadOnlyCluster
 from k8sops.core.actor import Actor, Identity
 from k8sops.core.clock import Clock, IdSource
 from k8sops.core.events import Event
+from k8sops.core.logs import LogEntry, LogWanted
+from k8sops.core.ops_reading import OpsReading
+from k8sops.core.ops_records import OpsRecords
+from k8sops.core.overview import Diagnosis, Overview
 from k8sops.core.plan import ClusterInfo, JsonObject
+from k8sops.core.ports import Resource
 from k8sops.core.run import Run, RunFilter, RunId, RunSummary, Settlement, Vote
 from k8sops.core.tables import LiveRows, Table, TableQuery
 from k8sops.service.config import Config
@@ -22,6 +30,7 @@ from k8sops.service.config import Config
 if TYPE_CHECKING:
     from k8sops.service.changing import Changing
     from k8sops.service.schedules import ScheduleDesk
+    from k8sops.service.sessions import SessionDesk
     from k8sops.service.storing import Storage
 
 
@@ -46,11 +55,18 @@ class EngineOps:
         self._ids = ids
         self._default_namespace = config.namespace or cluster.default_namespace
         self._changing: Changing | None = None
+        self._sessions: SessionDesk | None = None
+        self._records: OpsRecords | None = None
 
     @property
     def cluster_info(self) -> ClusterInfo:
         """The cluster every call goes to."""
         return self._cluster.info
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every change is refused here."""
+        return self._config.read_only
 
     @property
     def default_namespace(self) -> str:
@@ -62,6 +78,14 @@ class EngineOps:
     ) -> Run:
         """Validate, plan, ask policy; nothing is stored."""
         return await self._change.preview(action, params, actor, reason=reason, digest=digest)
+
+    async def refusals(self, kind: str, namespace: str, actions: Sequence[str]) -> dict[str, str]:
+        """Why actions would be refused before a plan."""
+        module = await asyncio.to_thread(importlib.import_module, "k8sops.service.offering")
+        found: dict[str, str] = await module.refusals(
+            self._reader, kind, namespace, actions, read_only=self._config.read_only
+        )
+        return found
 
     async def propose(
         self,
@@ -96,6 +120,11 @@ class EngineOps:
         """Carry the run here once it is queued."""
         await self._change.carry(run)
 
+    @property
+    def carried_here(self) -> tuple[RunId, ...]:
+        """The runs that this process was asked to carry."""
+        return self._changing.carried_here if self._changing is not None else ()
+
     async def leave_behind(self) -> str:
         """Start a worker in the background and let go of what is carried here."""
         return await self._change.leave_behind()
@@ -118,7 +147,7 @@ class EngineOps:
 
     async def runs(self, wanted: RunFilter) -> tuple[RunSummary, ...]:
         """A page of runs."""
-        return await self._change.records.runs(wanted)
+        return await (await self._change_loaded()).records.runs(wanted)
 
     def watch(self, run: RunId, *, after: int = 0) -> AsyncGenerator[Event, None]:
         """Its events, from any number on, until it ends."""
@@ -128,6 +157,31 @@ class EngineOps:
         """Who the cluster says we are."""
         return await self._reader.whoami()
 
+    async def overview(self) -> AsyncGenerator[Overview, None]:
+        """The cluster at a glance."""
+        from k8sops.service.overview import OverviewWatch
+
+        watch = OverviewWatch(
+            self._cluster,
+            lambda: self._change,
+            config=self._config,
+            namespace=self._default_namespace,
+            clock=self._clock,
+        )
+        async with aclosing(watch.overviews()) as overviews:
+            async for overview in overviews:
+                yield overview
+
+    async def diagnose(self, kind: str, name: str, namespace: str = "") -> Diagnosis:
+        """Why one object is in trouble."""
+        from k8sops.service.diagnosing import diagnose
+
+        return await diagnose(self._reader, kind, name, namespace, self._clock)
+
+    async def kinds(self) -> tuple[Resource, ...]:
+        """What the cluster serves; asked for once, and again after some minutes."""
+        return await self._cluster.discovery.resources()
+
     async def table(self, query: TableQuery) -> Table:
         """A one-shot table."""
         return await self._reader.table(query)
@@ -136,11 +190,27 @@ class EngineOps:
         """A live table."""
         return await self._reader.rows(query)
 
+    async def browse(self, query: TableQuery) -> LiveRows:
+        """A live table with figures beside its rows."""
+        from k8sops.service.live.opening import browse
+
+        return await browse(self._reader, query, self._clock)
+
     async def object(self, kind: str, name: str, namespace: str = "") -> JsonObject:
         """One whole object; a namespaced kind without a namespace means the default one."""
         resource = await self._reader.resource(kind)
         where = (namespace or self._default_namespace) if resource.namespaced else ""
         return await self._reader.get(resource, name, where)
+
+    async def reading(self) -> OpsReading:
+        """Secrets decoded, Helm releases, who uses an object."""
+        module = await asyncio.to_thread(importlib.import_module, "k8sops.service.read_desk")
+
+        async def storage() -> Storage:
+            return (await self._change_loaded()).storage
+
+        desk: OpsReading = module.ReadDesk(self._reader, storage, self._default_namespace)
+        return desk
 
     async def objects(self, query: TableQuery) -> AsyncGenerator[JsonObject, None]:
         """Whole objects, as they are listed."""
@@ -152,6 +222,43 @@ class EngineOps:
         ):
             yield found
 
+    async def sign_in(self) -> None:
+        """Renew the credentials by hand."""
+        await self._cluster.transport.credentials.sign_in()
+
+    async def records(self) -> OpsRecords:
+        """Schedules, backups, the audit trail, policy and settings."""
+        if self._records is None:
+            change = await self._change_loaded()
+            module = await asyncio.to_thread(importlib.import_module, "k8sops.service.record_desk")
+            config, clock, ids = self._config, self._clock, self._ids
+            self._records = module.record_desk(
+                self._reader, change, config=config, clock=clock, ids=ids, namespace=self._default_namespace
+            )
+        return self._records
+
+    async def logs(self, wanted: LogWanted) -> AsyncGenerator[Sequence[LogEntry], None]:
+        """Lines of containers in batches."""
+        from k8sops.service.log_lines import ClusterLogs, log_batches
+
+        async with aclosing(log_batches(ClusterLogs(self._cluster), wanted, self._clock)) as batches:
+            async for batch in batches:
+                yield batch
+
+    @property
+    def sessions(self) -> SessionDesk:
+        """Shells, forwarded ports, copies."""
+        if self._sessions is None:
+            from k8sops.service.sessions import SessionDesk
+
+            async def storage() -> Storage:
+                return (await self._change_loaded()).storage
+
+            self._sessions = SessionDesk(
+                self._cluster, storage, config=self._config, clock=self._clock, ids=self._ids
+            )
+        return self._sessions
+
     @property
     def schedule_desk(self) -> ScheduleDesk:
         """What people do to schedules."""
@@ -159,8 +266,16 @@ class EngineOps:
 
     async def aclose(self) -> None:
         """Let go of what is carried here, safely, and close."""
+        if self._sessions is not None:
+            await self._sessions.aclose()
         if self._changing is not None:
             await self._changing.aclose()
+
+    async def _change_loaded(self) -> Changing:
+        if self._changing is None:
+            # The imports take most of a second: a screen that counts what runs must not stand still for them.
+            await asyncio.to_thread(importlib.import_module, "k8sops.service.changing")
+        return self._change
 
     @property
     def _change(self) -> Changing:

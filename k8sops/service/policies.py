@@ -13,24 +13,30 @@ if TYPE_CHECKING:
 
 def load_rules(config: Config, clock: Clock) -> PolicyRules:
     """Policy as the engine asks it. Raises PolicyError naming file and key."""
-    from k8sops.policy.load import load_policy
     from k8sops.service.rules import PolicyRules
 
-    return PolicyRules(load_policy(config.policy), clock)
+    return PolicyRules(policy_of(config), clock)
 
 
 def policy_of(config: Config) -> Policy:
     """The policy itself. Raises PolicyError naming file and key."""
     from k8sops.policy.load import load_policy
 
-    return load_policy(config.policy)
+    policy = load_policy(config.policy)
+    return policy.made_read_only() if config.read_only and not policy.read_only else policy
+
+
+def in_force(config: Config) -> tuple[Config, dict[str, tuple[str, str]]]:
+    """The configuration, read-only where the policy is, and the names of clusters. Raises PolicyError."""
+    if config.policy is None:
+        return config, config.cluster_names()
+    from k8sops.policy.load import load_policy
+
+    file = load_policy(config.policy).file
+    names = {**config.cluster_names(), **{pin.uid: (pin.name, pin.environment) for pin in file.clusters}}
+    return config.model_copy(update={"read_only": config.read_only or file.read_only}), names
 
 
 def names_of_clusters(config: Config) -> dict[str, tuple[str, str]]:
     """Cluster uid to name and environment: what a team's policy says comes before what a user configured."""
-    if config.policy is None:
-        return config.cluster_names()
-    from k8sops.policy.load import load_policy
-
-    pins = load_policy(config.policy).file.clusters
-    return {**config.cluster_names(), **{pin.uid: (pin.name, pin.environment) for pin in pins}}
+    return in_force(config)[1]

@@ -63,7 +63,7 @@ class CheckedPolicy(msgspec.Struct, frozen=True, kw_only=True):
 def rehearse(data: bytes, asked: Rehearsal, clock: Clock) -> Answer:
     """What policy says of a recorded plan. Raises UsageError, PolicyError."""
     policy, plan = load_policy(asked.policy), recorded_plan(data)
-    actor = _actor(policy, asked, plan.cluster.uid)
+    actor = actor_meant(policy, asked, plan.cluster.uid)
     now = clock.now()
     request = PolicyRequest(
         plan=plan,
@@ -146,8 +146,8 @@ def _answer(policy: Policy, request: PolicyRequest) -> Answer:
     )
 
 
-def _actor(policy: Policy, asked: Rehearsal, cluster_uid: str) -> Actor:
-    """The actor meant: under a person's name, the one they have where the plan is for."""
+def actor_meant(policy: Policy, asked: Rehearsal, cluster_uid: str) -> Actor:
+    """The actor meant: under a person's name, the one they have where the plan is for. Raises UsageError."""
     entry = policy.file.people.get(asked.actor)
     if entry is None:
         return Actor(name=asked.actor, groups=asked.groups, surface=asked.surface)

@@ -7,10 +7,11 @@ from collections.abc import AsyncGenerator
 from k8sops.core.clock import Clock
 from k8sops.core.events import Event
 from k8sops.core.run import Run, RunFilter, RunId, RunState, RunSummary
+from k8sops.core.schedules import ScheduleView
 from k8sops.engine.following import follow
 from k8sops.engine.reading import find_run, get_run, runs_matching
 from k8sops.engine.schedules import ledger, table
-from k8sops.service.schedule_views import ScheduleView, view_of
+from k8sops.service.schedule_views import view_of
 from k8sops.service.storing import Storage
 from k8sops.store.carriers import live_carriers
 from k8sops.store.reviews import Review, open_reviews

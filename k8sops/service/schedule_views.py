@@ -1,14 +1,12 @@
-"""Schedules as doors show them: plain words, whatever the tables hold."""
+"""A schedule's rows in the store, turned into what doors show (`core.schedules`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-import msgspec
-
 from k8sops.actions.registry import ACTIONS
-from k8sops.core.plan import JsonObject
+from k8sops.core.schedules import FiringView, ScheduleView
 from k8sops.engine.schedules.ledger import Entry
 from k8sops.engine.schedules.table import Schedule
 from k8sops.engine.schedules.times import next_five
@@ -16,49 +14,6 @@ from k8sops.engine.schedules.words import in_words
 from k8sops.service.reach import nobody_fires
 from k8sops.service.standing_votes import standing_of
 from k8sops.store.carriers import CarrierCard
-
-
-class FiringView(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one due instant."""
-
-    due: datetime
-    outcome: str
-    run: str
-    why: str
-
-
-class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
-    """A schedule, what it may do by itself, and when it fires next."""
-
-    name: str
-    action: str
-    params: JsonObject
-    cron: str
-    zone: str
-    words: str
-    """The timetable in a sentence."""
-    state: str
-    paused_why: str
-    owner: str
-    execute_as: str
-    concurrency: str
-    missed: str
-    jitter_s: int
-    alert_after_s: int | None
-    rpo_s: int | None
-    version: int
-    next: tuple[datetime, ...]
-    last_due: datetime | None
-    last_success: datetime | None
-    standing: str
-    """`granted`, `awaits votes` or `none`."""
-    standing_digest: str
-    standing_risk: str
-    standing_until: datetime | None
-    standing_votes: tuple[str, ...]
-    unattended: str = ""
-    """Why nobody who is alive would fire it and carry its runs; empty where somebody does."""
-    firings: tuple[FiringView, ...] = ()
 
 
 def view_of(

@@ -28,6 +28,7 @@ from k8sops.core.errors import (
 from k8sops.core.plan import Decision, Plan
 from k8sops.core.risk import Risk, riskiest
 from k8sops.core.run import Approval, Vote
+from k8sops.core.schedules import ScheduleView
 from k8sops.engine.schedules import claiming, table
 from k8sops.engine.schedules.spec import ScheduleSpec, schedule_spec
 from k8sops.engine.schedules.table import Schedule
@@ -38,7 +39,7 @@ from k8sops.policy.standing import StandingApproval
 from k8sops.service.access import Access
 from k8sops.service.planning import Planner
 from k8sops.service.rules import PolicyRules
-from k8sops.service.schedule_views import ScheduleView, view_of
+from k8sops.service.schedule_views import view_of
 from k8sops.service.signed_schedules import about_standing
 from k8sops.service.signing import Signing
 from k8sops.service.standing_votes import StandingRecord, quorum_of, standing_of, supposed

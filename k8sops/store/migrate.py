@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import io
 import sqlite3
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 POSTGRES_LOCK: Final = 7164003201
 """The advisory lock two `store migrate` contend for; any number that nobody else uses."""
+
+_ALONE: Final = threading.Lock()
+"""Alembic's steps find their connection in the process's globals: of two at once one would get all the tables."""
 
 
 def is_behind(found: str | None, shown: str, steps: Steps = STEPS) -> bool:
@@ -128,8 +132,11 @@ def _run(steps: Steps, options: dict[str, Any], *, as_sql: bool, start: str | No
     def missing(revision: Any, _context: Any) -> Any:
         return files._upgrade_revs("head", revision)
 
-    with EnvironmentContext(
-        config, files, fn=missing, as_sql=as_sql, starting_rev=start, destination_rev="head"
-    ) as environment:
+    with (
+        _ALONE,
+        EnvironmentContext(
+            config, files, fn=missing, as_sql=as_sql, starting_rev=start, destination_rev="head"
+        ) as environment,
+    ):
         environment.configure(version_table=VERSION_TABLE, transactional_ddl=not as_sql, **options)
         environment.run_migrations()

@@ -8,7 +8,6 @@ from sqlalchemy.exc import ArgumentError
 from k8sops.core.clock import Clock
 from k8sops.core.errors import StorePlaceError
 from k8sops.store.lanes import Adapter
-from k8sops.store.postgresql import PostgresStore
 from k8sops.store.sqlite import SqliteStore
 
 FORMS = "sqlite:////folder/k8sops.db, or postgresql://user@host/database"
@@ -28,5 +27,7 @@ def adapter_for(url: str, *, clock: Clock, busy_timeout_s: float) -> Adapter:
     if parts.drivername in {"sqlite", "sqlite+pysqlite"}:
         return SqliteStore(parts, clock=clock, busy_timeout_s=busy_timeout_s)
     if parts.drivername in {"postgresql", "postgres", "postgresql+psycopg"}:
+        from k8sops.store.postgresql import PostgresStore  # noqa: PLC0415 - psycopg is slow to load
+
         return PostgresStore(parts, busy_timeout_s=busy_timeout_s)
     raise StorePlaceError(f"{parts.drivername} is no store k8sops knows", hint=f"write {FORMS}")

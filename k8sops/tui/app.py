@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import importlib
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import ClassVar
 
-from textual.app import App
+from textual.actions import SkipAction
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widget import AwaitMount
+from textual.widgets import Footer
 
 from k8sops.core.clock import Clock, SystemClock
+from k8sops.core.contexts import Contexts
 from k8sops.core.ops import Ops
+from k8sops.core.screen import NoMemory, ScreenChoice, ScreenMemory, TryThis
 from k8sops.core.tables import TableQuery
 from k8sops.tui.browse import BrowseScreen
+from k8sops.tui.running.asking import AskScreen
+from k8sops.tui.running.leaving import leave
+from k8sops.tui.running.next_request import ApprovingApp
+from k8sops.tui.session import FeedOpened, Session
+from k8sops.tui.shell.ending import connection_of, ended_by_signals, failure_of
+from k8sops.tui.shell.looks import OFFERED, know_themes, theme_named
+from k8sops.tui.shell.remembering import Remembered
+from k8sops.tui.shell.terminal_driver import TerminalDriver
+from k8sops.tui.shell.try_panel import HIDING, KEYS, TryPanel
 
 
-class K8sOpsApp(App[int]):
+class K8sOpsApp(ApprovingApp):
     """Holds what outlives a screen: the opener of the service, the clock, the theme."""
 
     TITLE = "k8sops"
     ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.leave"),
+        Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True, id="app.interrupt"),
+        Binding("ctrl+p", "palette", "Palette", show=False, id="app.palette"),
+        *(Binding(key, f"try_this('{key}')", "Try this", show=False, id=f"app.try_{key}") for key in KEYS),
+        Binding(HIDING, "hide_tries", "Hide", show=False, id="app.hide_tries"),
+        Binding("ctrl+l", "sign_in", "Log in", show=False, id="app.sign_in"),
+        Binding("question_mark", "help", "Help", key_display="?", show=False, id="app.help"),
+        # In tables the key is k9s's "only what is in trouble".
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend"),
+    ]
 
     def __init__(
         self,
@@ -26,25 +55,172 @@ class K8sOpsApp(App[int]):
         *,
         all_namespaces: bool = False,
         clock: Clock | None = None,
+        contexts: Contexts | None = None,
+        choice: ScreenChoice | None = None,
+        tries: Sequence[TryThis] = (),
+        memory: ScreenMemory | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self._open_ops = open_ops
         self._start = start
+        self._contexts = contexts
         self._all_namespaces = all_namespaces
+        self._choice = choice or ScreenChoice()
+        self._tries = tries
+        self._remembered = Remembered(memory or NoMemory())
+        self._was_opened = False
         self._clock = clock if clock is not None else SystemClock()
         # Motion costs bytes over SSH and time when a key is held.
         self.animation_level = "none"
 
-    def on_mount(self) -> None:
+    def get_css_variables(self) -> dict[str, str]:
+        """The theme's, but for scrollbars: they show no state, so they have no colour."""
+        found = super().get_css_variables()
+        grey = dict.fromkeys(("scrollbar", "scrollbar-hover", "scrollbar-active"), found["panel-lighten-2"])
+        back = ("scrollbar-background", "scrollbar-background-hover", "scrollbar-background-active")
+        return found | grey | dict.fromkeys((*back, "scrollbar-corner-color"), found["surface"])
+
+    async def on_mount(self) -> None:
         """Show the first table."""
-        screen = BrowseScreen(self._open_ops, self._start, self._clock, all_namespaces=self._all_namespaces)
-        self.push_screen(screen)
+        self._take(self._choice)
+        await self._remembered.recall()
+        screen = BrowseScreen(
+            self._open,
+            self._start,
+            self._clock,
+            all_namespaces=self._all_namespaces,
+            contexts=self._contexts,
+        )
+        screen.chosen_columns = self._remembered.columns
+        screen.remembered = self._remembered
+        shown = self.push_screen(screen)
+        if self._tries:
+            self.run_worker(self._suggest(screen, shown), group="tries")
+
+    async def on_unmount(self) -> None:
+        """Keep what is worth remembering."""
+        await self._remembered.keep()
+
+    def on_feed_opened(self, message: FeedOpened) -> None:
+        """Note where somebody looks."""
+        connection = connection_of(self)
+        if connection is not None and connection.connected:
+            self._remembered.visited(connection.ops.cluster_info.context, message.query.namespace)
+
+    async def _suggest(self, screen: BrowseScreen, shown: AwaitMount) -> None:
+        await shown
+        await screen.mount(TryPanel(self._tries), before=screen.query_one(Footer))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Suggestions have keys while they are in sight."""
+        if action not in {"try_this", "hide_tries"}:
+            return True
+        return isinstance(self.screen, BrowseScreen) and bool(self.screen.query(TryPanel))
+
+    def action_try_this(self, key: str) -> None:
+        """Go to where a suggestion leads."""
+        screen, place = self.screen, KEYS.index(key)
+        if isinstance(screen, BrowseScreen) and place < len(self._tries):
+            screen._obey(self._tries[place].command)
+
+    def action_hide_tries(self) -> None:
+        """Put the suggestions away."""
+        self.screen.query(TryPanel).remove()
+
+    def action_palette(self) -> None:
+        """Find what can be done here by its name."""
+        from k8sops.tui.shell.offered import palette  # noqa: PLC0415 - loaded when opened
+
+        if not isinstance(self.screen, ModalScreen):
+            self.push_screen(palette())
+
+    def action_sign_in(self) -> None:
+        """Run the credential plugin on the bare terminal, where it may ask."""
+        if (connection := connection_of(self)) is not None:
+            self.run_worker(self._sign_in(connection), group="sign in", exclusive=True)
+
+    async def _sign_in(self, connection: Session) -> None:
+        from k8sops.tui.shell.signing_in import sign_in  # noqa: PLC0415 - loaded when needed
+
+        refused = connection.refused is not None
+        if await sign_in(self, connection, self._contexts) and not refused:
+            for screen in self.screen_stack:
+                if isinstance(screen, BrowseScreen):
+                    screen.action_retry()
+
+    def action_help(self) -> None:
+        """Show the keys of the screen in sight."""
+        from k8sops.tui.help import HelpScreen  # noqa: PLC0415 - as above
+
+        self.push_screen(HelpScreen())
+
+    def action_leave(self) -> None:
+        """Leave, after asking where a run is carried here."""
+        connection = connection_of(self)
+        if connection is None:
+            self.exit(0)
+        else:
+            leave(self, connection)
+
+    def action_interrupt(self) -> None:
+        """Leave by the key every terminal program is left with, unless there it copies, or answers a question."""
+        is_copying = bool(self.screen.selections) or bool(getattr(self.focused, "selected_text", ""))
+        if is_copying or isinstance(self.screen, AskScreen):
+            raise SkipAction
+        self.action_leave()
+
+    def _fatal_error(self) -> None:
+        """End without printing a trace: it shows the values of variables, and those may be secret."""
+        self._close_messages_no_wait()
+
+    def _take(self, choice: ScreenChoice) -> None:
+        know_themes(self)
+        if theme := theme_named(self, choice.theme or "default"):
+            self.theme = theme
+        else:
+            self.notify(
+                f"There is no theme {choice.theme}: {', '.join(OFFERED)}.", title="Theme", markup=False
+            )
+        self.set_keymap(dict(choice.keys))
+        if choice.keys:
+            self.run_worker(self._check_keys(choice.keys), group="keys")
+
+    async def _check_keys(self, keys: Mapping[str, str]) -> None:
+        module = await asyncio.to_thread(importlib.import_module, "k8sops.tui.shell.key_choice")
+        for problem in await asyncio.to_thread(module.problems_of, keys):
+            self.notify(problem, title="Keys", severity="warning", markup=False, timeout=15)
+
+    def _open(self, context: str) -> AbstractAsyncContextManager[Ops]:
+        return self._contexts.open(context) if context and self._contexts is not None else self._open_first()
+
+    def _open_first(self) -> AbstractAsyncContextManager[Ops]:
+        # Who logged in by hand comes back with credentials that only the contexts know.
+        opened, self._was_opened = self._was_opened, True
+        return self._contexts.open("") if opened and self._contexts is not None else self._open_ops()
 
 
 def run(
-    open_ops: Callable[[], AbstractAsyncContextManager[Ops]], start: TableQuery, *, all_namespaces: bool
+    open_ops: Callable[[], AbstractAsyncContextManager[Ops]],
+    start: TableQuery,
+    *,
+    all_namespaces: bool,
+    contexts: Contexts | None,
+    choice: ScreenChoice | None,
+    tries: Sequence[TryThis] = (),
+    memory: ScreenMemory | None = None,
 ) -> int:
-    """Run the application on its own event loop until it is left; returns the exit code."""
-    app = K8sOpsApp(open_ops, start, all_namespaces=all_namespaces)
-    app.run()
+    """Run the application on its own event loop until it is left; returns the exit code. Raises what ended it."""
+    app = K8sOpsApp(
+        open_ops,
+        start,
+        all_namespaces=all_namespaces,
+        contexts=contexts,
+        choice=choice,
+        tries=tries,
+        memory=memory,
+    )
+    with ended_by_signals(app):
+        app.run()
+    if failure := failure_of(app):
+        raise failure
     return app.return_value if app.return_value is not None else app.return_code or 0

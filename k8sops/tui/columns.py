@@ -6,7 +6,7 @@ a printed age is frozen at the time of listing. Widths only grow while a table i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -22,6 +22,7 @@ Role = Literal["plain", "name", "namespace", "age", "status", "ready"]
 
 WIDEST = 64
 WIDEST_LAST = 200
+_LAST_COMFORT = 30
 # An age grows by itself: room for the longest common one, as in 7d23h, from the start.
 _LEAST = {"age": 5}
 _SAMPLE = 100
@@ -30,6 +31,8 @@ GAP = 2
 
 _STATUS_TITLES = frozenset({"status", "phase", "state", "health"})
 _DURATION_TITLES = frozenset({"age", "duration", "last schedule", "last seen", "first seen"})
+_NUMBERS = frozenset({"integer", "number"})
+_NUMBER_TITLES = frozenset({"up-to-date", "available", "desired", "current"})
 _NAMESPACE_SOURCE = -1
 
 
@@ -42,6 +45,12 @@ class ViewColumn(msgspec.Struct, frozen=True, kw_only=True):
     holds_durations: bool = False
     ready_source: int = -1
     """Index of the READY cell that says whether a good status is the whole truth; -1 where there is none."""
+    is_wide: bool = False
+    """Shown in wide output only."""
+    spare: int = 0
+    """As `Column.spare`."""
+    is_number: bool = False
+    """Numbers stand at the right, so that their digits stand under each other."""
 
 
 def view_columns(columns: Sequence[Column], *, wide: bool, with_namespace: bool) -> tuple[ViewColumn, ...]:
@@ -55,6 +64,9 @@ def view_columns(columns: Sequence[Column], *, wide: bool, with_namespace: bool)
             role=_role(column, is_events=is_events),
             holds_durations=column.name.lower() in _DURATION_TITLES or column.type == "date",
             ready_source=ready,
+            is_wide=column.priority > 0,
+            spare=column.spare,
+            is_number=column.type in _NUMBERS or column.name.lower() in _NUMBER_TITLES,
         )
         for index, column in enumerate(columns)
         if wide or column.priority == 0
@@ -138,6 +150,16 @@ class ColumnWidths:
                 if width > self._natural[index]:
                     self._natural[index] = min(width, max(self._caps[index], self._natural[index]))
         return self._natural != before
+
+    def needed(self, comfort: Mapping[str, int]) -> int:
+        """Cells that all columns take, these roles and the last column with as many as are comfortable."""
+        widths = [
+            min(width, comfort.get(column.role, width))
+            for width, column in zip(self._natural, self._columns, strict=True)
+        ]
+        if widths:
+            widths[-1] = min(widths[-1], _LAST_COMFORT)
+        return sum(widths) + GAP * max(0, len(widths) - 1)
 
     def fitted(self, viewport: int, *, shrink: bool) -> tuple[int, ...]:
         """Widths for a viewport; with `shrink` the name and namespace give way until all columns fit, or both are

@@ -1,4 +1,8 @@
-"""What is typed after `:`, turned into something to do: `:deploy shop -l tier=db /web`, `:nodes`, `:q`."""
+"""What is typed after `:`, turned into something to do: `:deploy shop -l tier=db /web`, `:nodes`, `:ctx`, `:q`.
+
+The grammar is k9s's (kind, then namespace, `/filter`, labels and `@context` in any order), with kubectl's flags
+beside it, since both are in the hands.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import msgspec
 
 from k8sops.core.errors import UsageError
 from k8sops.core.tables import TableQuery
+from k8sops.tui.screens import SCREENS
 
 KIND_SUGGESTIONS = (
     *(
@@ -32,17 +37,47 @@ KIND_SUGGESTIONS = (
     ),
     *("poddisruptionbudgets", "horizontalpodautoscalers", "networkpolicies", "serviceaccounts", "roles"),
     *("rolebindings", "clusterroles", "clusterrolebindings", "storageclasses", "customresourcedefinitions"),
-    *("endpointslices", "leases", "priorityclasses", "resourcequotas", "limitranges", "quit", "help"),
+    *("endpointslices", "leases", "priorityclasses", "resourcequotas", "limitranges"),
 )
+"""What is suggested until the cluster has said what it serves."""
 
-_HINT = "Try :deploy, :pods shop, :pods -A, :nodes or :po -l app=web /api"
+SEPARATOR = ","
+"""Between several namespaces, as in `:po shop,payments`."""
+
+EVERY = "*"
+"""Every context, as in `:po @*`."""
+
+OWN_COMMANDS = ("contexts", "help", "quit")
+
+_LEAVING = frozenset({"q", "q!", "qa", "quit", "exit"})
+_HELPING = frozenset({"?", "h", "help"})
+_CONTEXTS = frozenset({"ctx", "context", "contexts"})
+_VALUED = frozenset({"-n", "--namespace", "-l", "--selector"})
+_HINT = "Try :deploy, :pods shop, :pods -A, :nodes, :po -l app=web /api or :po @context"
 
 
 class Browse(msgspec.Struct, frozen=True):
-    """Show a table, filtered from the start."""
+    """Show a table, filtered from the start, in another context where one is named, or in several: `@a,b`."""
 
     query: TableQuery
     filter_text: str = ""
+    context: str = ""
+    names_namespace: bool = True
+    """Where none is named, another context's own default is meant: its namespaces are others."""
+    seek: str = ""
+    """The row the cursor belongs on (`row_view.row_key`)."""
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """The contexts named, where they are several; `*` among them means every one there is."""
+        names = tuple(dict.fromkeys(name for name in self.context.split(SEPARATOR) if name))
+        return names if len(names) > 1 or EVERY in names else ()
+
+
+class Contexts(msgspec.Struct, frozen=True):
+    """List the contexts, or switch to the one named."""
+
+    name: str = ""
 
 
 class Leave(msgspec.Struct, frozen=True):
@@ -53,7 +88,13 @@ class ShowHelp(msgspec.Struct, frozen=True):
     """Open the help screen."""
 
 
-Command = Browse | Leave | ShowHelp
+class OpenScreen(msgspec.Struct, frozen=True):
+    """Open one of our own screens (`screens.SCREENS`)."""
+
+    name: str
+
+
+Command = Browse | Contexts | Leave | OpenScreen | ShowHelp
 
 
 def parse_command(text: str, current: TableQuery) -> Command:
@@ -64,34 +105,47 @@ def parse_command(text: str, current: TableQuery) -> Command:
         raise UsageError("a quotation mark is not closed", hint=_HINT) from None
     if not words:
         raise UsageError("nothing was typed after the colon", hint=_HINT)
-    if len(words) == 1 and words[0] in {"q", "q!", "quit", "exit"}:
+    if words[0] in _CONTEXTS and words[0] not in SCREENS:
+        if len(words) > 2:
+            raise UsageError(f"{words[2]} is not understood here", hint=":ctx NAME switches to one context")
+        return Contexts(words[1].removeprefix("@") if len(words) > 1 else "")
+    if len(words) == 1 and words[0] in _LEAVING:
         return Leave()
-    if len(words) == 1 and words[0] in {"?", "h", "help"}:
+    if len(words) == 1 and words[0] in _HELPING:
         return ShowHelp()
+    if len(words) == 1 and words[0] in SCREENS:
+        return OpenScreen(words[0])
     return _browse(words, current)
 
 
 def _browse(words: list[str], current: TableQuery) -> Browse:
-    kind, namespace, selector, filter_text = words[0], current.namespace, "", ""
-    if kind.startswith("-"):
+    kind, context = words[0], ""
+    namespaces: list[str] = []
+    selectors: list[str] = []
+    filters: list[str] = []
+    if kind.startswith(("-", "/", "@")):
         raise UsageError(f"{kind} stands where a kind is expected", hint=_HINT)
     rest = iter(words[1:])
-    named = False
     for word in rest:
         if word in {"-A", "--all-namespaces"}:
-            namespace, named = "", True
-        elif word in {"-n", "--namespace", "-l", "--selector"}:
+            namespaces.append("")
+        elif word in _VALUED:
             value = next(rest, "")
             if not value:
                 raise UsageError(f"{word} needs a value", hint=_HINT)
-            if word in {"-l", "--selector"}:
-                selector = value
-            else:
-                namespace, named = value, True
-        elif word.startswith("/"):
-            filter_text = " ".join([word[1:], *rest])
-        elif word.startswith("-") or named:
+            (selectors if word in {"-l", "--selector"} else namespaces).append(value)
+        elif word.startswith("@") and len(word) > 1 and not context:
+            context = word[1:]
+        elif word.startswith("/") or filters:
+            filters.append(word.removeprefix("/"))
+        elif word.startswith(("-", "@")):
             raise UsageError(f"{word} is not understood here", hint=_HINT)
+        elif "=" in word:
+            selectors.append(word)
         else:
-            namespace, named = word, True
-    return Browse(TableQuery(kind=kind, namespace=namespace, label_selector=selector), filter_text)
+            namespaces.append("" if word == "all" else word)
+    if len(namespaces) > 1:
+        raise UsageError(f"{namespaces[1] or '-A'} is not understood here: a namespace is named", hint=_HINT)
+    namespace = namespaces[0] if namespaces else "" if context else current.namespace
+    query = TableQuery(kind=kind, namespace=namespace, label_selector=",".join(selectors))
+    return Browse(query, " ".join(filters), context, names_namespace=bool(namespaces))

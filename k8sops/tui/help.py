@@ -1,47 +1,54 @@
-"""The help screen: every key, what it does, and what can be typed."""
+"""The help screen: the keys that work on the screen below, as they are bound now, and what can be typed.
+
+Keys come from the bindings themselves, so that what was bound otherwise by configuration is shown as it is.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Final, NamedTuple
 
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.app import App, ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-HELP = """\
-MOVE
-  j k ↓ ↑           row by row           g G Home End  first, last row
-  Ctrl-d Ctrl-u     page by page         ← →           scroll sideways
-  mouse             click selects, double click opens, a header sorts
+from k8sops.core.text import printable
+from k8sops.tui.acting.offers import offers_for
+from k8sops.tui.acting.screen import ActingScreen
+from k8sops.tui.screens import SCREENS
+from k8sops.tui.shell.offered import keys_here, shown_key
 
-LOOK
-  Enter d y         the object as YAML   w             wide: all columns
-  s > <             sort by next, previous column, or as the server does
-  S                 reverse the order    0             all namespaces
-  r                 connect or list again
-
+TYPED: Final = """\
 FILTER   /          looks in every cell, also of wide columns
   web               plain text; one capital makes it case-sensitive
-  !web              rows without it
+  !web              rows without it      -f wb7        fuzzy
   ^web-.*9$         a regular expression; ^ and $ are a cell's ends
   -l app=web,!old   a label selector
                     Enter keeps the filter, Esc clears it
 
-COMMAND  :          a kind: names, short names, kind.group
-  :deploy           in the present namespace
-  :pods shop        in another           :pods -A      in all
-  :po -l app=web    by label selector    :po shop /api filtered at once
-  :q                quit
-
-IN YAML
-  m                 managedFields        x             a Secret's values
-  Esc q             back
-
+COMMAND  :          Tab completes, ↑ ↓ recalls what was typed before
+  :deploy           a kind: names, short names, kind.group
+  :po shop /api     in a namespace, filtered           :pods -A  in all
+  :po app=web @ctx  by label selector, in another context
+  :ctx              list contexts        :q            quit
+{screens}
 SIGNS    ✓ well   - done   ~ under way   ! look here   ✗ in trouble
 """
+WIDTH: Final = 76
+_KEY: Final = 13
+_COLUMN: Final = WIDTH // 2
+_JOINED: Final = {"table.sort_": "sort by a column", "browse.namespace_": "namespaces shown before"}
+"""Keys of one family, told in one line."""
+
+
+class Line(NamedTuple):
+    """Keys and what they do."""
+
+    keys: str
+    does: str
 
 
 class HelpScreen(ModalScreen[None]):
@@ -49,24 +56,98 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark", "dismiss", "Back", id="help.back"),
-        Binding("j", "scroll(1)", "Down", id="help.down"),
-        Binding("k", "scroll(-1)", "Up", id="help.up"),
+        Binding("down,j", "scroll(1)", "Down", id="help.down"),
+        Binding("up,k", "scroll(-1)", "Up", id="help.up"),
+        Binding("pagedown,space,ctrl+f", "scroll(15)", "Page down", id="help.page_down"),
+        Binding("pageup,ctrl+b", "scroll(-15)", "Page up", id="help.page_up"),
     ]
     DEFAULT_CSS = """
     HelpScreen { align: center middle; }
     HelpScreen > VerticalScroll {
         width: 80; max-width: 100%; height: auto; max-height: 100%;
-        border: round $primary; background: $surface; padding: 0 1;
+        border: round $accent; background: $surface; padding: 0 1;
     }
+    HelpScreen Static { text-wrap: nowrap; }
     """
 
     def compose(self) -> ComposeResult:
         """The page."""
         with VerticalScroll() as page:
             page.border_title = "Help"
-            page.border_subtitle = "Esc closes"
-            yield Static(Content(HELP))
+            page.border_subtitle = "Esc closes, Ctrl-P finds by name"
+            yield Static(Content(self._text()))
 
     def action_scroll(self, lines: int) -> None:
         """Move the page."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def _text(self) -> str:
+        stack = self.app.screen_stack
+        below = next((screen for screen in reversed(stack) if screen is not self), None)
+        sections = list(_sections(self.app, below)) if below is not None else []
+        names = [f":{name}" for name in SCREENS]
+        typed = TYPED.format(screens=_flow("  " + name for name in names))
+        return "\n\n".join([*sections, typed])
+
+
+def _sections(app: App[Any], screen: Screen[Any]) -> Iterator[str]:
+    lines: list[Line] = []
+    if isinstance(screen, ActingScreen) and (
+        offers := offers_for(screen.chosen().kind, screen.chosen().rows)
+    ):
+        lines = [Line(offer.key.split(",")[0].replace("ctrl+", "^"), offer.label) for offer in offers]
+        yield _section("ACT  on the row, or on those that are marked", lines)
+    here: dict[str, list[Line]] = {}
+    joined: dict[str, list[str]] = {}
+    for keys, active in keys_here(screen):
+        name = active.binding.id or ""
+        if name.startswith("act.") and name != "act.menu":
+            continue
+        family = next((each for each in _JOINED if name.startswith(each)), "")
+        shown = shown_key(app, keys, active)
+        if any(shown == line.keys and active.binding.description.startswith(line.does) for line in lines):
+            continue
+        if family:
+            joined.setdefault(family, []).append(shown)
+            continue
+        here.setdefault(_where(active, app), []).append(Line(shown, active.binding.description))
+    for where in sorted(here, key=lambda each: each != "HERE"):
+        yield _section(where, here[where])
+    if joined:
+        yield "\n".join(f"  {_JOINED[family]}: {' '.join(keys)}" for family, keys in joined.items())
+
+
+def _where(active: ActiveBinding, app: App[Any]) -> str:
+    if active.node is app:
+        return "ANYWHERE"
+    return (
+        "HERE" if isinstance(active.node, Screen) else "IN THE TABLE" if _is_table(active) else "IN THE TEXT"
+    )
+
+
+def _is_table(active: ActiveBinding) -> bool:
+    return (active.binding.id or "").startswith("table.")
+
+
+def _section(title: str, lines: Sequence[Line]) -> str:
+    half = (len(lines) + 1) // 2
+    rows = [
+        "".join(_cell(line) for line in pair).rstrip()
+        for pair in zip(lines[:half], [*lines[half:], Line("", "")], strict=False)
+    ]
+    return "\n".join([title, *rows])
+
+
+def _cell(line: Line) -> str:
+    room = _COLUMN - 2 - _KEY
+    does = printable(line.does)
+    return f"  {line.keys:<{_KEY - 1}} {does[:room]:<{room}}"
+
+
+def _flow(words: Iterator[str]) -> str:
+    lines = [""]
+    for word in words:
+        if len(lines[-1]) + len(word) > WIDTH:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(lines)

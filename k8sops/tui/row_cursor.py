@@ -27,6 +27,10 @@ class RowCursor:
         """The filter is about to change: remember the object in case it vanishes from sight."""
         self._hidden_key = self._hidden_key or self._key
 
+    def seek(self, key: str) -> None:
+        """Go to this object when it is shown; until then rest on the first line."""
+        self.index, self._key, self._hidden_key = 0, "", key
+
     def follow(self, view: RowView) -> int:
         """Find the object again after the rows changed; returns by how many lines it moved."""
         before = self.index

@@ -1,8 +1,9 @@
 """What is typed after `/`, turned into a test of rows.
 
 Plain text is a smartcase substring, `!` in front inverts, text with regex metacharacters is a regular expression,
-`-l` takes a label selector. Whatever is typed half way through yields a usable filter: a text that does not compile
-is taken literally and `notice` says so, for a screen must not go blank between two keystrokes.
+`-l` takes a label selector, `-f` letters in this order with anything between them (fuzzy). Whatever is typed half
+way through yields a usable filter: a text that does not compile is taken literally and `notice` says so, for a
+screen must not go blank between two keystrokes.
 """
 
 from __future__ import annotations
@@ -58,6 +59,9 @@ class RowFilter:
         if text == "-l" or text.startswith("-l "):
             self._compile_selector(text[2:].strip())
             return
+        if text == "-f" or text.startswith("-f "):
+            self._compile_fuzzy(text[2:].strip())
+            return
         if text.startswith("!"):
             self.inverse, text = True, text[1:].strip()
         if not text:
@@ -78,3 +82,12 @@ class RowFilter:
             self._selector = parse_label_selector(text)
         except ValueError as error:
             self.notice = f"not a label selector yet ({error}), all rows shown"
+
+    def _compile_fuzzy(self, text: str) -> None:
+        if not text:
+            return
+        # Within one cell, since a cell is a line; each letter at its first place keeps the search linear.
+        letters = [re.escape(letter) for letter in text if not letter.isspace()]
+        gaps = "".join(f"[^{letter}\n]*?{letter}" for letter in letters[1:])
+        flags = re.IGNORECASE if text == text.lower() else 0
+        self._pattern = re.compile(letters[0] + gaps, flags)

@@ -23,11 +23,12 @@ from k8sops.tui.row_view import row_key
 from k8sops.tui.severity import Severity
 
 CURSOR_MARK = "▌"
+CHOSEN_MARK = "*"
 GUTTER = 1
 _KEPT_STRIPS = 1024
 
 Look = Literal["row", "hover", "cursor"]
-_StripKey = tuple[str, Look, str, int, int]
+_StripKey = tuple[str, Look, bool, str, int, int]
 
 
 class RowPainter:
@@ -51,14 +52,19 @@ class RowPainter:
         """The only part of a line that changes without the row; empty where no age is shown."""
         return shown_cell(row, self._age, now) if self._age is not None else ""
 
-    def row(self, row: Row, now: datetime, look: Look, left: int, width: int) -> Strip:
+    def row(
+        self, row: Row, now: datetime, look: Look, left: int, width: int, *, marked: bool = False
+    ) -> Strip:
         """The part of a row's line from cell `left` on, in exactly `width` cells."""
-        key = (row_key(row), look, self.age_text(row, now), left, width)
+        key = (row_key(row), look, marked, self.age_text(row, now), left, width)
         kept = self._strips.get(key)
         if kept is not None and kept[0] is row:
             return kept[1]
-        body = self._paint(row, now, look).crop_extend(left, left + width - GUTTER, self._styles[look])
-        mark = Segment(CURSOR_MARK if look == "cursor" else " ", self._styles[look] + self._styles["mark"])
+        whole = self._paint(row, now, look, marked=marked).crop(left, left + self._room(left, width - GUTTER))
+        body = whole.crop_extend(0, width - GUTTER, self._styles[look])
+        # The mark wins over the cursor's sign: the cursor's line stands out by its ground as well.
+        sign = CHOSEN_MARK if marked else CURSOR_MARK if look == "cursor" else " "
+        mark = Segment(sign, self._styles[look] + self._styles["mark"])
         strip = Strip([mark, *body], width)
         self._strips[key] = (row, strip)
         return strip
@@ -70,7 +76,9 @@ class RowPainter:
         for column, cells in zip(self.columns, self.widths, strict=True):
             is_sorted = column == sort_column
             arrow = ("↓" if reverse else "↑") if is_sorted else " "
-            title = fit(column.title, min(cells, width_of(column.title))) + arrow
+            title = fit(column.title, min(cells, width_of(column.title)))
+            # Above numbers the arrow stands in the gap, so that the title ends where they do.
+            title = fit(title, cells, right=True) + arrow if column.is_number else title + arrow
             segments.append(Segment(fit(title, cells + GAP), marked if is_sorted else base))
         body = Strip(segments).crop_extend(left, left + width - GUTTER, base)
         if left:
@@ -95,14 +103,27 @@ class RowPainter:
             left += width + GAP
         return None
 
-    def _paint(self, row: Row, now: datetime, look: Look) -> Strip:
+    def _room(self, left: int, width: int) -> int:
+        """How many of `width` cells are drawn on: a number at the edge is not, for a part of it is another one."""
+        edge = 0
+        for column, cells in zip(self.columns, self.widths, strict=True):
+            if column.is_number and left < edge < left + width < edge + cells:
+                return edge - left
+            edge += cells + GAP
+        return width
+
+    def _paint(self, row: Row, now: datetime, look: Look, *, marked: bool) -> Strip:
         base = self._styles[look]
+        if marked:
+            base += self._styles["marked"]
         if row.deleting:
             base += self._styles["deleting"]
         segments: list[Segment] = []
         plain: list[str] = []
         for column, width in zip(self.columns, self.widths, strict=True):
-            text = fit(shown_cell(row, column, now), width, middle=column.role == "name")
+            text = fit(
+                shown_cell(row, column, now), width, middle=column.role == "name", right=column.is_number
+            )
             severity = cell_severity(row, column)
             if severity is Severity.NEUTRAL:
                 plain += (text, " " * GAP)
@@ -115,11 +136,11 @@ class RowPainter:
         return Strip(segments).simplify()
 
 
-def fit(text: str, width: int, *, middle: bool = False) -> str:
+def fit(text: str, width: int, *, middle: bool = False, right: bool = False) -> str:
     """The text in exactly `width` cells; what is too long ends in `…`, or loses its `middle`."""
     length = width_of(text)
     if length <= width:
-        return text + " " * (width - length)
+        return " " * (width - length) + text if right else text + " " * (width - length)
     if not middle or width < 8:
         return set_cell_size(set_cell_size(text, width - 1) + "…", width)
     # Names made by controllers differ at their end, so the end is kept.

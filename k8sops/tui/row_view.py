@@ -6,13 +6,16 @@ and searching is kept as long as the row object stays the same, so an update cos
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from k8sops.core.tables import Row
-from k8sops.tui.columns import ViewColumn, raw_cell
+from k8sops.tui.columns import ViewColumn, cell_severity, raw_cell
 from k8sops.tui.row_filter import RowFilter
+from k8sops.tui.search_texts import SearchTexts
+from k8sops.tui.severity import Severity
 from k8sops.tui.sort_keys import SortKey, natural, sort_key
 
+_TROUBLE = frozenset({Severity.WARN, Severity.BAD})
 _NUMBER = 0
 _NOTHING: SortKey = (_NUMBER, (), "")
 
@@ -32,18 +35,28 @@ class RowView:
         self.reverse = False
         self.unsearched_cell: int | None = None
         """Index of a cell the filter must not look at: the age as printed at listing time."""
+        self.owner = ""
+        """Uid of the object that must own what is shown; empty: no condition."""
+        self.faults_only = False
+        self.judged: tuple[ViewColumn, ...] = ()
+        """The columns that tell whether a row is in trouble."""
+        self._folded, self._written = SearchTexts(fold=True), SearchTexts(fold=False)
         # Each pair maps a row's key to the row object an entry was made from, and to the entry. Two dictionaries
         # rather than one of pairs: tens of thousands of small tuples would keep the garbage collector busy.
-        self._texts_of: dict[str, Row] = {}
-        self._texts: dict[str, str] = {}
-        self._texts_fold = False
         self._keys_of: dict[str, Row] = {}
         self._keys: dict[str, SortKey | None] = {}
         self._keys_column: ViewColumn | None = None
+        self._faults_of: dict[str, Row] = {}
+        self._faults: dict[str, bool] = {}
+        self._faults_judged: tuple[ViewColumn, ...] = ()
 
     def refresh(self, source: Sequence[Row]) -> None:
-        """Show `source` through the present filter and order."""
-        self.shown = self._ordered(self.filter.select(source, lambda fold: self._search_texts(source, fold)))
+        """Show `source` through the present conditions, filter and order."""
+        if self.owner:
+            source = [row for row in source if any(owner.uid == self.owner for owner in row.owners)]
+        if self.faults_only:
+            source = self._faulty(source)
+        self.shown = self._ordered(self.filter.select(source, lambda fold: self._texts(source, fold)))
 
     def index_of(self, key: str, hint: int) -> int | None:
         """Where a row stands now; `hint`, its last place, is tried first."""
@@ -52,23 +65,19 @@ class RowView:
             return hint
         return next((index for index, row in enumerate(shown) if row_key(row) == key), None)
 
-    def _search_texts(self, source: Sequence[Row], fold: bool) -> Iterable[str]:
-        if fold is not self._texts_fold or len(self._texts) > 2 * len(source) + 1000:
-            self._texts_of, self._texts, self._texts_fold = {}, {}, fold
-        made_of, texts = self._texts_of, self._texts
+    def _faulty(self, source: Sequence[Row]) -> Sequence[Row]:
+        if self.judged != self._faults_judged or len(self._faults) > 2 * len(source) + 1000:
+            self._faults_of, self._faults, self._faults_judged = {}, {}, self.judged
+        made_of, faults = self._faults_of, self._faults
         for row in source:
-            key = row.uid or row_key(row)
+            key = row_key(row)
             if made_of.get(key) is not row:
                 made_of[key] = row
-                texts[key] = self._search_text(row, fold)
-            yield texts[key]
+                faults[key] = any(cell_severity(row, column) in _TROUBLE for column in self.judged)
+        return [row for row in source if faults[row_key(row)]]
 
-    def _search_text(self, row: Row, fold: bool) -> str:
-        skip = self.unsearched_cell
-        cells = row.cells if skip is None else row.cells[:skip] + row.cells[skip + 1 :]
-        # One cell a line: ^ and $ of a pattern mean the ends of a cell.
-        text = "\n".join((row.namespace, *cells))
-        return text.lower() if fold else text
+    def _texts(self, rows: Sequence[Row], fold: bool) -> list[str]:
+        return (self._folded if fold else self._written).of(rows, self.unsearched_cell)
 
     def _ordered(self, rows: Sequence[Row]) -> Sequence[Row]:
         column = self.sort_column

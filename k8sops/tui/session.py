@@ -1,28 +1,34 @@
-"""The connection and the feed behind the screen: tasks that read, and say what they read in messages.
+"""The connections and the feed behind the screen: tasks that read, and say what they read in messages.
 
-Nothing here touches a widget. The connection is opened and closed by one task, as async context managers demand;
-closing the session ends every task, closes the feed, and then the connection.
+Nothing here touches a widget. A connection is opened and closed by one task, as async context managers demand, and
+stays open when another context is chosen: what is carried through it goes on. Closing the session ends every task,
+closes the feed, and then the connections.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Any, Final
 
 from textual.message import Message
 
 from k8sops.core.actor import Identity
-from k8sops.core.errors import K8sOpsError, UnreachableError
+from k8sops.core.clock import Clock, SystemClock
+from k8sops.core.errors import CredentialsError, K8sOpsError, UnreachableError
 from k8sops.core.ops import Ops
 from k8sops.core.plan import ClusterInfo, JsonObject
+from k8sops.core.ports import Resource
 from k8sops.core.tables import LiveRows, TableQuery
+from k8sops.tui.across import browse_across
+from k8sops.tui.running.ringing import KnownRequests
 
 CLOSING_DEADLINE_S = 5.0
 
 
 class Connected(Message):
-    """The cluster answered; tables can be opened."""
+    """The cluster answered, and is the one meant from now on; tables can be opened."""
 
     def __init__(self, cluster: ClusterInfo, default_namespace: str) -> None:
         super().__init__()
@@ -39,11 +45,21 @@ class Identified(Message):
 
 
 class ConnectionFailed(Message):
-    """There is no connection; it may be tried again."""
+    """A context was not reached; the one before, where there was one, stays."""
 
-    def __init__(self, error: K8sOpsError) -> None:
+    def __init__(self, error: K8sOpsError, context: str = "") -> None:
         super().__init__()
         self.error = error
+        self.context = context
+
+
+class Surveyed(Message):
+    """What can be named on this cluster: its kinds, and its namespaces as far as they may be listed."""
+
+    def __init__(self, kinds: tuple[Resource, ...], namespaces: tuple[str, ...]) -> None:
+        super().__init__()
+        self.kinds = kinds
+        self.namespaces = namespaces
 
 
 class FeedOpened(Message):
@@ -76,77 +92,197 @@ class FeedChanged(Message):
         return isinstance(message, FeedChanged) and message.rows is self.rows
 
 
+Opener = Callable[[str], AbstractAsyncContextManager[Ops]]
+"""From the name of a context (empty: the one the program was started with) to the service on it."""
+
+
+class _Connection:
+    """The service on one context, from when it is reached until the task ends."""
+
+    def __init__(self, context: str) -> None:
+        self.context = context
+        self.ops: Ops | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.answered = asyncio.Event()
+        """Set once it is known whether the context can be reached."""
+        self.error: K8sOpsError | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        return self.task is not None and not self.task.done()
+
+
 class Session:
-    """One connection and at most one open feed. `post` takes messages on the loop this runs on."""
+    """One connection in use and at most one open feed. `post` takes messages on the loop this runs on."""
 
     def __init__(
-        self, open_ops: Callable[[], AbstractAsyncContextManager[Ops]], post: Callable[[Message], object]
+        self, open_ops: Opener, post: Callable[[Message], object], clock: Clock | None = None
     ) -> None:
+        self._clock = clock if clock is not None else SystemClock()
         self._open_ops = open_ops
         self._post = post
-        self._ops: Ops | None = None
+        self._used: _Connection | None = None
+        self._wanted = ""
+        self._connections: dict[str, _Connection] = {}
         self._closing = asyncio.Event()
-        self._connection: asyncio.Task[None] | None = None
         self._opening: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.refused: str | None = None
+        """The context last asked for, where its credentials could not be had; None where they could."""
+        self.requests: Final = KnownRequests()
+        """Which requests were told of here."""
 
     @property
     def connected(self) -> bool:
         """Whether tables and objects can be asked for."""
-        return self._ops is not None
+        return self._used is not None and self._used.ops is not None
 
-    def connect(self) -> None:
-        """Connect, unless connected or about to be; answers with Connected or ConnectionFailed."""
-        if self._connection is None or self._connection.done():
-            self._connection = asyncio.create_task(self._hold_connection(), name="tui connection")
+    @property
+    def ops(self) -> Ops:
+        """The service. Raises UnreachableError while there is no connection."""
+        if self._used is None or self._used.ops is None:
+            raise UnreachableError("not connected to the cluster", hint="Ctrl-R tries again")
+        return self._used.ops
 
-    def browse(self, query: TableQuery) -> None:
-        """Open a table in place of the open one; answers with FeedOpened or FeedRefused."""
+    @property
+    def all_ops(self) -> tuple[Ops, ...]:
+        """The service on every context reached so far: any of them may carry a run."""
+        held = dict.fromkeys(self._connections.values())
+        return tuple(each.ops for each in held if each.ops is not None)
+
+    @property
+    def settling(self) -> bool:
+        """Whether a context is being reached or a table opened."""
+        pending = any(held.is_pending and held.ops is None for held in self._connections.values())
+        return pending or (self._opening is not None and not self._opening.done())
+
+    def connect(self, context: str = "") -> None:
+        """Use a context, reaching it first if need be; answers with Connected or ConnectionFailed.
+
+        Empty means the context the program was started with, or the one last asked for where none is in use.
+        """
+        context = context or self._wanted
+        self._wanted = context
+        held = self._connections.get(context)
+        if held is None or not held.is_pending:
+            self._begin(context)
+        elif held.ops is not None and held is not self._used:
+            self._use(held, held.ops)
+
+    def browse(self, query: TableQuery, contexts: Sequence[str] = ()) -> None:
+        """Open a table in place of the open one, of several contexts where they are named.
+
+        Answers with FeedOpened or FeedRefused.
+        """
         if self._opening is not None:
             self._opening.cancel()
-        self._opening = asyncio.create_task(self._follow(query), name=f"tui feed {query.kind}")
-        self._tasks.add(self._opening)
-        self._opening.add_done_callback(self._tasks.discard)
+        self._opening = self._spawn(self._follow(query, contexts), f"tui feed {query.kind}")
+
+    async def reach(self, context: str) -> Ops:
+        """The service on a context, which does not become the one in use. Raises what connecting raises."""
+        held = self._connections.get(context)
+        if held is None or not held.is_pending:
+            held = self._begin(context)
+        await held.answered.wait()
+        if held.ops is None:
+            raise held.error or UnreachableError(f"context {context} was closed")
+        return held.ops
 
     async def object(self, kind: str, name: str, namespace: str) -> JsonObject:
         """One whole object. Raises what the cluster answers, UnreachableError while there is no connection."""
-        if self._ops is None:
-            raise UnreachableError("not connected to the cluster", hint="r tries again")
-        return await self._ops.object(kind, name, namespace)
+        return await self.ops.object(kind, name, namespace)
+
+    def survey(self) -> None:
+        """Ask what can be named here; answers with Surveyed, or not at all where nothing may be asked."""
+        self._spawn(self._survey(self.ops), "tui survey")
 
     async def close(self) -> None:
-        """Stop following, close the feed and the connection; gives up after five seconds. Idempotent."""
+        """Stop following, close the feed and the connections; gives up after five seconds. Idempotent."""
         self._closing.set()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=CLOSING_DEADLINE_S)
-        if self._connection is not None:
-            if self._ops is None:
-                self._connection.cancel()
-            await asyncio.wait({self._connection}, timeout=CLOSING_DEADLINE_S)
-            self._connection.cancel()
+        held = [each for each in self._connections.values() if each.task is not None]
+        for each in held:
+            if each.ops is None and each.task is not None:
+                each.task.cancel()
+        tasks = {each.task for each in held if each.task is not None}
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSING_DEADLINE_S)
+            for task in tasks:
+                task.cancel()
 
-    async def _hold_connection(self) -> None:
+    def _begin(self, context: str) -> _Connection:
+        held = self._connections[context] = _Connection(context)
+        held.task = asyncio.create_task(self._hold(held), name=f"tui connection {context}")
+        return held
+
+    async def _hold(self, held: _Connection) -> None:
         try:
-            async with self._open_ops() as ops:
-                self._ops = ops
-                self._post(Connected(ops.cluster_info, ops.default_namespace))
-                self._post(Identified(await _identity(ops)))
+            async with self._open_ops(held.context) as ops:
+                held.ops = ops
+                held.answered.set()
+                if self._wanted == held.context:
+                    self._use(held, ops)
                 await self._closing.wait()
         except K8sOpsError as error:
-            self._post(ConnectionFailed(error))
+            self._lost(held, error)
         except Exception as error:  # noqa: BLE001 - worker boundary: a task's failure must reach the screen
-            self._post(ConnectionFailed(_unexpected("connecting", error)))
+            self._lost(held, _unexpected("connecting", error))
         finally:
-            self._ops = None
+            held.ops = None
+            held.answered.set()
 
-    async def _follow(self, query: TableQuery) -> None:
+    def _use(self, held: _Connection, ops: Ops) -> None:
+        if self._used is not None and self._used is not held:
+            for task in (self._opening, self._following):
+                if task is not None:
+                    task.cancel()
+            self._opening = self._following = None
+        self._used, self.refused = held, None
+        self._connections.setdefault(ops.cluster_info.context, held)
+        self._post(Connected(ops.cluster_info, ops.default_namespace))
+        self._spawn(self._identify(held, ops), "tui identity")
+
+    def _lost(self, held: _Connection, error: K8sOpsError) -> None:
+        held.error = error
+        self.refused = held.context if isinstance(error, CredentialsError) else None
+        if self._wanted == held.context:
+            self._wanted = self._used.context if self._used is not None else held.context
+            self._post(ConnectionFailed(error, held.context))
+
+    async def _identify(self, held: _Connection, ops: Ops) -> None:
+        identity = await _identity(ops)
+        if held is self._used:
+            self._post(Identified(identity))
+
+    async def _survey(self, ops: Ops) -> None:
         try:
-            if self._ops is None:
-                raise UnreachableError("not connected to the cluster", hint="r tries again")
-            rows = await self._ops.rows(query)
+            kinds = await ops.kinds()
+        except K8sOpsError:
+            # Suggestions are a convenience: the table itself says what is wrong.
+            return
+        try:
+            found = (await ops.table(TableQuery(kind="namespaces"))).rows
+        except K8sOpsError:
+            found = ()
+        if self.connected and ops is self.ops:
+            self._post(Surveyed(kinds, tuple(row.name for row in found)))
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _follow(self, query: TableQuery, contexts: Sequence[str]) -> None:
+        try:
+            if contexts:
+                rows = await browse_across(self.reach, contexts, query, self._clock)
+            else:
+                rows = await self.ops.browse(query)
             try:
                 self._take_over()
                 self._post(FeedOpened(query, rows))
@@ -179,5 +315,5 @@ async def _identity(ops: Ops) -> Identity | None:
 def _unexpected(doing: str, error: Exception) -> K8sOpsError:
     return K8sOpsError(
         f"{doing} failed unexpectedly: {type(error).__name__}: {error}",
-        hint="r tries again; please report it",
+        hint="Ctrl-R tries again; please report it",
     )

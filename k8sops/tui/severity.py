@@ -44,9 +44,41 @@ _WORDS: Final[dict[str, Severity]] = {
         "ContainerStatusUnknown NotTriggerScaleUp",
         Severity.BAD: "Failed Error Evicted OOMKilled NotReady Lost NodeLost Unschedulable DeadlineExceeded "
         "BackoffLimitExceeded ContainerCannotRun InvalidImageName Shutdown NodeShutdown NodeAffinity Denied False "
-        "Unhealthy Preempting",
+        "Unhealthy Preempting FailedCreate Stuck",
     }.items()
     for word in words.split()
+} | {
+    # The states of our own runs, in small letters as every door writes them.
+    "proposed": Severity.WARN,
+    # Those of a Helm release.
+    "deployed": Severity.OK,
+    "superseded": Severity.DONE,
+    "uninstalled": Severity.DONE,
+    "uninstalling": Severity.BUSY,
+    "pending-install": Severity.BUSY,
+    "pending-upgrade": Severity.BUSY,
+    "pending-rollback": Severity.BUSY,
+    "awaiting approval": Severity.WARN,
+    "queued": Severity.BUSY,
+    "running": Severity.BUSY,
+    "succeeded": Severity.OK,
+    "failed": Severity.BAD,
+    "cancelled": Severity.DONE,
+    "needs review": Severity.BAD,
+    "denied": Severity.BAD,
+    "expired": Severity.DONE,
+    "void": Severity.WARN,
+    # Of schedules and their firings, of backups, and of what policy answers.
+    "active": Severity.OK,
+    "paused": Severity.WARN,
+    "skipped": Severity.DONE,
+    "replaced": Severity.DONE,
+    "claimed": Severity.BUSY,
+    "complete": Severity.OK,
+    "INCOMPLETE": Severity.BAD,
+    "unreadable": Severity.BAD,
+    "allowed": Severity.OK,
+    "needs approval": Severity.WARN,
 }
 
 # Reasons the kubelet makes up by pattern: ErrImagePull, ImagePullBackOff, CreateContainerConfigError, OutOfcpu,

@@ -6,20 +6,32 @@ without markup, for names come from outside.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Final
 
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Static
+from textual.worker import WorkType
 
 from k8sops.core.actor import Identity
+from k8sops.core.errors import K8sOpsError
 from k8sops.core.plan import ClusterInfo
+from k8sops.core.run import RunFilter, RunState, RunSummary
 from k8sops.core.tables import FeedState, TableQuery
 from k8sops.core.text import printable
 from k8sops.tui.durations import human_duration
-from k8sops.tui.row_painter import fit
+from k8sops.tui.running.ringing import ring
+from k8sops.tui.session import Session
+from k8sops.tui.shell import where
+from k8sops.tui.shell.where import ALL, where_line
 
-SEPARATOR = " · "
-_NARROWEST_NAME = 16
+SEPARATOR = where.SEPARATOR
+COUNT_EVERY_S: Final = 5.0
+FIRST_COUNT_S: Final = 0.5
+MOST_COUNTED: Final = 500
 
 FEED_SIGNS = {
     FeedState.LOADING: "~ loading",
@@ -50,21 +62,119 @@ class ClusterLine(SaidLine):
     ClusterLine.-staging { background: $warning-darken-3; color: white; }
     """
 
-    def tell(self, cluster: ClusterInfo | None, query: TableQuery, identity: str) -> None:
-        """Say where we are."""
-        namespace = query.namespace or "all namespaces"
+    class Counted(Message):
+        """How many runs wait for a yes and how many run; None where the store does not say."""
+
+        def __init__(
+            self,
+            waiting: int,
+            running: int,
+            identity: Identity | None,
+            trouble: str,
+            new: Sequence[RunSummary] = (),
+        ) -> None:
+            super().__init__()
+            self.waiting = waiting
+            self.running = running
+            self.new = new
+            self.identity = identity
+            self.trouble = trouble
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._place: tuple[ClusterInfo | None, TableQuery] = (None, TableQuery(kind=""))
+        self._identity = ""
+        self._waiting: int | None = None
+        self._going = 0
+        self._trouble = ""
+
+    def on_mount(self) -> None:
+        """Count now and then."""
+        self.set_interval(COUNT_EVERY_S, self.count)
+
+    def tell(self, cluster: ClusterInfo | None, query: TableQuery, identity: str = "") -> None:
+        """Say where we are, and as whom; where that is left out, it is found out."""
+        is_new = cluster is not None and self._place[0] != cluster
+        self._place, self._identity = (cluster, query), identity or self._identity
+        if is_new:
+            # What was asked for comes first; the store is opened when that is on its way.
+            self._waiting, self._going, self._trouble = None, 0, ""
+            self.set_timer(FIRST_COUNT_S, self.count)
+        self._show()
+
+    def count(self) -> None:
+        """Ask what waits and what runs, while this screen is the one in sight."""
+        connection = getattr(self.screen, "connection", None)
+        if isinstance(connection, Session) and connection.connected and self.screen.is_current:
+            # As a function: a coroutine that is overtaken before it began would never be awaited.
+            count: WorkType[None] = partial(self._count, connection)
+            self.run_worker(count, group="count", exclusive=True)
+
+    async def _count(self, connection: Session) -> None:
+        try:
+            ops = connection.ops
+            uid = ops.cluster_info.uid
+            states = (RunState.AWAITING_APPROVAL, RunState.RUNNING)
+            identity = None if self._identity else await ops.whoami()
+            found = await ops.runs(RunFilter(states=states, cluster_uid=uid, limit=MOST_COUNTED))
+        except K8sOpsError as error:
+            self.post_message(self.Counted(0, 0, None, error.code))
+            return
+        waiting = [run for run in found if run.state is RunState.AWAITING_APPROVAL]
+        me = identity.username if identity is not None else self._identity
+        new = connection.requests.new_among(uid, waiting, me)
+        self.post_message(self.Counted(len(waiting), len(found) - len(waiting), identity, "", new))
+
+    def on_cluster_line_counted(self, message: Counted) -> None:
+        """Show the numbers; one more that waits rings the bell."""
+        message.stop()
+        if not message.trouble:
+            self._waiting = message.waiting
+        if message.new:
+            ring(self.app, message.new)
+        self._going, self._trouble = message.running, message.trouble
+        if message.identity is not None:
+            self._identity = identity_text(message.identity)
+        self._show()
+
+    def _show(self) -> None:
+        cluster, query = self._place
         if cluster is None:
-            self.say(SEPARATOR.join(("not connected", namespace)))
+            self.say(SEPARATOR.join(("not connected", query.namespace or ALL)))
             return
         is_production = cluster.environment.lower() in {"production", "prod"}
         self.set_class(is_production, "-production")
         self.set_class(cluster.environment.lower() == "staging", "-staging")
         environment = f"!! {cluster.environment.upper()} !!" if is_production else cluster.environment
-        rest = SEPARATOR.join(("", environment, namespace, identity))
-        name = printable(cluster.name or cluster.context)
-        # Cloud providers name a context by its whole resource path; the identity must stay in sight.
-        room = max(_NARROWEST_NAME, self.size.width - 2 - len(rest))
-        self.say((fit(name, room, middle=True) if len(name) > room else name) + rest)
+        identity = self._identity or "identity not known yet"
+        line = where_line(
+            self.size.width - 2,
+            called=cluster.name,
+            context=cluster.context,
+            environment=environment,
+            namespace=query.namespace,
+            limits=tuple(self._limits()),
+            identity=identity,
+            counts=tuple(self._counts()),
+        )
+        self.say(line)
+
+    def on_resize(self) -> None:
+        """There is more room, or less."""
+        self._show()
+
+    def _limits(self) -> Iterator[str]:
+        connection = getattr(self.screen, "connection", None)
+        if isinstance(connection, Session) and connection.connected and connection.ops.read_only:
+            yield "READ-ONLY"
+
+    def _counts(self) -> Iterator[str]:
+        if self._trouble:
+            yield "! no store"
+        elif self._waiting:
+            yield f"! {self._waiting} to approve"
+        if self._going and not self._trouble:
+            yield f"~ {self._going} running"
 
 
 class TableLine(SaidLine):

@@ -16,12 +16,11 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 @pytest.fixture
-def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def own_store(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A SQLite store of the test's own, which commands use; and keys of its own."""
-    url = f"sqlite:///{tmp_path}/store/k8sops.db"
-    monkeypatch.setenv("K8SOPS_DATABASE_URL", url)
+    monkeypatch.setenv("K8SOPS_DATABASE_URL", sqlite_url)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    return url
+    return sqlite_url
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from k8sops.backup.differences import Difference
 from k8sops.cli.backup_text import list_lines
 from k8sops.cli.backups_diff import TOGETHER_FROM, change_lines
-from k8sops.service.backup_views import BackupView, GapView, ObjectChange
+from k8sops.core.backups import BackupView, GapView
+from k8sops.service.backup_views import ObjectChange
 
 AT = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
 

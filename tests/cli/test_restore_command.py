@@ -14,6 +14,7 @@ from k8sops.cluster.client import KubeCluster
 from k8sops.core.errors import NotFoundError
 from k8sops.sandbox.manager import SandboxHandle
 from tests.support.command import Command
+from tests.support.pauses import LEAST_S, pause_after
 from tests.support.persons_at_door import on_cluster
 from tests.support.processes import Processes, processes_of_a_test
 from tests.support.workloads import create
@@ -171,7 +172,7 @@ def test_a_worker_that_dies_in_the_middle_is_followed_by_one_that_finishes(
     backed_up(command, cluster_namespace)
     shop.delete(*names)
     first = processes("restore", "latest", "-n", cluster_namespace, "--yes")
-    _until(lambda: bool(shop.there(names[0], names[-1])))
+    _until(lambda: bool(shop.there(names[0], names[-1])), soon=True)
     first.signal(signal.SIGKILL)
     first.ended()
     worker = processes("worker", "--no-health")
@@ -188,8 +189,11 @@ def _newest(command: Command) -> dict[str, Any]:
     return run
 
 
-def _until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + WITHIN_S
+def _until(holds: Callable[[], bool], *, soon: bool = False) -> None:
+    """`soon` asks as often as can be: for what is to be interrupted in the middle."""
+    began = time.monotonic()
+    end = began + WITHIN_S
     while not holds():
         assert time.monotonic() < end, "it never held"
-        time.sleep(0.05)
+        time.sleep(LEAST_S if soon else pause_after(time.monotonic() - began))
+        began = time.monotonic()

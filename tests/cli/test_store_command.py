@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ def test_show_tells_where_and_what_without_making_or_changing_anything(
     command: Command, own_store: str, tmp_path: Path
 ) -> None:
     """A look must not create what it looks for."""
+    shutil.rmtree(tmp_path / "store")
     told = command("store", "show")
     assert told.code == 2
     assert "there is no store at" in told.err

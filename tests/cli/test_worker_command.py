@@ -24,6 +24,7 @@ from k8sops.service.config import load_config
 from k8sops.store.database import open_database
 from k8sops.store.schema import runs
 from tests.support.command import Command
+from tests.support.pauses import pause_after
 from tests.support.persons_at_door import on_cluster
 from tests.support.processes import Process, Processes, processes_of_a_test
 from tests.support.workloads import NEVER_READY, create, deployment, replicas_of
@@ -121,10 +122,12 @@ def figure(worker: Process, name: str) -> float:
 
 def until(holds: Callable[[], bool], within_s: float = 90.0) -> None:
     """Return once it holds; other processes do it, so it is asked again and again."""
-    end = time.monotonic() + within_s
+    began = time.monotonic()
+    end = began + within_s
     while not holds():
         assert time.monotonic() < end, "it never held"
-        time.sleep(0.05)
+        time.sleep(pause_after(time.monotonic() - began))
+        began = time.monotonic()
 
 
 def shown(command: Command, run: str) -> JsonObject:

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
-from k8sops.cluster.live import COALESCE_S, LiveTable
+from k8sops.cluster.live import LiveTable
 from k8sops.cluster.transport import Transport
+from k8sops.core.changing import COALESCE_S
 from k8sops.core.clock import SystemClock
 from k8sops.core.errors import ForbiddenError
 from k8sops.core.tables import FeedState

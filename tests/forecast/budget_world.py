@@ -16,12 +16,12 @@ from k8sops.cluster.client import KubeCluster
 from k8sops.core.plan import JsonObject
 from k8sops.forecast.budgets_counting import Controller, Scale, scales_of, scales_wanted
 from k8sops.forecast.objects import Budget, Pod
+from tests.support.pauses import pause_after
 from tests.support.workloads import create
 
 T = TypeVar("T")
 
 DEADLINE_S: Final = 240.0
-POLL_S: Final = 0.05
 HOLD: Final = "tests.k8sops.dev/hold"
 STATIC: Final = {"sandbox.k8sops.dev/static": "true"}
 RULES: Final[tuple[dict[str, Any], ...]] = (
@@ -35,10 +35,13 @@ KINDS: Final = ("Deployment", "ReplicaSet", "StatefulSet", "bare", "mixed", "Job
 async def until(what: str, condition: Callable[[], Awaitable[str]]) -> None:
     """Wait until it returns nothing; else it says what is still missing."""
     missing = "?"
+    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(DEADLINE_S):
-            while missing := await condition():  # noqa: ASYNC110 - the condition is another process's
-                await asyncio.sleep(POLL_S)
+            began = loop.time()
+            while missing := await condition():
+                await asyncio.sleep(pause_after(loop.time() - began))
+                began = loop.time()
     except TimeoutError:
         raise AssertionError(f"waited {DEADLINE_S:.0f} s in vain for {what}: {missing}") from None
 

@@ -195,6 +195,18 @@ async def test_a_process_has_ended_only_with_its_last_thread(
     assert not is_running(record)
 
 
+async def test_a_process_keeps_nothing_open_of_whoever_started_it(tmp_path: Path) -> None:
+    """A lock or a pipe of the shell that called `up` would else be held for as long as the sandbox lives."""
+    lock = tmp_path / "lock"
+    with lock.open("w") as held:
+        os.set_inheritable(held.fileno(), True)
+        record = spawn("sleeper", ["/bin/sleep", "600"], tmp_path / "log", {})
+    try:
+        assert str(lock) not in {one.path for one in psutil.Process(record.pid).open_files()}
+    finally:
+        await stop([record], SystemClock(), grace_seconds=5)
+
+
 async def test_a_process_that_ignores_the_request_to_end_is_killed(tmp_path: Path) -> None:
     """An API server that hangs in its shutdown must not outlive `down`."""
     ready = tmp_path / "ready"

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from k8sops.sandbox.manager import SandboxManager
+from tests.support.pauses import pause_after
 
 PATIENCE_S: Final = 180.0
 """For what takes a second or two on a quiet machine."""
@@ -22,10 +23,12 @@ PATIENCE_S: Final = 180.0
 def wait_until(what: str, condition: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
     """Poll until it holds; fails naming what was waited for."""
     deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not condition():
         if time.monotonic() >= deadline:
             pytest.fail(f"waited {seconds:.0f} s in vain for {what}")
-        time.sleep(0.05)
+        time.sleep(pause_after(time.monotonic() - began))
+        began = time.monotonic()
 
 
 async def wait_until_async(what: str, condition: Callable[[], bool], seconds: float = PATIENCE_S) -> None:

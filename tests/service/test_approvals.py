@@ -68,7 +68,7 @@ async def test_what_was_approved_is_carried_out_and_its_record_is_whole(team: Wo
     [
         ({"baseline": TWO}, "approved by bob; needs 2 approvals from ops"),
         ({"people": ("alice", "carol")}, "needs 1 approval from ops"),
-        ({"read_only": True}, "the policy is read-only"),
+        ({"read_only": True}, "nothing may be changed here"),
     ],
 )
 async def test_a_carrier_goes_by_its_own_policy_whatever_was_decided_before(

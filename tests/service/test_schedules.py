@@ -39,11 +39,12 @@ async def worker(
 
 @pytest.fixture
 async def team(
-    web: None, cluster: KubeCluster, cluster_namespace: str, tmp_path: Path
+    web: None, cluster: KubeCluster, cluster_namespace: str, sqlite_url: str, tmp_path: Path
 ) -> AsyncIterator[Worker]:
     """On SQLite, under a policy by which disruption takes one approval."""
-    url = f"sqlite:///{tmp_path}/store/k8sops.db"
-    async with a_worker(cluster, cluster_namespace, url, a_policy(tmp_path, cluster.info.uid)) as found:
+    async with a_worker(
+        cluster, cluster_namespace, sqlite_url, a_policy(tmp_path, cluster.info.uid)
+    ) as found:
         yield found
 
 

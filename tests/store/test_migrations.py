@@ -150,6 +150,17 @@ def test_many_that_open_an_old_file_at_once_all_succeed(tmp_path: Path) -> None:
     assert _ask(path, REVISION) == [("0003",)]
 
 
+def test_two_new_stores_at_once_in_one_process_each_get_their_tables(tmp_path: Path) -> None:
+    """Alembic keeps what it works on in globals; a second store's tables would be made in the first."""
+    paths = [tmp_path / f"{number}.db" for number in range(6)]
+    with ThreadPoolExecutor(len(paths)) as threads:
+        for done in [threads.submit(_store(path).prepare, migrate=True) for path in paths]:
+            done.result()
+    tables = [_ask(path, "SELECT name FROM sqlite_master ORDER BY name") for path in paths]
+    assert len(tables[0]) > 20
+    assert tables == [tables[0]] * len(paths)
+
+
 async def test_an_older_file_is_left_alone_where_that_is_asked_for(tmp_path: Path) -> None:
     """`doctor` looks without changing anything."""
     path = tmp_path / "k8sops.db"

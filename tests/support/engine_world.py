@@ -29,6 +29,7 @@ from k8sops.store.database import BUSY_TIMEOUT_S, Database, open_database
 from k8sops.store.leases import Ability
 from k8sops.store.runs import load_row, run_of, state_of
 from tests.support.ledger import CLUSTER, LedgerBook, LedgerClusters
+from tests.support.pauses import pause_after
 
 ALICE = Actor(name="alice")
 BOB = Actor(name="bob")
@@ -250,8 +251,10 @@ async def serving(*carriers: EmbeddedCarrier, grace_s: float = 5.0) -> AsyncIter
 
 async def eventually(holds: Callable[[], Awaitable[bool]], *, within_s: float = 120.0) -> None:
     """Return once it holds; what is looked at belongs to another task or process, so it is asked again and again."""
+    loop = asyncio.get_running_loop()
     async with asyncio.timeout(within_s):
         while True:
+            began = loop.time()
             if await holds():
                 return
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause_after(loop.time() - began))

@@ -87,7 +87,8 @@ class PostgresTestServer:
     @contextmanager
     def _database(self, template: str) -> Iterator[str]:
         name = f"test_{uuid.uuid4().hex[:12]}"
-        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # The other strategy writes every page to its log, which costs twice as much.
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         yield self.url(name)
         self.run(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -21,6 +21,7 @@ from k8sops.cluster.readonly import ReadOnlyCluster
 from k8sops.core.actor import Actor
 from k8sops.core.clock import SystemClock, UlidSource
 from k8sops.core.run import Run, RunState, Vote
+from k8sops.core.schedules import ScheduleView
 from k8sops.engine.carrier import EmbeddedCarrier
 from k8sops.engine.desk import Desk
 from k8sops.engine.schedules.firing import Scheduler
@@ -33,7 +34,6 @@ from k8sops.service.planning import Planner
 from k8sops.service.records import Records
 from k8sops.service.rules import PolicyRules
 from k8sops.service.schedule_hooks import EngineHooks
-from k8sops.service.schedule_views import ScheduleView
 from k8sops.service.schedules import ScheduleDesk
 from k8sops.service.storing import Storage
 from k8sops.store.database import Database, Tx

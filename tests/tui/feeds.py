@@ -17,9 +17,17 @@ import msgspec
 from k8sops.core.actor import Actor, Identity
 from k8sops.core.errors import K8sOpsError, NotFoundError, UnknownKindError
 from k8sops.core.events import Event
+from k8sops.core.logs import LogEntry, LogWanted
+from k8sops.core.ops_reading import OpsReading
+from k8sops.core.ops_records import OpsRecords
+from k8sops.core.overview import Diagnosis, Overview
 from k8sops.core.plan import ClusterInfo, JsonObject
+from k8sops.core.ports import Resource
+from k8sops.core.releases import Release, ReleaseDetail
 from k8sops.core.run import Run, RunFilter, RunId, RunSummary, Settlement, Vote
 from k8sops.core.tables import Column, FeedState, Row, Table, TableQuery
+from k8sops.core.uses import Uses
+from tests.tui.fake_sessions import FakeSessions
 
 START = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
@@ -73,6 +81,7 @@ class Feed:
         self.version = 0
         self.state = FeedState.LIVE if columns else FeedState.LOADING
         self.trouble = ""
+        self.note = ""
         self.stale_since: datetime | None = None
         self.closed = False
         self._changed = asyncio.Event()
@@ -126,7 +135,14 @@ class DeskOps:
         self.feeds = dict(feeds)
         self.objects_by_name = dict(objects or {})
         self.queries: list[TableQuery] = []
+        self.revealed: list[tuple[str, str, str]] = []
+        """Who was shown the values of which Secret."""
         self.refusal: K8sOpsError | None = None
+        self.is_read_only = False
+        self.desk = FakeSessions()
+        self.refused: dict[str, str] = {}
+        """Why actions would be refused."""
+        self.signed_in = 0
         self._info = ClusterInfo(
             context="acme-staging",
             server="https://127.0.0.1:6443",
@@ -144,14 +160,30 @@ class DeskOps:
         self._info = msgspec.structs.replace(self._info, name=name, environment=environment)
 
     @property
+    def read_only(self) -> bool:
+        return self.is_read_only
+
+    @property
     def default_namespace(self) -> str:
         return "shop"
+
+    async def sign_in(self) -> None:
+        self.signed_in += 1
 
     async def whoami(self) -> Identity:
         return Identity(username="alice@acme.example", groups=("ops",))
 
+    async def records(self) -> OpsRecords:
+        raise NotImplementedError
+
     async def rows(self, query: TableQuery) -> Feed:
         self.queries.append(query)
+        return self._feed(query)
+
+    async def browse(self, query: TableQuery) -> Feed:
+        return await self.rows(query)
+
+    def _feed(self, query: TableQuery) -> Feed:
         if self.refusal is not None:
             raise self.refusal
         if query.kind not in self.feeds:
@@ -166,13 +198,53 @@ class DeskOps:
             raise NotFoundError(f"{kind} {namespace}/{name} does not exist")
         return self.objects_by_name[name]
 
+    async def reading(self) -> OpsReading:
+        return self
+
+    async def refusals(self, kind: str, namespace: str, actions: Sequence[str]) -> dict[str, str]:
+        return {action: why for action, why in self.refused.items() if action in actions}
+
+    async def releases(self, namespace: str = "") -> tuple[Release, ...]:
+        raise NotImplementedError
+
+    async def release_history(self, namespace: str, name: str) -> tuple[Release, ...]:
+        raise NotImplementedError
+
+    async def release(self, release: Release, reveal_to: Actor | None = None) -> ReleaseDetail:
+        raise NotImplementedError
+
+    async def used_by(self, kind: str, name: str, namespace: str = "") -> Uses:
+        raise NotImplementedError
+
+    async def reveal(self, name: str, namespace: str, actor: Actor) -> JsonObject:
+        if self.refusal is not None:
+            raise self.refusal
+        self.revealed.append((actor.name, namespace, name))
+        return self.objects_by_name[name]
+
+    def overview(self) -> AsyncGenerator[Overview, None]:
+        raise NotImplementedError
+
+    async def diagnose(self, kind: str, name: str, namespace: str = "") -> Diagnosis:
+        raise NotImplementedError
+
+    async def kinds(self) -> tuple[Resource, ...]:
+        return ()
+
     async def table(self, query: TableQuery) -> Table:
-        feed = await self.rows(query)
+        feed = self._feed(query)
         return Table(columns=tuple(feed.columns), rows=tuple(feed.rows), kind=query.kind, namespaced=True)
 
     async def objects(self, query: TableQuery) -> AsyncGenerator[JsonObject, None]:
         for found in self.objects_by_name.values():
             yield found
+
+    @property
+    def sessions(self) -> FakeSessions:
+        return self.desk
+
+    async def logs(self, wanted: LogWanted) -> AsyncGenerator[Sequence[LogEntry], None]:
+        yield ()
 
     async def preview(
         self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "", digest: str = ""
@@ -206,6 +278,10 @@ class DeskOps:
     async def carry(self, run: RunId) -> None:
         raise NotImplementedError
 
+    @property
+    def carried_here(self) -> tuple[RunId, ...]:
+        return ()
+
     async def leave_behind(self) -> str:
         raise NotImplementedError
 
@@ -216,7 +292,7 @@ class DeskOps:
         raise NotImplementedError
 
     async def runs(self, wanted: RunFilter) -> tuple[RunSummary, ...]:
-        raise NotImplementedError
+        return ()
 
     async def cancel(self, run: RunId, actor: Actor, why: str) -> Run:
         raise NotImplementedError

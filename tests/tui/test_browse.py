@@ -14,7 +14,8 @@ from k8sops.core.errors import ForbiddenError, UnreachableError
 from k8sops.core.tables import FeedState, TableQuery
 from k8sops.tui.app import K8sOpsApp
 from k8sops.tui.browse import BrowseScreen
-from k8sops.tui.detail import DetailScreen, ManifestView
+from k8sops.tui.detail import DetailScreen
+from k8sops.tui.document.view import DocumentView
 from k8sops.tui.help import HelpScreen
 from k8sops.tui.live_table import LiveTable
 from k8sops.tui.status import Banner, ClusterLine, TableLine
@@ -111,7 +112,6 @@ async def test_a_long_cluster_name_gives_way_to_the_identity() -> None:
     desk = _desk()
     desk.ops.call_it("arn:aws:eks:eu-central-1:123456789012:cluster/acme-staging", "staging")
     async with _screen(desk, size=(80, 24)) as screen:
-        assert screen.says(ClusterLine).startswith("arn:aws:")
         assert screen.says(ClusterLine).endswith(
             "acme-staging · staging · all namespaces · alice@acme.example"
         )
@@ -147,7 +147,7 @@ async def test_listing_again_keeps_the_rows_until_there_are_newer_ones() -> None
     """A key pressed to see the latest must not blank the screen first."""
     async with _screen() as screen:
         screen.desk.ops.feeds["pods"] = feed = Feed()
-        await screen.press("r")
+        await screen.press("ctrl+r")
         assert len(screen.names()) == len(SHOP)
         assert "loading" in screen.says(TableLine)
         feed.set(SHOP[:1], POD_COLUMNS)
@@ -297,7 +297,7 @@ async def test_a_first_table_that_is_refused_says_so_in_its_place() -> None:
         assert "alice may not list pods" in screen.table.placeholder
         assert "✗ FAILED" in screen.says(TableLine)
         desk.ops.refusal = None
-        await screen.press("r")
+        await screen.press("ctrl+r")
         assert len(screen.names()) == len(SHOP)
 
 
@@ -306,10 +306,10 @@ async def test_a_connection_that_fails_is_one_sentence_and_r_tries_again() -> No
     desk = _desk()
     desk.failure = UnreachableError("https://10.0.0.1:6443 does not answer", hint="check the VPN")
     async with _screen(desk) as screen:
-        assert "does not answer. check the VPN. Press r" in screen.table.placeholder
+        assert "does not answer. check the VPN. Press Ctrl-R" in screen.table.placeholder
         assert screen.says(ClusterLine).startswith("not connected")
         desk.failure = None
-        await screen.press("r")
+        await screen.press("ctrl+r")
         assert "✓ live" in screen.says(TableLine)
 
 
@@ -322,18 +322,18 @@ async def test_leaving_closes_feed_and_connection() -> None:
     assert (desk.opened, desk.closed) == (1, 1)
 
 
-async def test_enter_shows_the_objects_yaml_and_q_returns() -> None:
+async def test_y_shows_the_objects_yaml_and_q_returns() -> None:
     """From a row to the truth behind it in one key."""
     async with _screen() as screen:
-        await screen.press("enter")
+        await screen.press("y")
         assert isinstance(screen.app.screen, DetailScreen)
         await _until_laid_out(screen)
-        assert "kind: Pod" in screen.app.screen.query_one(ManifestView).lines
+        assert "kind: Pod" in screen.app.screen.query_one(DocumentView).lines
         await screen.press("q")
         assert not isinstance(screen.app.screen, DetailScreen)
 
 
-async def test_a_secret_is_masked_until_x_and_again_after_it() -> None:
+async def test_a_secret_is_masked_until_x_which_goes_on_record_and_again_after_it() -> None:
     """Somebody may be looking over a shoulder."""
     desk = _desk()
     desk.ops.objects_by_name = {row.name: SECRET for row in SHOP}
@@ -341,9 +341,11 @@ async def test_a_secret_is_masked_until_x_and_again_after_it() -> None:
         await screen.press("y")
         await _until_laid_out(screen)
         assert not {SECRET_TEXT, SECRET_ENCODED} & set(_document(screen).split())
+        assert desk.ops.revealed == []
         await screen.press("x")
         await _until_laid_out(screen)
-        assert SECRET_ENCODED in _document(screen)
+        assert SECRET_TEXT in _document(screen)
+        assert [seen[0] for seen in desk.ops.revealed] == ["alice@acme.example"]
         await screen.press("x")
         await _until_laid_out(screen)
         assert not {SECRET_TEXT, SECRET_ENCODED} & set(_document(screen).split())
@@ -365,7 +367,7 @@ async def test_every_key_of_the_table_is_on_the_help_page() -> None:
         await screen.press("question_mark")
         assert isinstance(screen.app.screen, HelpScreen)
         page = str(screen.app.screen.query_one(Static).content)
-        for word in ("Enter d y", "s > <", "Ctrl-d Ctrl-u", "g G Home End", "FILTER   /", "COMMAND  :"):
+        for word in ("Describe", "YAML", "First row", "Page down", "FILTER", "COMMAND"):
             assert word in page
         await screen.press("escape")
         assert not isinstance(screen.app.screen, HelpScreen)
@@ -379,4 +381,4 @@ async def _until_laid_out(screen: Screenful) -> None:
 
 
 def _document(screen: Screenful) -> str:
-    return "\n".join(screen.app.screen.query_one(ManifestView).lines)
+    return "\n".join(screen.app.screen.query_one(DocumentView).lines)

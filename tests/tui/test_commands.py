@@ -26,7 +26,9 @@ HERE = TableQuery(kind="pods", namespace="shop")
 )
 def test_a_kind_is_browsed(text: str, query: TableQuery, filter_text: str) -> None:
     """The namespace stays unless another is named."""
-    assert parse_command(text, HERE) == Browse(query, filter_text)
+    found = parse_command(text, HERE)
+    assert isinstance(found, Browse)
+    assert (found.query, found.filter_text) == (query, filter_text)
 
 
 def test_leaving_and_help_are_commands_too() -> None:

@@ -59,7 +59,7 @@ def test_stale_production(snap_compare: Compare, size: tuple[int, int]) -> None:
     desk = _desk("production")
 
     async def act(pilot: Pilot[int]) -> None:
-        await _pressing("s", "s", "S", "slash", "w", "e", "b")(pilot)
+        await _pressing("N", "N", "slash", "w", "e", "b")(pilot)
         since = FixedClock().now()
         desk.ops.feeds["pods"].become(FeedState.STALE, "127.0.0.1:6443 refuses the connection", since)
         await pilot.pause()
@@ -75,7 +75,7 @@ def test_nodes(snap_compare: Compare) -> None:
 
 def test_a_secret_as_yaml(snap_compare: Compare) -> None:
     """Values are masked, and the title says how to see them."""
-    assert snap_compare(_app(_desk()), terminal_size=SMALL, run_before=_pressing("enter"))
+    assert snap_compare(_app(_desk()), terminal_size=SMALL, run_before=_pressing("y"))
 
 
 def test_help(snap_compare: Compare) -> None:

@@ -53,6 +53,26 @@ OBJECT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         verbs=(*_READ_ANY, Verb(verb="patch", resource="*", group="*")),
     ),
     ActionSpec(
+        name="edit",
+        module="k8sops.actions.objects.edit",
+        action_class="Edit",
+        params_class="EditParams",
+        summary="Change fields of objects, of any kind but Secrets.",
+        details=(
+            "The server is asked beforehand what it would make of the objects, and each field that would change is in "
+            "the plan, with those it would fill in by itself. Who holds a field by server-side apply is named. `e` on "
+            "the screen edits an object as text and ends here."
+        ),
+        examples=(
+            """k8sops edit deployment/web --patch '{"spec":{"minReadySeconds":10}}' -n shop""",
+            """k8sops edit configmap/web --patch '{"data":{"mode":null}}' -n shop --plan""",
+        ),
+        risks=(Risk.READ, Risk.LOW, Risk.DISRUPTIVE, Risk.DESTRUCTIVE),
+        idempotent=True,
+        policy_key="object.edit",
+        verbs=(*_READ_ANY, Verb(verb="patch", resource="*", group="*")),
+    ),
+    ActionSpec(
         name="taint",
         module="k8sops.actions.objects.taint",
         action_class="Taint",

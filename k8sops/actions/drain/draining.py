@@ -273,8 +273,12 @@ class Drainage:
             if pod is not None and not one.told_stuck and (said := stuck_note(pod, self._clock.now())):
                 one.told_stuck = True
                 self._background(self._note(f"pod {one.key} on {node.name} {said}"))
-        if not node.present and not node.in_flight and not self._unsettled(node):
+        if not node.present and not node.in_flight and self._is_judged(node) and not self._unsettled(node):
             node.over.set_result(f"node {node.name} is drained: {node.account()}")
+
+    def _is_judged(self, node: NodeDrain) -> bool:
+        """Whether every pod on it has been looked at: a node may begin while those of another are asked about."""
+        return self.floor.touched.isdisjoint(self.floor.on_node[node.name])
 
     def _unsettled(self, node: NodeDrain) -> bool:
         controllers = [one.controller for one in node.departures.values() if one.controller]

@@ -15,6 +15,7 @@ from k8sops.actions.drain.outlook import Outlook, outlook
 from k8sops.actions.drain.params import DrainParams
 from k8sops.actions.drain.passengers import Passenger
 from k8sops.actions.drain.planning_items import counts_as_item, item_of
+from k8sops.actions.drain.planning_room import room_of
 from k8sops.actions.drain.planning_summary import summary_of
 from k8sops.actions.drain.reading import read_scene
 from k8sops.actions.planning import make_plan
@@ -147,6 +148,7 @@ def _blast_radius(told: Outlook) -> JsonObject:
         "waves": told.schedule.waves,
         "turns": [list(turn) for turn in told.schedule.turns],
         "labels": {_node_target(node).label: dict(node.metadata.labels) for node in told.scene.chosen},
+        "room": room_of(told),
     }
 
 

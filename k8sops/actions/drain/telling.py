@@ -20,6 +20,8 @@ STUCK_AFTER_S: Final = 10.0
 MOST_NAMED: Final = 5
 SAID_EVERY_S: Final = 10.0
 LOOKS_EVERY_S: Final = 0.2
+MOST_LEAVING: Final = 300
+"""So many of the pods that are ending are named in progress, which is stored twice a second."""
 
 
 class Teller:
@@ -76,6 +78,7 @@ class Teller:
             "unit": "pods moved",
             "eta_s": self._eta(done, total, now - self._began),
             "waiting_for": obstacle + since,
+            "leaving": _leaving(nodes),
         }
         text = f"{done} of {total} pods moved"
         await self._journal.tell(Emission(kind="progress", text=text, data=data))
@@ -86,6 +89,13 @@ class Teller:
         if self._forecast is not None and elapsed < self._forecast:
             return round(self._forecast - elapsed, 1)
         return round(elapsed / done * (total - done), 1) if done else None
+
+
+def _leaving(nodes: Mapping[str, NodeDrain]) -> list[str]:
+    """uids of pods that were let go and are still there: which have gone follows from these and the record."""
+    states = {"trying", "leaving"}
+    here = [one.uid for node in nodes.values() for one in node.present if one.state in states]
+    return here[:MOST_LEAVING]
 
 
 def _pressing(

@@ -1,4 +1,4 @@
-"""All scenarios at once on one control plane: made, judged, drained by both, compared by name afterwards."""
+"""All scenarios on one control plane, some at a time: made, judged, drained by both, compared by name afterwards."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from k8sops.cluster.connect import connect
 from k8sops.cluster.identity import Impersonation
 from k8sops.core.clock import SystemClock
 from k8sops.core.errors import InvalidError
+from k8sops.core.ops import Ops
 from k8sops.forecast.budgets import Ledger
 from k8sops.forecast.objects import Budget, Pod
 from k8sops.sandbox.binaries import ensure_binary
@@ -32,12 +33,14 @@ from tests.actions.drain.like_kubectl_runs import (
     kubectl_drains,
     program_drains,
 )
-from tests.actions.drain.like_kubectl_scenarios import SCENARIOS, PodIn
+from tests.actions.drain.like_kubectl_scenarios import SCENARIOS, PodIn, Scenario
 from tests.forecast.budget_world import read, read_scales, until
 
 T = TypeVar("T")
 
 AT_ONCE: Final = 8
+TOGETHER: Final = 24
+"""Scenarios that are there at the same time: their nodes renew leases, and each plan reads all of them."""
 STUCK_FOR_S: Final = 2.5
 """Longer than the shortest time after which a stuck pod is skipped."""
 
@@ -60,25 +63,33 @@ class Pair(msgspec.Struct, frozen=True):
 
 async def play(sandbox: SandboxHandle, folder: Path) -> dict[str, Pair]:
     """Play all scenarios, by name; what was made for them is gone afterwards."""
-    spaces = [f"like-{side}-{uuid.uuid4().hex[:6]}" for side in ("kubectl", "program")]
+    pairs: dict[str, Pair] = {}
     async with AsyncExitStack() as stack:
         cluster = await _connected(stack, sandbox)
-        for space in spaces:
-            await create_namespace(sandbox, space)
-            stack.push_async_callback(delete_namespace, sandbox, space)
+        [space] = await _namespaces(stack, sandbox, "probe")
         await stack.enter_async_context(collector_held_off(cluster))
+        await _wait_for_policy(stack, sandbox, cluster, space)
+        ops = await stack.enter_async_context(service(sandbox.kubeconfig, folder))
+        for first in range(0, len(SCENARIOS), TOGETHER):
+            pairs |= await _played(sandbox, cluster, ops, folder, SCENARIOS[first : first + TOGETHER])
+    return pairs
+
+
+async def _played(
+    sandbox: SandboxHandle, cluster: KubeCluster, ops: Ops, folder: Path, scenarios: Sequence[Scenario]
+) -> dict[str, Pair]:
+    async with AsyncExitStack() as stack:
+        spaces = await _namespaces(stack, sandbox, "kubectl", "program")
         theirs, ours = (
-            [Copy(cluster, space, f"{space}-{place:02}", one) for place, one in enumerate(SCENARIOS)]
+            [Copy(cluster, space, f"{space}-{place:02}", one) for place, one in enumerate(scenarios)]
             for space in spaces
         )
         stack.push_async_callback(_each, [*theirs, *ours], Copy.remove)
-        await _wait_for_policy(stack, sandbox, cluster, spaces[0])
         await _each([*theirs, *ours], Copy.make)
         await _settled(cluster, spaces)
         judged = await _judged(cluster, theirs)
         offset = sandbox.audit_log.stat().st_size
         kubectl = await ensure_binary("kubectl")
-        ops = await stack.enter_async_context(service(sandbox.kubeconfig, folder))
         by_kubectl, by_program = await asyncio.gather(
             _each(theirs, lambda copy: kubectl_drains(kubectl, sandbox.kubeconfig, folder, copy)),
             _each(ours, lambda copy: program_drains(ops, copy)),
@@ -94,6 +105,15 @@ async def play(sandbox: SandboxHandle, folder: Path) -> dict[str, Pair]:
         )
         for copy, other, left, right in zip(theirs, ours, by_kubectl, by_program, strict=True)
     }
+
+
+async def _namespaces(stack: AsyncExitStack, sandbox: SandboxHandle, *uses: str) -> list[str]:
+    """New ones, deleted with the stack."""
+    names = [f"like-{use}-{uuid.uuid4().hex[:6]}" for use in uses]
+    for name in names:
+        await create_namespace(sandbox, name)
+        stack.push_async_callback(delete_namespace, sandbox, name)
+    return names
 
 
 async def _connected(

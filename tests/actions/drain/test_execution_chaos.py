@@ -79,8 +79,13 @@ async def test_what_a_killed_drain_had_begun_another_carrier_ends(
         assert lowest() == 3
     assert await ground.pods(first) == []
     assert len(await ground.pods(second)) == 4
+    begun_evictions = {e.step for e in over.events if e.kind == "step_started" and "/evict:" in e.step}
     evicted = [event.step for event in over.events if event.kind == "step_done" and "/evict:" in event.step]
-    assert len(evicted) == len(set(evicted)) == 4
+    assert len(begun_evictions) == 4
+    assert len(evicted) == len(set(evicted))
+    # The kill may fall between an eviction and its record: the next carrier finds that pod gone.
+    assert len(evicted) >= 3
+    assert set(evicted) <= begun_evictions
     assert (await ground.node(first))["metadata"]["annotations"]["k8sops.dev/cordon-run"] == run.id
 
 

@@ -51,12 +51,19 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
     try:
         with pytest.MonkeyPatch.context() as environ:
             environ.setenv("XDG_DATA_HOME", str(own))
-            whole = in_thread(lambda: _acme(manager, "whole", now, interrupt=False))
-            resumed = in_thread(lambda: _acme(manager, "resumed", now, interrupt=True))
+            whole, resumed = in_thread(lambda: _both(manager, now))
         yield Two(whole, resumed, own)
     finally:
         for name in ("whole", "resumed"):
             in_thread(lambda name=name: manager.down(name))  # type: ignore[misc]
+
+
+async def _both(manager: SandboxManager, now: datetime) -> tuple[Acme, Acme]:
+    """Side by side: each waits for pods of its own."""
+    async with asyncio.TaskGroup() as group:
+        whole = group.create_task(_acme(manager, "whole", now, interrupt=False))
+        resumed = group.create_task(_acme(manager, "resumed", now, interrupt=True))
+    return whole.result(), resumed.result()
 
 
 async def _acme(manager: SandboxManager, name: str, now: datetime, *, interrupt: bool) -> Acme:

@@ -1,0 +1,41 @@
+"""Helm releases as a door shows them; read from what Helm 3 itself keeps on the cluster. Plain data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from k8sops.core.plan import JsonObject
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """One revision of a release."""
+
+    name: str
+    namespace: str
+    revision: int
+    status: str
+    """As Helm has it: `deployed`, `failed`, `pending-upgrade`, `superseded`, …"""
+    updated: datetime | None = None
+    chart: str = ""
+    """Name and version; empty where the revision could not be read."""
+    app_version: str = ""
+    description: str = ""
+    uid: str = ""
+    trouble: str = ""
+    """Why not all of it is known."""
+
+
+class ReleaseDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """What a revision consists of; what looks like a secret is masked unless it was asked for."""
+
+    release: Release
+    notes: str = ""
+    values: JsonObject = {}
+    """What was given with the release."""
+    all_values: JsonObject = {}
+    """The same laid over the chart's own."""
+    objects: tuple[JsonObject, ...] = ()
+    """What was sent to the cluster, in Helm's order; hooks are not among them."""
+    masked: bool = True

@@ -1,0 +1,228 @@
+"""Editing an object as text: what was changed becomes a plan, and the one dialog shows and applies it.
+
+Nothing is written from here. The text stays while the plan is looked at, and when nothing came of it; once the object
+is as typed, the screen leaves by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import msgspec
+from textual.app import ComposeResult, SuspendNotSupported
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer, TextArea
+
+from k8sops.core.clock import Clock
+from k8sops.core.errors import K8sOpsError, UsageError
+from k8sops.core.plan import JsonObject
+from k8sops.core.tables import Row
+from k8sops.tui.acting.confirming import sentence
+from k8sops.tui.acting.dialog import ActionDialog
+from k8sops.tui.acting.manifest_text import editable, patch_of, text_of
+from k8sops.tui.acting.offers import Doing, known_kind
+from k8sops.tui.session import Session
+from k8sops.tui.status import Banner, SaidLine
+
+EDITORS: Final = ("KUBE_EDITOR", "VISUAL", "EDITOR")
+"""Environment variables that name an editor, as kubectl asks for them."""
+KEPT: Final = "nothing is applied yet"
+
+
+class Loaded(Message):
+    """The object as it is now."""
+
+    def __init__(self, found: JsonObject) -> None:
+        super().__init__()
+        self.found = found
+
+
+class NotLoaded(Message):
+    """Why it cannot be edited."""
+
+    def __init__(self, error: K8sOpsError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class EditScreen(Screen[None]):
+    """One object as text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # Not by priority: that would overtake keys that the text has not taken in yet.
+        Binding("ctrl+s", "plan", "Plan", id="edit.plan"),
+        Binding("ctrl+o", "editor", "Your editor", id="edit.editor"),
+        Binding("escape", "leave", "Leave", priority=True, id="edit.leave"),
+    ]
+    DEFAULT_CSS = """
+    EditScreen > #headline { height: 1; padding: 0 1; background: $panel; text-style: bold; }
+    EditScreen > TextArea { height: 1fr; border: none; padding: 0 1; }
+    EditScreen > TextArea:focus { border: none; }
+    """
+
+    def __init__(self, connection: Session, clock: Clock, kind: str, row: Row) -> None:
+        super().__init__()
+        self._connection, self._clock = connection, clock
+        self._kind, self._row = known_kind(kind), row
+        self._original: JsonObject | None = None
+        self._text = TextArea("", show_line_numbers=True, read_only=True, tab_behavior="indent")
+        self._planned = False
+        self._warned = False
+
+    @property
+    def connection(self) -> Session:
+        """The connection that everything goes through."""
+        return self._connection
+
+    @property
+    def label(self) -> str:
+        """Which object."""
+        place = f"{self._row.namespace}/" if self._row.namespace else ""
+        return f"{place}{self._kind}/{self._row.name}"
+
+    def compose(self) -> ComposeResult:
+        """From top to bottom."""
+        yield SaidLine(id="headline")
+        yield Banner()
+        yield self._text
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Read the object."""
+        self.query_one("#headline", SaidLine).say(f"Edit {self.label} · {KEPT}")
+        self._text.focus()
+        self.run_worker(self._load(), group="load", exclusive=True)
+
+    def on_screen_resume(self) -> None:
+        """Back from a plan: where it was applied, there is nothing left to edit."""
+        if self._planned:
+            self.run_worker(self._load(), group="load", exclusive=True)
+
+    def on_loaded(self, message: Loaded) -> None:
+        """Show it, or leave where it is what was typed."""
+        found = editable(message.found)
+        if self._original is None:
+            if message.found.get("kind") == "Secret":
+                error = UsageError(
+                    "a Secret is not edited here: its values would be in the plan for all to read"
+                )
+                self.post_message(NotLoaded(error))
+                return
+            self._original = found
+            self._text.text = text_of(found)
+            self._text.read_only = False
+            self._text.move_cursor((0, 0))
+        elif self._planned and self._is_applied(found):
+            self.dismiss()
+
+    def on_not_loaded(self, message: NotLoaded) -> None:
+        """Say why."""
+        self._say(f"✗ {sentence(message.error)}")
+
+    def on_text_area_changed(self) -> None:
+        """What is typed on is not lost without another warning."""
+        self._warned = False
+
+    def action_plan(self) -> None:
+        """Show what was changed as a plan."""
+        if self._original is None:
+            return
+        try:
+            patch = patch_of(self._text.text, self._original)
+        except UsageError as error:
+            self._say(f"✗ {sentence(error)}")
+            return
+        if not patch:
+            self._say("Nothing is changed yet.")
+            return
+        self._say("")
+        self._planned = True
+        params: dict[str, Any] = {
+            "targets": [f"{self._kind}/{self._row.name}"],
+            "patch": msgspec.json.encode(patch).decode(),
+        }
+        if self._row.namespace:
+            params["namespace"] = self._row.namespace
+        wanted = Doing(action="edit", params=params, title=f"Edit {self.label}")
+        self.app.push_screen(ActionDialog(self._connection, self._clock, wanted))
+
+    async def action_editor(self) -> None:
+        """Edit the text in the user's own editor, on the bare terminal."""
+        command = next((os.environ[name] for name in EDITORS if os.environ.get(name)), "")
+        if not command:
+            self._say(f"None of {', '.join(EDITORS)} names an editor; the text can be edited here.")
+            return
+        try:
+            with self.app.suspend():
+                text = await asyncio.to_thread(_edited, command, self._text.text)
+        except SuspendNotSupported:
+            self._say("This terminal cannot be handed to another program.")
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            self._say(f"✗ {command} did not edit it: {error}. The text is as it was.")
+        else:
+            if text != self._text.text:
+                self._text.text = text
+            self._say("")
+            self.refresh()
+
+    def action_leave(self) -> None:
+        """Go back; what is typed is lost only when that was said."""
+        changed = self._original is not None and self._text.text != text_of(self._original)
+        if changed and not self._warned:
+            self._warned = True
+            self._say(
+                "What you typed is not applied. Esc once more leaves and loses it; Ctrl-S shows its plan."
+            )
+            return
+        self.dismiss()
+
+    def _is_applied(self, found: JsonObject) -> bool:
+        """Whether the object is as typed, as far as that says anything of it."""
+        if self._original is None:
+            return False
+        try:
+            patch = patch_of(self._text.text, self._original)
+        except UsageError:
+            return False
+        return not _still_missing(patch, found)
+
+    async def _load(self) -> None:
+        try:
+            found = await self._connection.ops.object(self._kind, self._row.name, self._row.namespace)
+        except K8sOpsError as error:
+            self.post_message(NotLoaded(error))
+        else:
+            self.post_message(Loaded(found))
+
+    def _say(self, said: str) -> None:
+        self.query_one(Banner).say(said)
+
+
+def _still_missing(patch: JsonObject, found: JsonObject) -> bool:
+    """Whether a patch would still change an object."""
+    for key, value in patch.items():
+        present = found.get(key)
+        if isinstance(value, dict) and isinstance(present, dict):
+            if _still_missing(value, present):
+                return True
+        elif value != present:
+            return True
+    return False
+
+
+def _edited(command: str, text: str) -> str:
+    """What an editor makes of a text; raises CalledProcessError where it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "object.yaml"
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+        subprocess.run([*shlex.split(command), str(path)], check=True)  # noqa: S603 - the user's own editor
+        return path.read_text(encoding="utf-8")

@@ -1,0 +1,112 @@
+"""What every screen with rows offers beyond looking: actions on the rows that are marked or under the cursor.
+
+A key that the kind has no action for goes on to whoever else wants it. While something is typed no key acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
+
+from textual.actions import SkipAction
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Input
+
+from k8sops.core.clock import Clock
+from k8sops.core.errors import UsageError
+from k8sops.core.tables import Row
+from k8sops.core.text import counted
+from k8sops.tui.acting.confirming import sentence
+from k8sops.tui.acting.offers import EDIT, SESSION_WORDS, Offer, doing, known_kind, offer_by_key, offers_for
+from k8sops.tui.session import Session
+
+
+class Chosen(NamedTuple):
+    """Rows that are meant, all of one kind (as the table was asked for)."""
+
+    kind: str
+    rows: tuple[Row, ...]
+
+
+class ActingScreen(Screen[None]):
+    """A screen whose rows can be acted on; who makes one sets `_clock`."""
+
+    # By priority, so that a key that acts on the kind is not first taken for moving or sorting.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "menu", "Actions", priority=True, id="act.menu"),
+        *(
+            Binding(key, f"act('{key}')", "Act", show=False, priority=True, id=f"act.{key.replace('+', '_')}")
+            for key in ("c", "e", "u", "r", "s", "i", "t", "ctrl+d", "ctrl+k")
+        ),
+    ]
+
+    _clock: Clock
+
+    @property
+    def connection(self) -> Session:
+        """The connection that everything goes through."""
+        raise NotImplementedError
+
+    def chosen(self) -> Chosen:
+        """What an action would be about: the marked rows, else the one under the cursor."""
+        raise NotImplementedError
+
+    def action_act(self, key: str) -> None:
+        """Open the dialog of the kind's action behind a key."""
+        chosen = self._acted_on()
+        offer = offer_by_key(chosen.kind, key, chosen.rows)
+        if offer is None:
+            raise SkipAction
+        self._open_dialog(offer, chosen)
+
+    def action_menu(self) -> None:
+        """Show what can be done."""
+        from k8sops.tui.acting.menu import ActionMenu  # noqa: PLC0415 - loaded when opened
+
+        chosen = self._acted_on()
+        if not chosen.rows:
+            raise SkipAction
+
+        def opened(offer: Offer | None) -> None:
+            if offer is not None:
+                self._open_dialog(offer, chosen)
+
+        first, many = chosen.rows[0], len(chosen.rows)
+        kind = known_kind(chosen.kind)
+        name = f"{kind}/{first.name}" if many == 1 else counted(many, "marked row")
+        offers = offers_for(chosen.kind, chosen.rows)
+        asked = [offer.action for offer in offers if offer.action not in SESSION_WORDS]
+
+        async def refusals() -> Mapping[str, str]:
+            return await self.connection.ops.refusals(kind, first.namespace, asked)
+
+        self.app.push_screen(ActionMenu(f"Actions on {name}", offers, refusals), opened)
+
+    def _acted_on(self) -> Chosen:
+        if isinstance(self.focused, Input) or self.app.screen is not self:
+            raise SkipAction
+        return self.chosen()
+
+    def _open_dialog(self, offer: Offer, chosen: Chosen) -> None:
+        from k8sops.tui.acting.dialog import ActionDialog  # noqa: PLC0415 - loaded when opened
+
+        if not chosen.rows:
+            return
+        if offer == EDIT:
+            self._open_editor(chosen)
+            return
+        try:
+            wanted = doing(offer, chosen.kind, chosen.rows)
+        except UsageError as error:
+            self.notify(sentence(error), title=offer.label, severity="warning", markup=False)
+            return
+        self.app.push_screen(ActionDialog(self.connection, self._clock, wanted))
+
+    def _open_editor(self, chosen: Chosen) -> None:
+        from k8sops.tui.acting.edit_screen import EditScreen  # noqa: PLC0415 - loaded when opened
+
+        if len(chosen.rows) > 1:
+            self.notify("One object is edited at a time: unmark the others.", title="Edit", markup=False)
+            return
+        self.app.push_screen(EditScreen(self.connection, self._clock, chosen.kind, chosen.rows[0]))

@@ -1,0 +1,86 @@
+"""What the screen of tables says of the table it shows: sentences only, from states only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from k8sops.core.errors import CredentialsError, K8sOpsError
+from k8sops.core.tables import FeedState, LiveRows, TableQuery
+from k8sops.tui.columns import width_of
+from k8sops.tui.live_table import LiveTable
+from k8sops.tui.places import CRUMB
+from k8sops.tui.row_painter import fit
+from k8sops.tui.status import ago_text, clock_text, since_text
+
+LOG_IN = "Ctrl-L runs the credential plugin on the bare terminal, where it may ask."
+_PLUGIN = "credential plugin"
+_CRUMB_ROOM, _CRUMBS_ROOM = 24, 56
+
+
+def sentence(error: K8sOpsError) -> str:
+    """An error with its hint, each as a sentence."""
+    parts = [
+        part if part.endswith((".", "?", "!")) else f"{part}." for part in (error.message, error.hint) if part
+    ]
+    return " ".join([*parts, LOG_IN] if isinstance(error, CredentialsError) else parts)
+
+
+def crumbs_said(crumbs: str) -> str:
+    """The way here: long names lose their middle, and a long way its beginning."""
+    parts = [fit(part, min(width_of(part), _CRUMB_ROOM), middle=True) for part in crumbs.split(CRUMB)]
+    while len(parts) > 2 and width_of(CRUMB.join(parts)) > _CRUMBS_ROOM:
+        parts = ["…", *parts[2 if parts[0] == "…" else 1 :]]
+    return CRUMB.join(parts)
+
+
+def extras_of(table: LiveTable, query: TableQuery, note: str = "") -> list[str]:
+    """Order, selectors, filter and marks: what decides which rows are seen."""
+    title, reverse = table.order
+    extras = [f"by {title}{'↓' if reverse else '↑'}"] if title else ["reversed"] if reverse else []
+    if marked := len(table.marked):
+        extras.insert(0, f"* {marked:,} marked")
+    if table.faults_only:
+        extras.append("! faults only")
+    extras += [f"! {note}"] if note else []
+    extras += [f"-l {query.label_selector}"] if query.label_selector else []
+    extras += [query.field_selector] if query.field_selector else []
+    return [*extras, f"/{table.filter.text}"] if table.filter.text else extras
+
+
+def since_said(state: FeedState, since: datetime, now: datetime) -> str:
+    """A live table says since when, without a counter that would redraw the line every second."""
+    return f"since {clock_text(since)}" if state is FeedState.LIVE else f"for {ago_text(since, now)}"
+
+
+def placeholder(query: TableQuery, rows: LiveRows, table: LiveTable) -> str:
+    """What stands where no row does."""
+    kind = query.kind
+    where = f"in namespace {query.namespace}" if query.namespace else "in any namespace"
+    if rows.state is FeedState.LOADING:
+        return f"Loading {kind} …"
+    if not rows.columns and rows.trouble:
+        elsewhere = ": for another kind" if query.namespace else f":{kind} NAMESPACE for one you may read"
+        return f"✗ {rows.trouble.rstrip('.')}. Press Ctrl-R to try again, {elsewhere}."
+    if table.faults_only and table.total:
+        return f"None of {table.total:,} is in trouble. Ctrl-Z shows all."
+    if table.total:
+        return "No row passes the filter. Esc clears it."
+    if query.label_selector or query.field_selector:
+        where += f" with {query.label_selector or query.field_selector}"
+    return f"There are no {kind} {where}."
+
+
+def trouble(rows: LiveRows, state: FeedState, since: datetime, now: datetime) -> str:
+    """Why what is shown cannot be believed; empty while it can."""
+    if state is FeedState.LIVE:
+        return ""
+    if state is FeedState.LOADING:
+        return f"! Still loading: {rows.trouble.rstrip('.')}. Trying again." if rows.trouble else ""
+    why = (rows.trouble or "the connection to the cluster was lost").rstrip(".")
+    shown = "Last known rows shown." if rows.rows else ""
+    if _PLUGIN in why:
+        shown = f"{shown} {LOG_IN}".strip()
+    ago = since_text(since, now)
+    if state is FeedState.FAILED:
+        return f"✗ FAILED at {ago}: {why}. {shown} Ctrl-R tries again."
+    return f"! STALE since {ago}: {why}. {shown} Reconnecting."

@@ -1,0 +1,127 @@
+"""The list of contexts: which there are, which is in use, and Enter to switch."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from k8sops.core.clock import Clock
+from k8sops.core.contexts import Context, Contexts
+from k8sops.core.errors import K8sOpsError
+from k8sops.core.tables import Column, Row
+from k8sops.tui.live_table import LiveTable
+from k8sops.tui.status import Banner, TableLine
+
+COLUMNS = (
+    Column(name="Name"),
+    Column(name="In use"),
+    Column(name="Server"),
+    Column(name="User"),
+    Column(name="Namespace"),
+)
+
+
+class ContextScreen(Screen[str | None]):
+    """Dismissed with the name of the context that was chosen, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "Switch", key_display="⏎", priority=True, id="contexts.choose"),
+        Binding("ctrl+r", "read", "Read again", key_display="^r", id="contexts.read"),
+        Binding("escape,q", "back", "Back", key_display="esc", id="contexts.back"),
+    ]
+    DEFAULT_CSS = """
+    ContextScreen > LiveTable { height: 1fr; }
+    ContextScreen > Footer { height: 1; }
+    """
+
+    class _Listed(Message):
+        def __init__(self, found: tuple[Context, ...]) -> None:
+            super().__init__()
+            self.found = found
+
+    class _Refused(Message):
+        def __init__(self, error: K8sOpsError) -> None:
+            super().__init__()
+            self.error = error
+
+    def __init__(
+        self, contexts: Contexts, clock: Clock, *, in_use: str, last: str = "", why: str = ""
+    ) -> None:
+        """`why` is said above the list: what went wrong that a context has to be chosen."""
+        super().__init__()
+        self._contexts = contexts
+        self._clock = clock
+        self._in_use = in_use
+        self._last = last
+        self._why = why
+
+    def compose(self) -> ComposeResult:
+        """From top to bottom."""
+        yield TableLine()
+        yield Banner()
+        yield LiveTable(clock=self._clock)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Read the list."""
+        self.query_one(TableLine).say("contexts")
+        self.query_one(Banner).say(self._why)
+        self.query_one(LiveTable).focus()
+        self.action_read()
+
+    def action_read(self) -> None:
+        """Read the list, again if need be."""
+        self.run_worker(self._read(), group="contexts", exclusive=True)
+
+    def action_back(self) -> None:
+        """Stay where we are."""
+        self.dismiss(None)
+
+    def on_live_table_opened(self, message: LiveTable.Opened) -> None:
+        """Switch."""
+        self.dismiss(message.row.name)
+
+    def on_context_screen__listed(self, message: _Listed) -> None:
+        """Show them."""
+        rows = [
+            Row(
+                uid=each.name,
+                name=each.name,
+                namespace="",
+                cells=(
+                    each.name,
+                    self._sign(each.name),
+                    each.server,
+                    each.user,
+                    each.namespace,
+                ),
+                created=None,
+                labels={},
+            )
+            for each in message.found
+        ]
+        table = self.query_one(LiveTable)
+        table.placeholder = "No kubeconfig names a context; set KUBECONFIG or start with --kubeconfig."
+        table.show(COLUMNS, rows, with_namespace=False)
+        table.seek(self._in_use or self._last)
+        count = len(rows)
+        self.query_one(TableLine).say(f"contexts · {count} {'row' if count == 1 else 'rows'}")
+
+    def on_context_screen__refused(self, message: _Refused) -> None:
+        """Say why there is no list."""
+        hint = f" ({message.error.hint})" if message.error.hint else ""
+        self.query_one(Banner).say(f"✗ {message.error.message}{hint}")
+
+    def _sign(self, name: str) -> str:
+        return "✓" if name == self._in_use else "last time" if name == self._last else ""
+
+    async def _read(self) -> None:
+        try:
+            self.post_message(self._Listed(await self._contexts.listed()))
+        except K8sOpsError as error:
+            self.post_message(self._Refused(error))

@@ -1,0 +1,1 @@
+"""The desk's own screens: schedules, backups, the audit trail, policy and settings, all of one shape."""

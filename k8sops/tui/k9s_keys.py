@@ -1,0 +1,142 @@
+"""k9s's keys and ours: the one table that `docs/coming-from-k9s.md` is generated from and a test presses.
+
+A line without one of our keys says what to do in its place; nothing is listed as working that is not pressed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A key of k9s; `ours` is the same thing here, empty where there is none yet."""
+
+    theirs: str
+    does: str
+    ours: str
+    note: str = ""
+    press: tuple[str, ...] = ()
+    """As a test presses it, in a table of pods."""
+
+
+KEYS: Final[tuple[Key, ...]] = (
+    Key(":kind", "show a kind, by name or short name", ":kind", press=("colon", *"nodes", "enter")),
+    Key(
+        ":kind ns",
+        "in another namespace",
+        ":kind ns",
+        "`-A` or `all` for every one; several: `shop,payments`",
+    ),
+    Key(
+        ":kind /filter",
+        "filtered at once",
+        ":kind /filter",
+        press=("colon", *"pods", "space", "slash", *"web", "enter"),
+    ),
+    Key(":kind a=b", "by label selector", ":kind a=b", "also `-l a=b`"),
+    Key(":kind @ctx", "in another context", ":kind @ctx", "several in one table: `@a,b`; all of them: `@*`"),
+    Key(":ctx", "list the contexts, Enter switches", ":ctx", press=("colon", *"ctx", "enter")),
+    Key(":q", "quit", ":q", "asks first where a run is carried here"),
+    Key("?", "all keys", "?", press=("question_mark",)),
+    Key(
+        "/text",
+        "filter by a regular expression",
+        "/text",
+        "the table is filtered while you type",
+        press=("slash", *"web", "enter"),
+    ),
+    Key("/!text", "rows without it", "/!text", press=("slash", "exclamation_mark", *"web", "enter")),
+    Key("/-l a=b", "filter by labels", "/-l a=b"),
+    Key("/-f text", "fuzzy", "/-f text", press=("slash", "minus", "f", "space", *"wb", "enter")),
+    Key("Esc", "clear the filter, else back", "Esc", press=("escape",)),
+    Key(
+        "Enter",
+        "go in: the pods of a workload, node or namespace, the containers of a pod, a container's log",
+        "Enter",
+        press=("enter",),
+    ),
+    Key("Shift-J", "to the owner", "Shift-J", press=("J",)),
+    Key("-", "the last view", "-", press=("minus",)),
+    Key("[ ]", "earlier and later commands", "[ ]", press=("left_square_bracket",)),
+    Key("Tab", "complete the command", "Tab", "also Right and Ctrl-F"),
+    Key("0–9", "all namespaces, and those shown before", "0–9", press=("0",)),
+    Key("d", "describe, with events", "d", press=("d",)),
+    Key("y", "YAML", "y", "`m` shows managedFields there", press=("y",)),
+    Key("Space", "mark", "Space", press=("space",)),
+    Key("Ctrl-Space", "mark a range", "Ctrl-Space", press=("ctrl+@",)),
+    Key("Ctrl-\\", "take all marks away", "Ctrl-\\", press=("ctrl+backslash",)),
+    Key("Ctrl-Z", "only what is in trouble", "Ctrl-Z", press=("ctrl+z",)),
+    Key("Ctrl-W", "wide columns", "Ctrl-W", "also `w`; Ctrl-O chooses single columns", press=("ctrl+w",)),
+    Key("Ctrl-R", "list again", "Ctrl-R", press=("ctrl+r",)),
+    Key("Shift-N", "sort by name", "Shift-N", "a second time turns it round", press=("N",)),
+    Key("Shift-A", "sort by age", "Shift-A", press=("A",)),
+    Key("Shift-P", "sort by namespace", "Shift-P", press=("P",)),
+    Key("Shift-S", "sort by status", "Shift-S", press=("S",)),
+    Key("Shift-R", "sort by ready (nodes: roles)", "Shift-R", press=("R",)),
+    Key("Shift-T", "sort by restarts (services: type)", "Shift-T", press=("T",)),
+    Key("Shift-I", "sort by address", "Shift-I", "shows the wide columns", press=("I",)),
+    Key("Shift-O", "sort by node", "Shift-O", "shows the wide columns", press=("O",)),
+    Key("Shift-U", "sort by up-to-date", "Shift-U", press=("U",)),
+    Key("Shift-L", "sort by available", "Shift-L", press=("L",)),
+    Key("Shift-C", "sort by CPU", "Shift-C", "what uses most comes first", press=("C",)),
+    Key("Shift-M", "sort by memory", "Shift-M", press=("M",)),
+    Key("Shift-X", "sort by CPU against the request", "Shift-X", press=("X",)),
+    Key("Shift-Z", "sort by memory against the request", "Shift-Z", press=("Z",)),
+    Key(
+        "x",
+        "decode a Secret",
+        "x",
+        "also in YAML; goes on record first",
+        press=("colon", *"secrets", "enter", "x"),
+    ),
+    Key("j k g G", "move", "j k g G", press=("j",)),
+    Key("Ctrl-F Ctrl-B", "page down, page up", "Ctrl-F Ctrl-B", press=("ctrl+f",)),
+    Key("e", "edit", "e", "as text; Ctrl-S shows what was changed as a plan", press=("e",)),
+    Key("l", "logs", "l", "of workloads all pods; all containers, `a` one after another", press=("l",)),
+    Key("p", "logs of the container before", "p", press=("p",)),
+    Key(
+        "0–6 (logs)",
+        "tail, head, 1m, 5m, 15m, 30m, 1h",
+        "0–6",
+        "`s` follow, `w` wrap, `t` times, `m` mark, Shift-C clear, `J` JSON, Ctrl-S save, `/` search",
+    ),
+    Key("s (pods)", "shell", "s", "Enter ~ . leaves one that hangs; on record", press=("s",)),
+    Key("a (pods)", "attach", "a Enter", "the first entry of the menu", press=("a", "enter")),
+    Key("Shift-F", "port-forward", "Shift-F", "survives the pod's replacement", press=("F",)),
+    Key(":pf", "forwarded ports", ":pf", "Ctrl-D stops one", press=("colon", *"pf", "enter")),
+    Key("t (pods)", "transfer files", "t", press=("t",)),
+    Key("Shift-D (plugin)", "debug container", "Shift-D", "`debug_image` in the configuration", press=("D",)),
+    Key("c", "copy the name", "c", "the names of what is marked; in texts the text", press=("c",)),
+    Key("Ctrl-S", "save to a file", "Ctrl-S", "rows as CSV, texts as they are, below the data folder"),
+    Key("u", "used by", "u", "Enter goes to the user; nodes: uncordon", press=("u",)),
+    Key(
+        ":helm",
+        "Helm releases",
+        ":helm",
+        "Enter: history, `v` values, `d` notes, `y` manifest",
+        press=("colon", *"helm", "enter"),
+    ),
+    Key(
+        ":pulses",
+        "the cluster at a glance",
+        ":overview",
+        "`:pulses` opens it too",
+        press=("colon", *"pulses", "enter"),
+    ),
+)
+
+
+def keys_page() -> str:
+    """The page for people who come from k9s, without its notice."""
+    rows = [f"| {_code(key.theirs)} | {key.does} | {_code(key.ours)} | {key.note} |" for key in KEYS]
+    return (
+        "# Coming from k9s\n\nThe same keys do the same things; where something is missing, the line says what to use "
+        "meanwhile.\nWhat changes a cluster opens one dialog with its plan, and the dialog is the confirmation.\n\n"
+        "| In k9s | Does | Here | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    )
+
+
+def _code(keys: str) -> str:
+    return f"`{keys}`" if keys else "–"

@@ -1,0 +1,20 @@
+"""Who acts at this screen: as the API server says, with the OS user recorded beside it."""
+
+from __future__ import annotations
+
+import getpass
+
+from k8sops.core.actor import Actor
+from k8sops.core.ops import Ops
+
+
+async def actor_at_screen(ops: Ops) -> Actor:
+    """The actor of every change and vote made here. Raises what the cluster answers."""
+    identity = await ops.whoami()
+    return Actor(
+        name=identity.username,
+        groups=identity.groups,
+        surface="tui",
+        os_user=getpass.getuser(),
+        auth="self_subject_review",
+    )

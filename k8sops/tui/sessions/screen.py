@@ -1,0 +1,132 @@
+"""What a screen with rows offers of their pods: logs, shells, attaching, debugging, ports, files. By k9s's keys.
+
+None of it shows a plan: policy is asked and it is on record before it begins (core.sessions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar, Final
+
+from textual.actions import SkipAction
+from textual.binding import Binding, BindingType
+
+from k8sops.core.logs import LogWanted
+from k8sops.core.sessions import SessionKind, SessionWanted
+from k8sops.core.tables import Row
+from k8sops.tui.acting.offers import Offer, known_kind
+from k8sops.tui.acting.screen import Chosen
+from k8sops.tui.drill import known_plural
+from k8sops.tui.looking import LookingScreen
+from k8sops.tui.sessions.beginning import SessionBeginner
+
+WITH_PODS: Final = frozenset({"pods", "deployments", "replicasets", "statefulsets", "daemonsets"}) | {
+    "replicationcontrollers",
+    "jobs",
+    "cronjobs",
+    "services",
+}
+"""Kinds that have logs: their pods'."""
+
+
+class SessionsScreen(LookingScreen):
+    """A screen whose rows lead to pods."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "logs", "Logs", show=False, id="pods.logs"),
+        Binding("p", "previous_logs", "Previous logs", show=False, id="pods.previous_logs"),
+        # What these keys do is the kind's: a shell of pods, scaling of workloads; files of pods, a CronJob's trigger.
+        Binding("s", "act('s')", "Shell, or scale", show=False, priority=True, id="pods.shell"),
+        Binding("D", "debug", "Debug container", show=False, id="pods.debug"),
+        Binding("F", "forward", "Forward a port", show=False, id="pods.forward"),
+        Binding("t", "act('t')", "Copy files, or trigger", show=False, priority=True, id="pods.transfer"),
+    ]
+
+    def container_chosen(self) -> str:
+        """The container that is meant, where the rows are a pod's containers; empty elsewhere."""
+        return ""
+
+    def action_logs(self) -> None:
+        """The logs of the row."""
+        self._open_logs(previous=False)
+
+    def action_previous_logs(self) -> None:
+        """The logs of the container before the present one."""
+        self._open_logs(previous=True)
+
+    def action_shell(self) -> None:
+        """A shell in the pod."""
+        self._begin("exec")
+
+    def action_attach(self) -> None:
+        """What the pod's container says and hears."""
+        self._begin("attach")
+
+    def action_debug(self) -> None:
+        """A debug container in the pod."""
+        self._begin("debug")
+
+    def action_forward(self) -> None:
+        """A local port that leads to the pod, or to a ready pod of what is chosen."""
+        kind, row = self._row_with_pods()
+        wanted = SessionWanted(kind="port_forward", namespace=row.namespace, name=row.name, of=kind)
+        self._beginner_runs(lambda beginner: beginner.on_port(wanted))
+
+    def action_transfer(self) -> None:
+        """Copy files out of the pod, or into it."""
+        row = self._pod()
+        container = self.container_chosen()
+        wanted = SessionWanted(kind="copy", namespace=row.namespace, name=row.name, container=container)
+        self._beginner_runs(lambda beginner: beginner.on_files(wanted))
+
+    def _open_dialog(self, offer: Offer, chosen: Chosen) -> None:
+        begin = {
+            "session.attach": self.action_attach,
+            "session.exec": self.action_shell,
+            "session.debug": self.action_debug,
+            "session.port_forward": self.action_forward,
+            "session.copy": self.action_transfer,
+        }.get(offer.action)
+        if begin is not None:
+            begin()
+        else:
+            super()._open_dialog(offer, chosen)
+
+    def _begin(self, kind: SessionKind) -> None:
+        row = self._pod()
+        container = self.container_chosen()
+        wanted = SessionWanted(kind=kind, namespace=row.namespace, name=row.name, container=container)
+        self._beginner_runs(lambda beginner: beginner.on_terminal(wanted))
+
+    def _beginner_runs(self, work: Callable[[SessionBeginner], Coroutine[Any, Any, None]]) -> None:
+        if not self.connection.connected:
+            raise SkipAction
+        beginner = SessionBeginner(self.app, self.connection.ops)
+        self.app.run_worker(work(beginner), group="session")
+
+    def _pod(self) -> Row:
+        kind, row = self._row_with_pods()
+        if kind != "pods":
+            raise SkipAction
+        return row
+
+    def _open_logs(self, *, previous: bool) -> None:
+        from k8sops.tui.logs.screen import LogScreen  # noqa: PLC0415 - loaded when opened
+
+        kind, row = self._row_with_pods()
+        wanted = LogWanted(
+            kind=kind,
+            name=row.name,
+            namespace=row.namespace,
+            container=self.container_chosen(),
+            previous=previous,
+        )
+        self.app.push_screen(LogScreen(self.connection, self._clock, wanted))
+
+    def _row_with_pods(self) -> tuple[str, Row]:
+        """Raises SkipAction where the kind has no pods, or there is no row."""
+        chosen = self._acted_on()
+        kind = known_plural(known_kind(chosen.kind)) or chosen.kind
+        if kind not in WITH_PODS or not chosen.rows:
+            raise SkipAction
+        return kind, chosen.rows[0]

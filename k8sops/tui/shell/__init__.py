@@ -1,0 +1,1 @@
+"""What outlives every screen: the terminal and its end, chosen keys and looks, what is offered anywhere."""

@@ -1,0 +1,171 @@
+"""The command palette: every action on what is chosen, every key that works here, and every place to go, by name.
+
+All of it comes from where it is defined: the actions of a kind, the keys of the widgets, the table of screens. What
+is no key here is not offered here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from textual.app import App
+from textual.binding import ActiveBinding
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+from textual.markup import escape
+from textual.screen import Screen
+
+from k8sops.core.clock import Clock, SystemClock
+from k8sops.core.errors import K8sOpsError
+from k8sops.core.text import printable
+from k8sops.service.catalog import spec_named
+from k8sops.tui.acting.offers import SESSION_WORDS, known_kind, offers_for
+from k8sops.tui.acting.screen import ActingScreen
+from k8sops.tui.commands import KIND_SUGGESTIONS
+from k8sops.tui.navigating import NavigatingScreen
+from k8sops.tui.screens import SCREENS
+from k8sops.tui.session import Session
+from k8sops.tui.shell.ending import connection_of
+from k8sops.tui.shell.looks import OFFERED, theme_named
+
+_NEVER_OFFERED = ("table.", "prompt.", "palette.", "app.palette", "act.")
+"""Keys of the hands: naming them would take longer than pressing them; actions are offered by their own names."""
+
+
+class Offered(NamedTuple):
+    """Something that can be chosen."""
+
+    label: str
+    help: str
+    do: Callable[[], Any]
+
+
+class OfferedHere(Provider):
+    """What Textual's palette searches."""
+
+    _refused: Mapping[str, str] = MappingProxyType({})
+
+    async def startup(self) -> None:
+        """Find out what would be in vain; what cannot be asked is told by the plan."""
+        if isinstance(self.screen, ActingScreen) and self.screen.connection.connected:
+            self._refused = await _refusals(self.screen)
+
+    async def search(self, query: str) -> Hits:
+        """What fits what is typed, best first."""
+        matcher = self.matcher(query)
+        for one in offered(self.app, self.screen, self._refused):
+            score = max(matcher.match(one.label), matcher.match(one.help) * 0.6)
+            if score > 0:
+                yield Hit(score, Content(one.label), one.do, text=one.label, help=_plain(one.help))
+
+    async def discover(self) -> Hits:
+        """All of it, before anything is typed."""
+        for one in offered(self.app, self.screen, self._refused):
+            yield DiscoveryHit(Content(one.label), one.do, text=one.label, help=_plain(one.help))
+
+
+def palette() -> CommandPalette:
+    """Textual's own, with what is offered here."""
+    return CommandPalette([OfferedHere], placeholder="What do you want to do?")
+
+
+def offered(
+    app: App[Any], screen: Screen[Any], refused: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Offered]:
+    """Everything that can be chosen on a screen, the nearest first; what would be `refused` says why instead."""
+    yield from _actions(screen, refused)
+    yield from _keys(app, screen)
+    yield from _places(app, screen)
+    for name in OFFERED:
+        yield Offered(f"Theme: {name}", "how the screen looks", partial(_take_theme, app, name))
+
+
+def keys_here(screen: Screen[Any]) -> Iterator[tuple[str, ActiveBinding]]:
+    """The keys that work on a screen, each action once with all of its keys."""
+    found: dict[str, list[str]] = {}
+    bindings: dict[str, ActiveBinding] = {}
+    for key, active in screen.active_bindings.items():
+        name = active.binding.id or ""
+        if name and active.enabled and active.binding.description:
+            found.setdefault(name, []).append(key)
+            bindings[name] = active
+    for name, keys in found.items():
+        yield ",".join(keys), bindings[name]
+
+
+async def _refusals(screen: ActingScreen) -> Mapping[str, str]:
+    chosen = screen.chosen()
+    if not chosen.rows:
+        return {}
+    asked = [offer.action for offer in offers_for(chosen.kind, chosen.rows)]
+    wanted = [name for name in asked if name not in SESSION_WORDS]
+    try:
+        return await screen.connection.ops.refusals(known_kind(chosen.kind), chosen.rows[0].namespace, wanted)
+    except K8sOpsError:
+        return {}
+
+
+def _actions(screen: Screen[Any], refused: Mapping[str, str]) -> Iterator[Offered]:
+    if not isinstance(screen, ActingScreen):
+        return
+    chosen = screen.chosen()
+    if not chosen.rows:
+        return
+    named = chosen.rows[0].name if len(chosen.rows) == 1 else f"{len(chosen.rows)} marked rows"
+    for offer in offers_for(chosen.kind, chosen.rows):
+        if why := refused.get(offer.action):
+            said = partial(screen.notify, why, title=offer.label, severity="warning", markup=False)
+            yield Offered(f"✗ {offer.label}", why, said)
+            continue
+        about = f"{named}: {SESSION_WORDS.get(offer.action) or spec_named(offer.action).summary}"
+        yield Offered(offer.label, about, partial(screen._open_dialog, offer, chosen))
+
+
+def _keys(app: App[Any], screen: Screen[Any]) -> Iterator[Offered]:
+    told: set[str] = set()
+    for key, active in sorted(keys_here(screen), key=lambda each: each[1].node is app):
+        binding = active.binding
+        label = binding.tooltip or binding.description
+        if (binding.id or "").startswith(_NEVER_OFFERED) or label in told:
+            continue
+        told.add(label)
+        do = partial(app.run_action, binding.action, active.node)
+        yield Offered(label, f"key {shown_key(app, key, active)}", do)
+
+
+def _places(app: App[Any], screen: Screen[Any]) -> Iterator[Offered]:
+    connection = connection_of(app)
+    if connection is None or not connection.connected:
+        return
+    clock: Clock = getattr(screen, "_clock", None) or SystemClock()
+
+    def opened(make: Callable[[Session, Clock], Screen[Any]]) -> None:
+        app.push_screen(make(connection, clock))
+
+    for name, make in SCREENS.items():
+        yield Offered(f":{name}", "a screen", partial(opened, make))
+    if isinstance(screen, NavigatingScreen):
+        for kind in KIND_SUGGESTIONS:
+            yield Offered(f":{kind}", "a table", partial(screen._obey, kind))
+
+
+def shown_key(app: App[Any], keys: str, active: ActiveBinding) -> str:
+    """Keys as a person reads them."""
+    binding = active.binding
+    if binding.key_display and "," not in keys:
+        return binding.key_display
+    return " ".join(
+        app.get_key_display(binding.with_key(key=key, key_display=None)) for key in keys.split(",")
+    )
+
+
+def _plain(text: str) -> str:
+    """Textual takes this for markup, and names come from outside."""
+    return escape(printable(text))
+
+
+def _take_theme(app: App[Any], name: str) -> None:
+    app.theme = theme_named(app, name) or app.theme

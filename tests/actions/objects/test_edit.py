@@ -1,0 +1,127 @@
+"""Editing real objects: what the server makes of it is planned, written under a lock, and taken back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from k8sops.actions.objects.edit import EditParams
+from k8sops.cluster.client import KubeCluster
+from k8sops.core.errors import InvalidError, UsageError
+from k8sops.core.risk import Risk
+from k8sops.core.run import RunState
+from tests.support.desk import Desk
+from tests.support.workloads import create, deployment
+
+
+async def test_an_edit_sets_replaces_and_removes_and_undo_brings_back_what_was(
+    desk: Desk, cluster: KubeCluster
+) -> None:
+    """Removing is what server-side apply could not do with a field that somebody else has set."""
+    manifest = deployment("web", desk.namespace, replicas=0)
+    manifest["metadata"]["labels"] = {"old": "yes", "tier": "tin"}
+    await create(cluster, manifest)
+    patch = {"metadata": {"labels": {"old": None, "tier": "gold"}}, "spec": {"minReadySeconds": 5}}
+    plan = (await desk.plan("edit", "deployment/web", patch=json.dumps(patch))).plan
+    (step,) = plan.steps
+    assert step.after == {
+        "metadata.labels.old": None, "metadata.labels.tier": "gold", "spec.minReadySeconds": 5
+    }  # fmt: skip
+    assert plan.risk is Risk.DISRUPTIVE
+    run = await desk.do("edit", "deployment/web", patch=json.dumps(patch))
+    assert run.state is RunState.SUCCEEDED, run.error
+    assert await desk.labels("deployment", "web") == {"tier": "gold"}
+    assert (await desk.undo(run)).state is RunState.SUCCEEDED
+    assert await desk.labels("deployment", "web") == {"old": "yes", "tier": "tin"}
+    again = (await desk.plan("edit", "deployment/web", patch=json.dumps({"spec": {"replicas": 0}}))).plan
+    assert again.steps == ()
+
+
+async def test_what_the_server_would_not_take_is_told_when_planning(desk: Desk, cluster: KubeCluster) -> None:
+    """A misspelt field would be dropped without a word by a plain patch."""
+    await create(cluster, deployment("web", desk.namespace, replicas=0))
+    with pytest.raises(InvalidError, match=r'unknown field "spec\.minReadySecond"') as told:
+        await desk.plan("edit", "deployment/web", patch='{"spec":{"minReadySecond":5}}')
+    assert "apiVersion" not in told.value.message, "the object itself is no news"
+
+
+async def test_a_field_that_somebody_else_changes_meanwhile_is_not_overwritten(
+    desk: Desk, cluster: KubeCluster
+) -> None:
+    """Who approved 0 → 1 did not approve 2 → 1."""
+    await create(cluster, deployment("web", desk.namespace, replicas=0))
+    run = await desk.ops.propose(
+        "edit",
+        {"targets": ["deployment/web"], "namespace": desk.namespace, "patch": '{"spec":{"replicas":1}}'},
+        desk.actor,
+    )
+    deployments = await cluster.resource("deployments")
+    await cluster.patch(deployments, "web", desk.namespace, body={"spec": {"replicas": 2}})
+    over = await desk.carried(run)
+    assert over.state is RunState.VOID
+    assert "replicas" in over.outcome
+    found = await desk.ops.object("deployments", "web", desk.namespace)
+    assert found["spec"]["replicas"] == 2
+
+
+async def test_fields_held_by_server_side_apply_are_named_with_who_holds_them(
+    desk: Desk, cluster: KubeCluster
+) -> None:
+    """A controller or a pipeline that applies sets them back within the minute."""
+    deployments = await cluster.resource("deployments")
+    manifest = deployment("web", desk.namespace, replicas=0)
+    await cluster.apply(deployments, manifest, field_manager="pipeline")
+    found = await desk.ops.object("deployments", "web", desk.namespace)
+    containers = found["spec"]["template"]["spec"]["containers"]
+    containers[0]["image"] = "example/app:2"
+    patch = {"spec": {"paused": True, "template": {"spec": {"containers": containers}}}}
+    plan = (await desk.plan("edit", "deployment/web", patch=json.dumps(patch))).plan
+    told = {finding.code: finding.text for finding in plan.findings}
+    assert set(told) == {"managed_elsewhere", "pods_replaced"}
+    assert "pipeline holds spec.template.spec.containers[0].image of" in told["managed_elsewhere"]
+
+
+async def test_secrets_are_not_edited_and_finalizers_only_as_what_destroys(
+    desk: Desk, cluster: KubeCluster
+) -> None:
+    """A plan is read by many; and without its finalizer an object may be gone for good."""
+    place = {"namespace": desk.namespace}
+    await create(
+        cluster, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key", **place}, "data": {}}
+    )
+    with pytest.raises(UsageError, match="is not edited here"):
+        await desk.plan("edit", "secret/key", patch='{"stringData":{"a":"b"}}')
+    meta = {"name": "held", **place, "finalizers": ["example.com/hold"]}
+    await create(cluster, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
+    loose = (await desk.plan("edit", "configmap/held", patch='{"metadata":{"finalizers":null}}')).plan
+    noted = (await desk.plan("edit", "configmap/held", patch='{"metadata":{"annotations":{"a":"b"}}}')).plan
+    assert (loose.risk, noted.risk) == (Risk.DESTRUCTIVE, Risk.LOW)
+    assert (await desk.do("edit", "configmap/held", patch='{"metadata":{"finalizers":[]}}')).state
+
+
+@pytest.mark.parametrize(
+    ("patch", "why"),
+    [
+        ("", "is no JSON"),
+        ("[]", "has to be an object"),
+        ("{}", "changes something"),
+        ('{"status":{}}', "may not change status"),
+        ('{"kind":"X"}', "may not change kind"),
+        ('{"metadata":{"uid":"x"}}', "may not change uid"),
+        ('{"metadata":{"name":"x"}}', "may not change name"),
+        ('{"metadata":[]}', "an object as its metadata"),
+        ('{"a":"' + "x" * 300_000 + '"}', "larger than 256 KiB"),
+    ],
+)
+def test_what_is_no_edit_is_refused(patch: str, why: str) -> None:
+    """Before the cluster is asked, and in words."""
+    with pytest.raises(ValueError, match=why):
+        EditParams(targets=("pod/x",), patch=patch)
+
+
+def test_one_edit_has_one_spelling() -> None:
+    """The digest that was approved covers the text."""
+    first = EditParams(targets=("pod/x",), patch='{"b": 1, "a": {"d":2,"c":3}}')
+    second = EditParams(targets=("pod/x",), patch='{"a":{"c":3,"d":2},"b":1}')
+    assert first == second

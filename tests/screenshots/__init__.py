@@ -1,0 +1,1 @@
+"""The pictures in `screenshots/`, and what makes them."""

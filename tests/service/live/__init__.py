@@ -1,0 +1,1 @@
+"""Live tables as a desk shows them."""

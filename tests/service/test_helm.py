@@ -1,0 +1,130 @@
+"""Helm releases: read from the Secrets of a real control plane, unpacked, masked, and decoded only on record."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from k8sops.cluster.client import KubeCluster
+from k8sops.core.actor import Actor
+from k8sops.core.audit import AuditFilter
+from k8sops.core.errors import ForbiddenError, NotFoundError, UsageError
+from k8sops.core.secret_values import MASK
+from k8sops.service import open_ops
+from k8sops.service.audit_trail import open_audit
+from k8sops.service.config import Config
+from k8sops.service.helm import documents, laid_over, unpacked
+from k8sops.service.helm_masking import masked_notes, masked_object, masked_values
+from tests.support.helm import GIVEN, MANIFEST, NOTES, PASSWORD, release_secret, sealed
+
+ALICE = Actor(name="alice", surface="tui")
+
+
+async def test_the_newest_revision_of_each_release_is_listed_and_a_broken_one_hides_no_other(
+    kubeconfig: Path, cluster: KubeCluster, cluster_namespace: str, tmp_path: Path
+) -> None:
+    """Ten revisions are kept of each release; one list line is wanted, and nothing secret in it or below it."""
+    secrets = await cluster.resource("secrets")
+    for manifest in (
+        release_secret("cart", cluster_namespace, 9, status="superseded"),
+        release_secret("cart", cluster_namespace, 10),
+        sealed("odd", cluster_namespace, 1, b"nonsense"),
+    ):
+        await cluster.create(secrets, manifest)
+    config = Config(
+        kubeconfig=(kubeconfig,), namespace=cluster_namespace, database_url=f"sqlite:///{tmp_path}/store.db"
+    )
+    async with open_ops(config) as ops:
+        reading = await ops.reading()
+        cart, odd = await reading.releases(cluster_namespace)
+        assert (cart.name, cart.revision, cart.status, cart.chart) == ("cart", 10, "deployed", "cart-2.1.0")
+        assert cart.updated is not None
+        assert (cart.updated.hour, cart.app_version) == (9, "1.29"), "told in UTC, whatever zone Helm ran in"
+        assert (odd.name, odd.chart) == ("odd", "")
+        assert "cannot be unpacked" in odd.trouble
+        history = await reading.release_history(cluster_namespace, "cart")
+        assert [one.revision for one in history] == [10, 9]
+        shown = await reading.release(cart)
+        assert PASSWORD not in repr(shown)
+        assert shown.all_values["database"]["host"] == "db"
+        assert [one["kind"] for one in shown.objects] == ["Secret", "Deployment"]
+        whole = await reading.release(cart, ALICE)
+        assert (whole.values, whole.masked) == (GIVEN, False)
+        with pytest.raises(UsageError, match="cannot be unpacked"):
+            await reading.release(odd)
+        with pytest.raises(NotFoundError):
+            await reading.release_history(cluster_namespace, "other")
+    async with open_audit(config) as trail:
+        (one,) = await trail.find(AuditFilter(code="session.secret_view"))
+    assert one.record is not None
+    assert one.record.objects[0].name == "sh.helm.release.v1.cart.v10"
+    assert one.record.data == {"release": "cart", "revision": 10}
+    nobody = Config.model_validate({"kubeconfig": (kubeconfig,), "as": "nobody-at-all"})
+    async with open_ops(nobody) as ops:
+        with pytest.raises(ForbiddenError):
+            await (await ops.reading()).releases()
+
+
+def test_values_are_masked_by_name_and_by_look_and_references_stay() -> None:
+    """Which Secret is used is what a reader needs; what is in it is not."""
+    shown = masked_values(
+        {
+            **GIVEN,
+            "auth": {"token": {"value": 4711, "secretName": "x"}, "enabled": True},
+            "env": [{"name": "API_TOKEN", "value": "t0ken"}, {"name": "MODE", "value": "fast"}],
+            "passwords": ["one", "two"],
+            "adminPassword": "",
+        }
+    )
+    assert shown["replicas"] == 3
+    assert shown["database"] == {"password": MASK, "existingSecret": {"name": "db", "key": "url"}}
+    assert shown["url"] == MASK
+    assert shown["auth"] == {"token": {"value": MASK, "secretName": "x"}, "enabled": True}
+    assert shown["env"] == [{"name": "API_TOKEN", "value": MASK}, {"name": "MODE", "value": "fast"}]
+    assert shown["passwords"] == [MASK, MASK]
+    assert shown["adminPassword"] == ""
+
+
+def test_objects_of_a_manifest_are_masked_wherever_a_secret_stands() -> None:
+    """A password is in a Secret, an environment and an argument alike."""
+    secret, deployment = (masked_object(one) for one in documents(MANIFEST))
+    assert secret["data"]["password"] == f"{MASK} (16 bytes)"
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    assert container["args"] == ["--listen=:80", "--password", MASK]
+    assert [one["value"] for one in container["env"]] == [MASK, "info"]
+    with pytest.raises(UsageError, match="no YAML"):
+        documents("a: [")
+    assert documents("") == ()
+
+
+def test_notes_keep_the_command_that_fetches_a_password_and_lose_the_password() -> None:
+    """Charts print both."""
+    shown = masked_notes(NOTES + "export PASSWORD=$(kubectl get secret cart)\n")
+    assert PASSWORD not in shown
+    assert "kubectl get ingress" in shown
+    assert "$(kubectl get secret cart)" in shown
+
+
+def test_a_given_null_takes_a_value_of_the_chart_away() -> None:
+    """As Helm does it."""
+    chart = {"a": {"b": 1, "c": 2}, "d": 3}
+    assert laid_over(chart, {"a": {"b": None, "c": {"e": 1}}, "d": [1]}) == {"a": {"c": {"e": 1}}, "d": [1]}
+    assert chart == {"a": {"b": 1, "c": 2}, "d": 3}
+
+
+def test_a_release_is_unpacked_zipped_or_not_and_a_bomb_is_refused() -> None:
+    """Anybody who may write a Secret could fill the memory of everybody who looks."""
+
+    def packed(data: bytes) -> str:
+        return base64.b64encode(base64.b64encode(data)).decode()
+
+    assert unpacked(packed(json.dumps({"name": "old"}).encode())) == {"name": "old"}
+    with pytest.raises(UsageError, match="larger than"):
+        unpacked(packed(gzip.compress(b" " * 5000 + b"{}")), largest=1024)
+    for broken in ("", "!", packed(b"\x1f\x8b\x08junk"), packed(b"[]")):
+        with pytest.raises(UsageError, match="cannot be unpacked"):
+            unpacked(broken)

@@ -1,0 +1,63 @@
+"""What would be refused before any plan: asked once for each right, in words that name it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from k8sops.core.errors import ForbiddenError
+from k8sops.core.ports import AccessAnswer, AccessRequest, Resource
+from k8sops.service.offering import READ_ONLY, refusals
+
+NODES = Resource(group="", version="v1", plural="nodes", kind="Node", namespaced=False)
+WEB = Resource(group="apps", version="v1", plural="deployments", kind="Deployment", namespaced=True)
+
+
+class Rights:
+    """A cluster that answers about rights."""
+
+    def __init__(self, *refused: str, resource: Resource = NODES) -> None:
+        self._refused = refused
+        self._resource = resource
+        self.asked: list[AccessRequest] = []
+
+    async def resource(self, kind: str) -> Resource:
+        return self._resource
+
+    async def can_i(self, request: AccessRequest) -> AccessAnswer:
+        self.asked.append(request)
+        name = request.resource + (f"/{request.subresource}" if request.subresource else "")
+        if f"? {name}" in self._refused:
+            raise ForbiddenError("it may not be asked")
+        return AccessAnswer(allowed=f"{request.verb} {name}" not in self._refused)
+
+
+async def _refused(rights: Any, kind: str, namespace: str, *actions: str, read_only: bool = False) -> Any:
+    return await refusals(rights, kind, namespace, actions, read_only=read_only)
+
+
+async def test_each_action_is_judged_by_the_changes_it_makes() -> None:
+    """Who may not evict may cordon all the same, and learns it from the menu."""
+    rights = Rights("create pods/eviction")
+    found = await _refused(rights, "nodes", "", "cordon", "drain", "delete")
+    assert found == {"drain": "RBAC: you may not create pods/eviction"}
+    assert len(rights.asked) == len(set(rights.asked)), "no right is asked about twice"
+    assert all(request.verb not in {"get", "list", "watch"} for request in rights.asked)
+
+
+async def test_what_is_asked_of_any_kind_is_asked_of_this_one_where_it_is() -> None:
+    """A right in one namespace says nothing of another."""
+    rights = Rights("delete deployments", resource=WEB)
+    found = await _refused(rights, "deployments", "shop", "delete", "label")
+    assert found == {"delete": "RBAC: you may not delete deployments in shop"}
+    assert {(one.group, one.namespace) for one in rights.asked} == {("apps", "shop")}
+
+
+async def test_what_may_not_be_asked_is_no_refusal_and_read_only_refuses_all() -> None:
+    """The plan tells in time; a menu that hides what works would be worse."""
+    assert await _refused(Rights("? nodes"), "nodes", "", "cordon") == {}
+    rights = Rights()
+    assert await _refused(rights, "nodes", "", "cordon", "drain", read_only=True) == {
+        "cordon": READ_ONLY,
+        "drain": READ_ONLY,
+    }
+    assert rights.asked == []

@@ -1,0 +1,156 @@
+"""The drain's picture under a pilot: in the dialog before it, and on the run's screen while it fills in."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from textual.widget import Widget
+
+from k8sops.core.plan import Decision
+from k8sops.core.run import RunState
+from k8sops.tui.acting.plan_pane import PlanPane
+from k8sops.tui.draining.pane import DrainPane, TabsLine
+from k8sops.tui.draining.toned import TonedLines
+from k8sops.tui.running.lines_view import LinesView
+from k8sops.tui.running.run_screen import RunScreen
+from tests.tui.acting_desk import Acting, ActingOps, acting, made_plan
+from tests.tui.drain_scenes import SUMMARY, a_pod, drain_plan, drain_run
+from tests.tui.fake_runs import RunOps
+from tests.tui.feeds import node
+from tests.tui.run_stage import Stage, stage
+
+
+def _in_sight(screen: Widget) -> list[str]:
+    """All that the picture says where it can be seen."""
+    return [
+        text
+        for lines in screen.query(TonedLines)
+        if lines.region.height and all(one.display for one in lines.ancestors_with_self)
+        for text in lines.texts
+    ]
+
+
+def _tab(screen: Widget) -> str:
+    return screen.query_one(DrainPane).tab
+
+
+def _drains(ops: ActingOps, *, decision: Decision | None = None, blocked: bool = False) -> None:
+    ops.answer = lambda action, params: drain_plan(decision=decision, blocked=blocked)
+
+
+async def _wide(seen: Acting) -> None:
+    assert _tab(seen.dialog) == "Plan"
+    text = "\n".join(_in_sight(seen.dialog))
+    for word in ("MOVES 5", "node-4", "▒", "wave 2", "paced by shop/payments-pdb", "TO KNOW"):
+        assert word in text
+
+
+async def test_wide_the_whole_picture_stands_in_the_dialog_and_the_plan_in_full_behind_it() -> None:
+    """One look: who moves where, how full it gets, in which waves, and what it all means."""
+    ops = ActingOps()
+    _drains(ops)
+    async with acting("nodes", node("node-3"), ops=ops, size=(120, 32)) as seen:
+        await seen.press("r")
+        await _wide(seen)
+        await seen.press("right")
+        assert _tab(seen.dialog) == "Details"
+        assert seen.dialog.query_one(PlanPane).region.height > 5
+        assert _in_sight(seen.dialog) == []
+        await seen.press("left")
+        await _wide(seen)
+        await seen.press("enter")
+        assert ops.started == ["run-1"]
+
+
+async def test_narrow_the_parts_are_tabs_and_verdict_and_keys_stay() -> None:
+    """At 80×24 nothing that decides scrolls away, whichever part is in sight."""
+    ops = ActingOps()
+    _drains(ops, blocked=True)
+    async with acting("nodes", node("node-3"), ops=ops) as seen:
+        await seen.press("r")
+        found = {}
+        for _ in range(4):
+            for query in (".drain--verdict", "#tabs", "Sentence", "#buttons"):
+                region = seen.dialog.query_one(query).region
+                assert 0 < region.y < region.bottom < seen.app.size.height, query
+            found[_tab(seen.dialog)] = "\n".join(_in_sight(seen.dialog))
+            await seen.press("tab", "right") if not found.keys() - {"Pods"} else await seen.press("right")
+        assert list(found) == ["Pods", "Room", "Waves", "Details"]
+        assert "BLOCKED 1" in found["Pods"]
+        assert "TO KNOW" in found["Room"]
+        assert "wave 1" in found["Waves"]
+        assert found["Details"] == ""
+        assert _tab(seen.dialog) == "Pods"
+        await seen.pilot.click(TabsLine, offset=(9, 0))
+        assert _tab(seen.dialog) == "Room"
+
+
+async def test_a_drain_of_an_empty_node_is_a_plan_like_any_other() -> None:
+    """Nothing to draw is no reason to show nothing."""
+    ops = ActingOps()
+    async with acting("nodes", node("node-3"), ops=ops) as seen:
+        await seen.press("r")
+        assert not seen.dialog.query_one(DrainPane).display
+        assert "Safe: drain" in seen.plan
+        ops.answer = lambda action, params: drain_plan(*(a_pod(f"web-{n}") for n in range(200)))
+        await seen.press("m", "up", "up", "space")
+        assert seen.dialog.query_one(DrainPane).display
+        pods = next(iter(seen.dialog.query(TonedLines)))
+        await seen.press("ctrl+d")
+        assert pods.scroll_offset.y > 0
+
+
+def _glyphs(stage: Stage) -> dict[str, str]:
+    return {line.split()[1]: line[0] for line in _in_sight(stage.app.screen) if " shop/" in line}
+
+
+@pytest.mark.parametrize("size", [(120, 32), (80, 24)])
+async def test_the_same_picture_fills_in_while_the_run_goes_on(size: tuple[int, int]) -> None:
+    """Who applied it goes on looking at what he read, and sees what it waits for."""
+    ops = RunOps()
+    ops.put(drain_run(events=()))
+    async with stage(ops, size=size) as seen:
+        await seen.open(lambda session, clock: RunScreen(session, "01DRAIN", clock))
+        await seen.until(lambda: _glyphs(seen).get("shop/web-1") == "·")
+        assert SUMMARY in seen.text()
+        path = "drain/node:node-3/evict:shop."
+        ops.tell("01DRAIN", "step_started", "web-1", step=f"{path}web-1")
+        ops.tell("01DRAIN", "step_done", "gone", step=f"{path}web-1")
+        waiting = "shop/payments-pdb: 0 disruptions allowed, since 40 s"
+        ops.tell(
+            "01DRAIN",
+            "progress",
+            "1 of 5",
+            data={"done": 1, "total": 5, "waiting_for": waiting, "leaving": []},
+        )
+        await seen.until(lambda: _glyphs(seen).get("shop/web-1") == "✓")
+        await seen.until(lambda: _glyphs(seen).get("shop/pay-1") == "!")
+        await seen.sees(f"waiting for {waiting}")
+        log = seen.app.screen.query_one("#log", LinesView)
+        assert not log.region.height
+        await seen.press("left")
+        await seen.until(lambda: log.region.height)
+        assert _in_sight(seen.app.screen) == []
+        await seen.press("right")
+        ops.become("01DRAIN", RunState.SUCCEEDED, outcome="done: 5 of 5 pods moved")
+        await seen.until(lambda: _glyphs(seen).get("shop/pay-2") == "✓")
+        await seen.sees("✓ succeeded: 5 of 5 pods moved")
+
+
+async def test_who_approves_a_drain_reads_the_picture_and_what_has_drifted() -> None:
+    """A yes to a picture that is out of date would be a yes to something else."""
+    ops = RunOps()
+    ops.drifted = ("node-3 has 2 pods more",)
+    waiting = drain_run(RunState.AWAITING_APPROVAL)
+    ops.put(msgspec.structs.replace(waiting, started_at=None))
+    async with stage(ops) as seen:
+        await seen.open(lambda session, clock: RunScreen(session, "01DRAIN", clock))
+        await seen.sees("! drifted: node-3 has 2 pods more")
+        assert _glyphs(seen)["shop/web-1"] == "→"
+        plain = msgspec.structs.replace(
+            waiting, id="02PLAIN", started_at=None, plan=made_plan(waiting.plan.cluster, "cordon", {})
+        )
+        ops.put(plain)
+        await seen.press("n")
+        await seen.until(lambda: not seen.app.screen.query(DrainPane))
+        assert seen.app.screen.query_one("#page").region.height
