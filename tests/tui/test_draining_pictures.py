@@ -12,6 +12,7 @@ from k8sops.core.tables import TableQuery
 from k8sops.tui.acting.dialog import ActionDialog
 from k8sops.tui.app import K8sOpsApp
 from tests.tui.acting_desk import ActingOps
+from tests.tui.at_rest import at_rest
 from tests.tui.drain_scenes import drain_plan
 from tests.tui.feeds import NODE_COLUMNS, Desk, Feed, FixedClock, node
 
@@ -26,13 +27,13 @@ def test_the_plan_of_a_drain(snap_compare: Compare, size: tuple[int, int]) -> No
     ops.answer = lambda action, params: drain_plan()
 
     async def act(pilot: Pilot[int]) -> None:
-        await pilot.pause()
+        await at_rest(pilot, "node-3")
         await pilot.press("r")
         while not (isinstance(pilot.app.screen, ActionDialog) and pilot.app.screen._shown is not None):
             await pilot.pause(0.01)
         for field in pilot.app.screen.query(Input):
             field.cursor_blink = False
-        await pilot.pause()
+        await at_rest(pilot)
 
     app = K8sOpsApp(Desk(ops).open, TableQuery(kind="nodes"), clock=FixedClock())
     assert snap_compare(app, terminal_size=size, run_before=act)

@@ -14,6 +14,7 @@ from textual.widgets import Input
 from k8sops.core.errors import UnreachableError
 from k8sops.core.tables import FeedState, TableQuery
 from k8sops.tui.app import K8sOpsApp
+from tests.tui.at_rest import at_rest
 from tests.tui.feeds import NODE_COLUMNS, POD_COLUMNS, Desk, DeskOps, Feed, FixedClock, node
 from tests.tui.scenes import SECRET, SHOP
 
@@ -35,14 +36,16 @@ def _app(desk: Desk) -> K8sOpsApp:
     return K8sOpsApp(desk.open, TableQuery(kind="pods"), all_namespaces=True, clock=FixedClock())
 
 
-def _pressing(*keys: str) -> Act:
+def _pressing(*keys: str, first: str = "coredns", then: str = "") -> Act:
+    """Press keys once a screen with this word is there, and wait for one with that word."""
+
     async def act(pilot: Pilot[int]) -> None:
-        await pilot.pause()
+        await at_rest(pilot, first)
         for field in pilot.app.screen.query(Input):
             field.cursor_blink = False
         await pilot.press(*keys)
         await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
+        await at_rest(pilot, then)
 
     return act
 
@@ -62,29 +65,31 @@ def test_stale_production(snap_compare: Compare, size: tuple[int, int]) -> None:
         await _pressing("N", "N", "slash", "w", "e", "b")(pilot)
         since = FixedClock().now()
         desk.ops.feeds["pods"].become(FeedState.STALE, "127.0.0.1:6443 refuses the connection", since)
-        await pilot.pause()
+        await at_rest(pilot, "refuses the connection")
 
     assert snap_compare(_app(desk), terminal_size=size, run_before=act)
 
 
 def test_nodes(snap_compare: Compare) -> None:
     """Cordoned and lost nodes are told apart from well ones without colour."""
-    act = _pressing("colon", *"nodes", "enter")
+    act = _pressing("colon", *"nodes", "enter", then="node-3")
     assert snap_compare(_app(_desk()), terminal_size=SMALL, run_before=act)
 
 
 def test_a_secret_as_yaml(snap_compare: Compare) -> None:
     """Values are masked, and the title says how to see them."""
-    assert snap_compare(_app(_desk()), terminal_size=SMALL, run_before=_pressing("y"))
+    assert snap_compare(_app(_desk()), terminal_size=SMALL, run_before=_pressing("y", then="kind: Secret"))
 
 
 def test_help(snap_compare: Compare) -> None:
     """The whole page fits a large terminal."""
-    assert snap_compare(_app(_desk()), terminal_size=LARGE, run_before=_pressing("question_mark"))
+    assert snap_compare(
+        _app(_desk()), terminal_size=LARGE, run_before=_pressing("question_mark", then="Help")
+    )
 
 
 def test_no_connection(snap_compare: Compare) -> None:
     """One sentence, and the key that tries again."""
     desk = _desk()
     desk.failure = UnreachableError("https://10.0.0.1:6443 does not answer", hint="Is the VPN up?")
-    assert snap_compare(_app(desk), terminal_size=SMALL, run_before=_pressing())
+    assert snap_compare(_app(desk), terminal_size=SMALL, run_before=_pressing(first="does not answer"))
