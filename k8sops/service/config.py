@@ -1,19 +1,20 @@
 """Configuration: `config.yaml` under the user's configuration folder, `K8SOPS_*` over it, flags over that.
 
 Read once, at the composition root. What is not understood is refused with the key's name: a setting that is
-silently ignored is worse than none.
+silently ignored is worse than none. Checked by msgspec: every command reads it, and importing pydantic takes longer
+than all the rest of that.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-import yaml
+import msgspec
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from k8sops.core.errors import UsageError
 from k8sops.service.repository_config import BackupConfig
@@ -23,26 +24,32 @@ if TYPE_CHECKING:
     from k8sops.core.screen import ScreenChoice
 
 
-class ClusterName(BaseModel):
-    """What a cluster, known by the uid of its namespace kube-system, is called here."""
+_TRUE: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
+_FALSE: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class ClusterName(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a cluster, known by the uid of its namespace kube-system, is called here."""
 
     uid: str
     name: str
     environment: Literal["production", "staging", "development", "sandbox", "unclassified"] = "unclassified"
 
 
-class Config(BackupConfig):
+class Config(
+    BackupConfig,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename={"impersonate_user": "as", "impersonate_groups": "as-group"},
+):
     """Everything a door needs to open the service."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     context: str = ""
     kubeconfig: tuple[Path, ...] = ()
     namespace: str = ""
-    impersonate_user: str = Field(default="", alias="as")
-    impersonate_groups: tuple[str, ...] = Field(default=(), alias="as-group")
+    impersonate_user: str = ""
+    impersonate_groups: tuple[str, ...] = ()
     clusters: tuple[ClusterName, ...] = ()
     pool_labels: tuple[str, ...] = ()
     """Labels whose values name node pools, besides those of the providers that are known."""
@@ -60,7 +67,7 @@ class Config(BackupConfig):
     """The image of the containers that are added to pods for debugging, from a registry that the cluster reaches."""
     theme: str = ""
     """How the screen looks: default, light, colour-blind, high-contrast, or a theme of Textual's."""
-    keys: dict[str, str] = Field(default_factory=dict)
+    keys: dict[str, str] = msgspec.field(default_factory=dict)
     """Keys of the screen: from the id of a key's action (docs/keys.md) to keys, several with commas between."""
     emergency: bool = False
     """Use a local store of its own, as break-glass, because the shared one is away."""
@@ -128,16 +135,46 @@ def load_config(flags: Mapping[str, Any], environ: Mapping[str, str] | None = No
         "debug_image",
     ):
         if value := environ.get(f"K8SOPS_{key.upper()}"):
-            values[key] = value
+            values[key] = _truth(value) if key == "read_only" else value
     values |= {key: value for key, value in flags.items() if value}
     try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        return config_of(values)
+    except msgspec.ValidationError as error:
         raise UsageError(
-            f"{path}: {key}: {first['msg']}", hint="docs/configuration.md lists the keys"
-        ) from error
+            f"{path}: {_told(error)}", hint="docs/configuration.md lists the keys"
+        ) from error.__cause__
+
+
+def config_of(values: Mapping[str, Any]) -> Config:
+    """A configuration from its keys as in the file. Raises msgspec.ValidationError."""
+    return msgspec.convert(dict(values), Config, dec_hook=_path)
+
+
+def _path(wanted: type, given: object) -> Path:
+    if wanted is Path and isinstance(given, str | Path):
+        return Path(given)
+    raise TypeError("is no path")
+
+
+def _truth(text: str) -> bool | str:
+    word = text.strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else text
+
+
+def _told(error: msgspec.ValidationError) -> str:
+    """The key, and what is wrong with its value: never the value, which may be a secret in the wrong place."""
+    said, _, place = str(error).partition(" - at `")
+    key = re.sub(r"\[(\d+)\]", r".\1", place.rstrip("`").rpartition("$")[2]).strip(".")
+    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", said):
+        key, said = f"{key}.{unknown[1]}", "there is no such key"
+    elif missing := re.fullmatch(r"Object missing required field `(.*)`", said):
+        key, said = f"{key}.{missing[1]}", "is missing"
+    elif said.startswith("Invalid enum value"):
+        said = "is none of the values it may have"
+    elif isinstance(error.__cause__, ValueError):
+        # It names its key itself (repository_config).
+        return f"{key}.{said}".strip(".")
+    return f"{key.strip('.') or 'the whole'}: {said.replace('`', '')}"
 
 
 def settings_of_file(path: Path) -> dict[str, Any]:
@@ -154,6 +191,8 @@ def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
+    import yaml
+
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -9,6 +9,8 @@ import asyncio
 import os
 from contextlib import AbstractAsyncContextManager
 
+import msgspec
+
 from k8sops.cluster.credentials import load_credentials
 from k8sops.cluster.credentials_kubeconfig import default_paths, read_kubeconfig
 from k8sops.cluster.exec_plugin import ExecCredential
@@ -41,7 +43,7 @@ class ConfiguredContexts:
         held = self._held.pop(name, None)
         if not name or name == self._config.context:
             return open_ops(self._config, held)
-        return open_ops(self._config.model_copy(update={"context": name, "namespace": ""}), held)
+        return open_ops(msgspec.structs.replace(self._config, context=name, namespace=""), held)
 
     def _read(self) -> tuple[Context, ...]:
         found = read_kubeconfig(self._config.kubeconfig or default_paths(os.environ))

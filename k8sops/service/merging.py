@@ -68,13 +68,13 @@ async def merge_emergency(config: Config) -> Merged:
     Raises UsageError where there is none, or a run in it has not ended or needs review; AuditBrokenError where its
     chain does not hold; and what opening the shared store raises. A merge that was interrupted can be repeated.
     """
-    local_config = config.model_copy(update={"emergency": True})
+    local_config = msgspec.structs.replace(config, emergency=True)
     file = emergency_file()
     if not file.exists():
         raise UsageError("there is no emergency store on this machine", hint="--emergency makes one")
     clock, ids, actor = SystemClock(), UlidSource(), os_actor()
     local = Storage(local_config, clock, ids)
-    shared = Storage(config.model_copy(update={"emergency": False}), clock, ids)
+    shared = Storage(msgspec.structs.replace(config, emergency=False), clock, ids)
     try:
         policy = policy_of(config)
         found = await (await local.database()).read(lambda tx: _read_local(tx, policy))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from k8sops.core.clock import Clock
     from k8sops.policy.policy import Policy
@@ -34,7 +36,7 @@ def in_force(config: Config) -> tuple[Config, dict[str, tuple[str, str]]]:
 
     file = load_policy(config.policy).file
     names = {**config.cluster_names(), **{pin.uid: (pin.name, pin.environment) for pin in file.clusters}}
-    return config.model_copy(update={"read_only": config.read_only or file.read_only}), names
+    return msgspec.structs.replace(config, read_only=config.read_only or file.read_only), names
 
 
 def names_of_clusters(config: Config) -> dict[str, tuple[str, str]]:

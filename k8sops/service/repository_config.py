@@ -1,7 +1,8 @@
 """A backup repository as the configuration describes it: where, for whom, and whom to believe. Never a secret.
 
 What opens a repository is named: files of age identities, a file or an environment variable with a passphrase. What
-vouches for it is here alone: nothing in a repository says whom to trust.
+vouches for it is here alone: nothing in a repository says whom to trust. What is not understood is a ValueError that
+begins with the key.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+import msgspec
 
 from k8sops.core.errors import UsageError
 from k8sops.core.moments import parse_span
@@ -20,10 +21,8 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,99}", re.ASCII)
 
 
-class RepositoryConfig(BaseModel):
+class RepositoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One repository. `docs/configuration.md` says what each key is for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: str
     url: str
@@ -48,30 +47,19 @@ class RepositoryConfig(BaseModel):
     checkpoints: bool = True
     """Whether checkpoints of the audit trail are kept here, too."""
 
-    @field_validator("name")
-    @classmethod
-    def _named(cls, name: str) -> str:
-        if _NAME.fullmatch(name) is None:
-            raise ValueError("is made of lower-case letters, digits and -")
-        return name
-
-    @field_validator("passphrase_env")
-    @classmethod
-    def _variable(cls, name: str) -> str:
+    def __post_init__(self) -> None:
+        if _NAME.fullmatch(self.name) is None:
+            raise ValueError("name: is made of lower-case letters, digits and -")
         # Who takes it for the place of the passphrase itself must not have that printed.
-        if name and _VARIABLE.fullmatch(name) is None:
-            raise ValueError("is the name of an environment variable, in capitals, not the passphrase")
-        return name
-
-    @field_validator("rpo")
-    @classmethod
-    def _span(cls, text: str) -> str:
-        if text:
+        if self.passphrase_env and _VARIABLE.fullmatch(self.passphrase_env) is None:
+            raise ValueError(
+                "passphrase_env: is the name of an environment variable, in capitals, not the passphrase"
+            )
+        if self.rpo:
             try:
-                parse_span(text, "rpo")
+                parse_span(self.rpo, "rpo")
             except UsageError as error:
-                raise ValueError(error.message) from error
-        return text
+                raise ValueError(f"rpo: {error.message}") from error
 
     @property
     def rpo_span(self) -> timedelta | None:
@@ -79,25 +67,20 @@ class RepositoryConfig(BaseModel):
         return parse_span(self.rpo, "rpo") if self.rpo else None
 
 
-class BackupConfig(BaseModel):
+class BackupConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the configuration says of backups; the part of `Config` that is theirs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    repository: str = Field(default="")
+    repository: str = ""
     """The repository that is meant where none is said: a name of the list, or a URL; none: the list's first."""
     repositories: tuple[RepositoryConfig, ...] = ()
 
-    @field_validator("repositories")
-    @classmethod
-    def _distinct(cls, found: tuple[RepositoryConfig, ...]) -> tuple[RepositoryConfig, ...]:
-        names = [one.name for one in found]
+    def __post_init__(self) -> None:
+        names = [one.name for one in self.repositories]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"the name {twice[0]!r} is given twice")
-        for one in found:
+            raise ValueError(f"repositories: the name {twice[0]!r} is given twice")
+        for one in self.repositories:
             if one.copy_of and (one.copy_of == one.name or one.copy_of not in names):
                 raise ValueError(
-                    f"{one.name} is a copy of {one.copy_of!r}, which is no other one of the list"
+                    f"repositories: {one.name} is a copy of {one.copy_of!r}, which is no other one of the list"
                 )
-        return found

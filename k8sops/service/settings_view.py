@@ -9,8 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+import msgspec
 
 from k8sops.core.desk import SettingView
 from k8sops.core.errors import K8sOpsError
@@ -29,10 +28,7 @@ def settings_in_force(config: Config, environ: Mapping[str, str] | None = None) 
         in_file = settings_of_file(path)
     except K8sOpsError:
         in_file = {}  # it was readable at start, and its settings are in force; only their source is not known
-    found = [
-        _setting(config, name, info, in_file, environ, str(path))
-        for name, info in Config.model_fields.items()
-    ]
+    found = [_setting(config, info, in_file, environ, str(path)) for info in msgspec.structs.fields(Config)]
     found.append(SettingView(key="store", value=_without_password(config.store_url), source="worked out"))
     found.append(SettingView(key="configuration file", value=str(path), source=_there(path.is_file())))
     return tuple(sorted(found, key=lambda one: one.source == DEFAULT))
@@ -44,17 +40,17 @@ def _there(exists: bool) -> str:
 
 def _setting(
     config: Config,
-    name: str,
-    info: FieldInfo,
+    info: msgspec.structs.FieldInfo,
     in_file: Mapping[str, Any],
     environ: Mapping[str, str],
     path: str,
 ) -> SettingView:
-    value, key = getattr(config, name), info.alias or name
+    name, key = info.name, info.encode_name
+    value = getattr(config, name)
     variable = f"K8SOPS_{name.upper()}"
     if name == "kubeconfig" and not value and environ.get("KUBECONFIG"):
         value, source = environ["KUBECONFIG"], "KUBECONFIG"
-    elif value == info.get_default(call_default_factory=True):
+    elif value == getattr(Config(), name):
         source = DEFAULT
     elif (given := environ.get(variable)) and str(value) == given:
         source = variable
@@ -70,7 +66,7 @@ def _shown(name: str, value: object) -> str:
         return _without_password(str(value)) if value else ""
     if isinstance(value, tuple):
         return ", ".join(_shown("", one) for one in value)
-    if isinstance(value, BaseModel):
+    if isinstance(value, msgspec.Struct):
         # Of a repository or a cluster only what it is called: the rest is in the file.
         shown = getattr(value, "name", "")
         url = getattr(value, "url", "")

@@ -18,7 +18,7 @@ from k8sops.policy.keys import new_key
 from k8sops.service.backup_keys import make_identity
 from k8sops.service.checkpoint_places import CheckpointPlaces
 from k8sops.service.checkpointing import write_checkpoint
-from k8sops.service.config import Config
+from k8sops.service.config import Config, config_of
 from k8sops.service.repositories import ConfiguredRepositories
 from k8sops.service.storing import Storage
 from k8sops.store.database import Database, open_database
@@ -92,9 +92,7 @@ async def test_a_repository_can_be_left_out(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     folder = tmp_path / "r"
     entry = {"name": "main", "url": folder.as_uri(), "checkpoints": False}
-    config = Config.model_validate(
-        {"repositories": [entry], "database_url": f"sqlite:///{tmp_path}/own/k8sops.db"}
-    )
+    config = config_of({"repositories": [entry], "database_url": f"sqlite:///{tmp_path}/own/k8sops.db"})
     await _make(config)
     await CheckpointPlaces(config).put(_signed())
     assert not (folder / "checkpoints").exists()

@@ -16,7 +16,7 @@ from k8sops.core.errors import ForbiddenError, NotFoundError, UsageError
 from k8sops.core.secret_values import MASK
 from k8sops.service import open_ops
 from k8sops.service.audit_trail import open_audit
-from k8sops.service.config import Config
+from k8sops.service.config import Config, config_of
 from k8sops.service.helm import documents, laid_over, unpacked
 from k8sops.service.helm_masking import masked_notes, masked_object, masked_values
 from tests.support.helm import GIVEN, MANIFEST, NOTES, PASSWORD, release_secret, sealed
@@ -63,7 +63,7 @@ async def test_the_newest_revision_of_each_release_is_listed_and_a_broken_one_hi
     assert one.record is not None
     assert one.record.objects[0].name == "sh.helm.release.v1.cart.v10"
     assert one.record.data == {"release": "cart", "revision": 10}
-    nobody = Config.model_validate({"kubeconfig": (kubeconfig,), "as": "nobody-at-all"})
+    nobody = config_of({"kubeconfig": (kubeconfig,), "as": "nobody-at-all"})
     async with open_ops(nobody) as ops:
         with pytest.raises(ForbiddenError):
             await (await ops.reading()).releases()

@@ -14,7 +14,7 @@ from k8sops.core.overview import Gauge, Overview, Tile, Trouble
 from k8sops.core.plan import JsonObject
 from k8sops.core.run import RunState, RunSummary
 from k8sops.service import open_ops
-from k8sops.service.config import Config
+from k8sops.service.config import Config, config_of
 from k8sops.service.overview_tiles import backups_said, certificates_tile, runs_said
 from k8sops.service.rpo import Objective, Standing
 from tests.support.workloads import create, deployment
@@ -37,7 +37,7 @@ async def _overview(config: Config, holds: Callable[[Overview], object]) -> Over
 
 
 def _as(user: str, kubeconfig: Path, namespace: str) -> Config:
-    return Config.model_validate({"kubeconfig": (kubeconfig,), "namespace": namespace, "as": user})
+    return config_of({"kubeconfig": (kubeconfig,), "namespace": namespace, "as": user})
 
 
 def _tile(overview: Overview, name: str) -> Tile:

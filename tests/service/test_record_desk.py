@@ -17,7 +17,7 @@ from k8sops.core.run import RunState
 from k8sops.service import open_ops
 from k8sops.service.audit_asking import filter_of
 from k8sops.service.backup_keys import show_keys
-from k8sops.service.config import Config
+from k8sops.service.config import Config, config_of
 from k8sops.service.ops import EngineOps
 from tests.support.workloads import create, deployment
 
@@ -42,7 +42,7 @@ async def ops(
         await create(cluster, body)
     await create(cluster, deployment("web", cluster_namespace, replicas=1))
     repository = {"name": "here", "url": (tmp_path / "repository").as_uri(), "rpo": "26h"}
-    config = Config.model_validate(
+    config = config_of(
         {
             "kubeconfig": (kubeconfig,),
             "namespace": cluster_namespace,

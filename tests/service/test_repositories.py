@@ -30,7 +30,7 @@ from k8sops.service.backup_keys import (
     open_to_others,
     signing_file,
 )
-from k8sops.service.config import Config, load_config
+from k8sops.service.config import Config, config_of, load_config
 from k8sops.service.repositories import ConfiguredRepositories, where
 from k8sops.service.storing import Storage
 
@@ -46,7 +46,7 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def configured(*repositories: dict[str, Any], **other: Any) -> Config:
     """A configuration with these repositories."""
-    return Config.model_validate({"repositories": list(repositories), **other})
+    return config_of({"repositories": list(repositories), **other})
 
 
 @asynccontextmanager

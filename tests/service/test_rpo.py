@@ -20,7 +20,7 @@ from k8sops.core.actor import Actor
 from k8sops.core.clock import SystemClock, UlidSource, rfc3339
 from k8sops.core.errors import UnreachableError
 from k8sops.engine.books import Books
-from k8sops.service.config import Config
+from k8sops.service.config import config_of
 from k8sops.service.rpo import Objective, RpoWatch, standing
 from k8sops.store.database import Database, Tx, open_database
 from k8sops.store.schema import outbox
@@ -32,7 +32,7 @@ from tests.support.engine_world import NoRedactor
 from tests.support.repositories import RepositoriesHere, in_memory
 
 WORKER = Actor(name="worker", surface="worker")
-CONFIG = Config.model_validate({"repositories": [{"name": "memory", "url": "file:///nowhere", "rpo": "26h"}]})
+CONFIG = config_of({"repositories": [{"name": "memory", "url": "file:///nowhere", "rpo": "26h"}]})
 
 
 class Away(RepositoriesHere):

@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from k8sops.audit.record import Record
@@ -308,7 +309,7 @@ async def test_policy_may_want_a_reason_which_is_kept_and_no_store_means_no_sess
             await room.ops.sessions.forward(wanted, ALICE, Consent())
         await room.ops.sessions.forward(wanted, ALICE, Consent(reason="INC-7"))
         assert [record.reason for record in await room.records()] == ["INC-7"]
-        away = config.model_copy(update={"database_url": "postgresql://127.0.0.1:9/none"})
+        away = msgspec.structs.replace(config, database_url="postgresql://127.0.0.1:9/none")
         async with open_ops(away) as ops:
             with pytest.raises((StoreError, UnreachableError)):
                 await ops.sessions.forward(wanted, ALICE, Consent(reason="INC-8"))

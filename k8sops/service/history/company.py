@@ -13,12 +13,11 @@ from k8sops.cluster.client import KubeCluster
 from k8sops.cluster.connect import connect
 from k8sops.core.actor import Actor
 from k8sops.core.clock import SystemClock
-from k8sops.service.config import Config
+from k8sops.service.config import Config, config_of
 from k8sops.service.history.place import Place
 from k8sops.service.history.times import StoryClock, StoryIds
 from k8sops.service.ops import EngineOps
 from k8sops.service.policies import names_of_clusters
-from k8sops.service.repository_config import RepositoryConfig
 from k8sops.service.storing import Storage
 
 ADMIN: Final = "admin"
@@ -77,8 +76,9 @@ async def open_company(
 
 def config_at(place: Place) -> Config:
     """What everybody's doors are configured with."""
-    repository = RepositoryConfig.model_validate(place.repository())
-    return Config(database_url=place.database_url, policy=place.policy, repositories=(repository,))
+    return config_of(
+        {"database_url": place.database_url, "policy": place.policy, "repositories": [place.repository()]}
+    )
 
 
 async def cluster_of(kubeconfig: Path, config: Config) -> KubeCluster:
