@@ -18,6 +18,7 @@ from tests.support.processes import Processes, processes_of_a_test
 from tests.support.workloads import create, deployment, replicas_of
 
 NIGHTLY = ("--cron", "30 2 * * *", "--zone", "Europe/Berlin")
+WITHIN_S = 180.0
 WEB = ("--", "scale", "deployment/web", "--replicas", "2")
 
 
@@ -179,7 +180,8 @@ def test_a_worker_fires_it_and_the_success_is_shown(
 
 def first_firing(command: Command) -> JsonObject:
     """The first firing once it has become a run."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + WITHIN_S
+    firings: list[JsonObject] = []
     while time.monotonic() < end:
         firings = shown(command)["firings"]
         if firings and firings[0]["outcome"] == "run":

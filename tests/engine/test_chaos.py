@@ -201,7 +201,7 @@ async def test_four_processes_at_once_never_find_the_store_locked(
         for n in range(4)
     ]
     pids = [await workers.start(order) for order in orders]
-    assert await workers.ends_of(pids, within_s=60) == [0, 0, 0, 0]
+    assert await workers.ends_of(pids, within_s=DEADLINE_S) == [0, 0, 0, 0]
     await all_in_order(world.database, await every_run(world.database))
 
 

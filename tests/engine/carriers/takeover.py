@@ -169,12 +169,12 @@ class TakesOver:
         self, hands: Hands, world: World, elsewhere: World, ledger: Path
     ) -> None:
         """A worker that is drained loses nothing: the run goes on elsewhere from its next step, none doubled."""
-        run = await world.queued("once", ledger, items=10, step_s=0.05)
+        run = await world.queued("once", ledger, items=60, step_s=0.05)
         async with hands.at_work(world, grace_s=0.0):
             await world.until(run.id, lambda _: len(lines_of(ledger)) > 2)
         assert (await elsewhere.row(run.id)).state == "running"
         before = len(lines_of(ledger))
-        assert before < 10
+        assert before < 60
         async with hands.at_work(elsewhere):
             done = await elsewhere.ended(run.id)
         assert done.state is RunState.SUCCEEDED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -14,6 +15,9 @@ from tests.support.engine_records import in_order
 from tests.support.engine_world import BOB, World, eventually
 from tests.support.ledger import lines_of
 
+PAUSE_S: Final = 3.0
+"""Long enough to be looked at on a busy machine before it is over."""
+
 
 class Waits:
     """Timers, conditions and signals."""
@@ -22,7 +26,7 @@ class Waits:
         self, hands: Hands, world: World, elsewhere: World, ledger: Path
     ) -> None:
         """It holds no slot and no lease meanwhile, and counts from when it was begun, not from a restart."""
-        run = await world.queued("ledger", ledger, items=2, pause_s=0.8)
+        run = await world.queued("ledger", ledger, items=2, pause_s=PAUSE_S)
         async with hands.at_work(world) as carrier:
             await world.parked(run.id)
             await eventually(lambda: empty_handed(carrier))
@@ -34,8 +38,8 @@ class Waits:
             done = await elsewhere.ended(run.id)
         assert done.state is RunState.SUCCEEDED
         first, last = (event.at for event in done.events if event.kind == "step_done")
-        assert (last - first).total_seconds() >= 0.79
-        begun = [event for event in done.events if event.text == "ledger/pause: waits 0.8 s"]
+        assert (last - first).total_seconds() >= PAUSE_S - 0.01
+        begun = [event for event in done.events if event.text == f"ledger/pause: waits {PAUSE_S:g} s"]
         assert len(begun) == 1, "it was begun once, and by then was over"
         assert len(lines_of(ledger)) == 2
         await in_order(elsewhere.database, run.id)
@@ -110,8 +114,8 @@ class Waits:
         self, hands: Hands, world: World, tmp_path: Path
     ) -> None:
         """Else the step around it would be in doubt for no reason; then the wait is waited out in place."""
-        again = await world.queued("ledger", tmp_path / "a", items=3, bulk=True, pause_s=0.8, targets="a")
-        once = await world.queued("once", tmp_path / "b", items=3, bulk=True, pause_s=0.8, targets="b")
+        again = await world.queued("ledger", tmp_path / "a", items=3, bulk=True, pause_s=PAUSE_S, targets="a")
+        once = await world.queued("once", tmp_path / "b", items=3, bulk=True, pause_s=PAUSE_S, targets="b")
         async with hands.at_work(world):
             await world.parked(again.id)
             assert (await world.row(once.id)).lease_owner is not None
