@@ -6,11 +6,12 @@ The file is read behind the port, where it lies; nothing here holds a credential
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from k8sops.core.ops import Ops
+if TYPE_CHECKING:
+    from k8sops.core.ops import Ops
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

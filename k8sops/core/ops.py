@@ -7,19 +7,20 @@ engine's back.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from k8sops.core.actor import Actor, Identity
-from k8sops.core.events import Event
-from k8sops.core.logs import LogEntry, LogWanted
-from k8sops.core.ops_reading import OpsReading
-from k8sops.core.ops_records import OpsRecords
-from k8sops.core.overview import Diagnosis, Overview
-from k8sops.core.plan import ClusterInfo, JsonObject
-from k8sops.core.ports import Resource
-from k8sops.core.run import Run, RunFilter, RunId, RunSummary, Settlement, Vote
-from k8sops.core.sessions import Sessions
-from k8sops.core.tables import LiveRows, Table, TableQuery
+if TYPE_CHECKING:
+    from k8sops.core.actor import Actor, Identity
+    from k8sops.core.events import Event
+    from k8sops.core.logs import LogEntry, LogWanted
+    from k8sops.core.ops_reading import OpsReading
+    from k8sops.core.ops_records import OpsRecords
+    from k8sops.core.overview import Diagnosis, Overview
+    from k8sops.core.plan import ClusterInfo, JsonObject
+    from k8sops.core.ports import Resource
+    from k8sops.core.run import Run, RunFilter, RunId, RunSummary, Settlement, Vote
+    from k8sops.core.sessions import Sessions
+    from k8sops.core.tables import LiveRows, Table, TableQuery
 
 
 class Ops(Protocol):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from k8sops.core.actor import Actor
-from k8sops.core.plan import JsonObject
-from k8sops.core.releases import Release, ReleaseDetail
-from k8sops.core.uses import Uses
+if TYPE_CHECKING:
+    from k8sops.core.actor import Actor
+    from k8sops.core.plan import JsonObject
+    from k8sops.core.releases import Release, ReleaseDetail
+    from k8sops.core.uses import Uses
 
 
 class OpsReading(Protocol):

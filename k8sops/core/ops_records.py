@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from k8sops.core.actor import Actor
-from k8sops.core.audit import AuditFilter
-from k8sops.core.backups import BackupList, BackupName, LiveComparison, ObjectView
-from k8sops.core.desk import AuditProof, AuditView, PolicyView, ReviewView, SettingView
-from k8sops.core.overview import Tile
-from k8sops.core.plan import JsonObject
-from k8sops.core.run import RunId, Vote
-from k8sops.core.schedules import ScheduleView
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from k8sops.core.actor import Actor
+    from k8sops.core.audit import AuditFilter
+    from k8sops.core.backups import BackupList, BackupName, LiveComparison, ObjectView
+    from k8sops.core.desk import AuditProof, AuditView, PolicyView, ReviewView, SettingView
+    from k8sops.core.overview import Tile
+    from k8sops.core.plan import JsonObject
+    from k8sops.core.run import RunId, Vote
+    from k8sops.core.schedules import ScheduleView
 
 
 class OpsRecords(Protocol):

@@ -7,20 +7,22 @@ the mutations. Implementations live in `k8sops.cluster` and `k8sops.actions`; wh
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 import msgspec
 
-from k8sops.core.actor import Identity
-from k8sops.core.clock import Clock
-from k8sops.core.journal import Journal
-from k8sops.core.params import Params
 from k8sops.core.plan import ClusterInfo, JsonObject, Plan
-from k8sops.core.raw import CommandResult, RawChange, RawObject, RawPage
-from k8sops.core.tables import LiveRows, Table, TableQuery
+
+if TYPE_CHECKING:
+    from k8sops.core.actor import Identity
+    from k8sops.core.clock import Clock
+    from k8sops.core.journal import Journal
+    from k8sops.core.params import Params
+    from k8sops.core.raw import CommandResult, RawChange, RawObject, RawPage
+    from k8sops.core.tables import LiveRows, Table, TableQuery
 
 T = TypeVar("T")
-P_contra = TypeVar("P_contra", bound=Params, contravariant=True)
+P_contra = TypeVar("P_contra", bound="Params", contravariant=True)
 
 PatchType = Literal["json", "merge", "strategic"]
 
