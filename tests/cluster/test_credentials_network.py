@@ -23,6 +23,8 @@ from tests.support.certificates import Authority
 from tests.support.kubeconfigs import b64, document, write
 from tests.support.local_api import LocalApi, answering
 
+DEADLINE_S = 60.0
+
 
 @asynccontextmanager
 async def connect_proxy(*, refuse: str = "") -> AsyncIterator[tuple[str, list[str]]]:
@@ -68,7 +70,7 @@ async def asked(config: Path, **more: Any) -> bytes:
     """The answer to one request."""
     transport = Transport(await load_credentials(kubeconfig=[config], **more))
     try:
-        return await transport.request("GET", "/x", deadline_s=5)
+        return await transport.request("GET", "/x", deadline_s=DEADLINE_S)
     finally:
         await transport.aclose()
 

@@ -35,7 +35,9 @@ async def live(folder: Path, pods: int = 0) -> AsyncIterator[tuple[ScriptedApi, 
             yield api, table
 
 
-async def until(table: LiveTable, condition: Callable[[], bool], what: str, deadline_s: float = 20.0) -> None:
+async def until(
+    table: LiveTable, condition: Callable[[], bool], what: str, deadline_s: float = 120.0
+) -> None:
     """Look at the table at each of its changes, and now and then between."""
     clock = asyncio.get_running_loop()
     deadline = clock.time() + deadline_s

@@ -155,7 +155,7 @@ async def test_a_position_refused_again_and_again_is_given_up_for_a_list(tmp_pat
         api.refuse = (504, "Timeout")
         seen = len(api.requests)
         api.cut()
-        await mirror.until(lambda: len(api.requests) >= seen + 5, "five tries", deadline_s=40)
+        await mirror.until(lambda: len(api.requests) >= seen + 5, "five tries", deadline_s=120)
         assert reflector_positions == [None]
         assert api.requests[seen].get("resourceVersion")
         assert api.requests[-1].get("sendInitialEvents") == "true"

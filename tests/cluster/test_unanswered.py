@@ -151,9 +151,12 @@ async def test_a_deadline_that_ends_in_mid_request_leaves_it_open(
     proxy: FaultProxy, cluster: KubeCluster, cluster_namespace: str
 ) -> None:
     """Whoever gives up waiting has sent it all the same."""
+    await (
+        cluster.server_version()
+    )  # a connection is there, so that the deadline does not come while it is made
     proxy.pause()
     path = f"/api/v1/namespaces/{cluster_namespace}/configmaps"
-    change = await failure(cluster.transport.request("POST", path, body=b"{}", deadline_s=0.3))
+    change = await failure(cluster.transport.request("POST", path, body=b"{}", deadline_s=1.0))
     read = await failure(cluster.transport.request("GET", path, deadline_s=0.3))
     proxy.resume()
     assert (change.outcome_unknown, read.outcome_unknown) == (True, False)

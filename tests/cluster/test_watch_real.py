@@ -154,7 +154,7 @@ async def test_an_api_server_killed_under_a_live_table_is_told_and_survived(
             assert table.trouble
             await repair(fresh_cluster)
             await maps.put("after")
-            await until(table, lambda: names(table) == ["after", "before"], "the new object", deadline_s=45)
+            await until(table, lambda: names(table) == ["after", "before"], "the new object", deadline_s=180)
             assert table.state is FeedState.LIVE
             assert table.trouble == ""
         finally:

@@ -63,7 +63,7 @@ class Mirror(Generic[T]):
         assert held != (uid, version), f"{key} was told twice"
         self.objects[key] = (uid, version)
 
-    async def until(self, condition: Callable[[], bool], what: str, deadline_s: float = 60.0) -> None:
+    async def until(self, condition: Callable[[], bool], what: str, deadline_s: float = 120.0) -> None:
         """Wait for a condition on the mirror or on the server."""
         try:
             async with asyncio.timeout(deadline_s):
