@@ -6,7 +6,7 @@ never overwritten; a resourceVersion that moved without it is not. A repeat find
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from k8sops.core.errors import ConflictError, DriftedError
@@ -18,6 +18,9 @@ CONFLICT_TRIES: Final = 5
 Facts = Callable[[JsonObject], JsonObject]
 """Makes JSON of an object as it was just read: what a step's `before` and `after` speak of, or a patch of it."""
 
+Send = Callable[[JsonObject], Awaitable[object]]
+"""Sends a body under the lock in it; raises ConflictError where the lock does not hold any more."""
+
 
 async def patch_under_lock(
     cluster: Cluster,
@@ -26,8 +29,11 @@ async def patch_under_lock(
     change: Callable[[JsonObject], JsonObject | None],
     *,
     patch_type: PatchType = "merge",
+    send: Send | None = None,
 ) -> bool:
     """Patch the object as `change` says of a fresh read of it; false where that is None, as nothing is to be done.
+
+    `send` in place of a patch of `patch_type`.
 
     Raises DriftedError where the object is another one, ConflictError where its resourceVersion moves faster than it
     can be written, NotFoundError where it is gone, and what `change` raises.
@@ -45,7 +51,10 @@ async def patch_under_lock(
         lock = {key: metadata[key] for key in ("uid", "resourceVersion")}
         body["metadata"] = body.get("metadata", {}) | lock
         try:
-            await cluster.patch(resource, target.name, target.namespace, body=body, patch_type=patch_type)
+            if send is not None:
+                await send(body)
+            else:
+                await cluster.patch(resource, target.name, target.namespace, body=body, patch_type=patch_type)
         except ConflictError:
             # Any status write moves the resourceVersion; whether the spec changed, the next read tells.
             continue
@@ -65,6 +74,7 @@ async def patch_locked(
     body: Facts,
     done: str,
     patch_type: PatchType = "merge",
+    send: Send | None = None,
 ) -> str:
     """Bring the object from the step's `before` to its `after` by a patch; returns `done`.
 
@@ -83,7 +93,7 @@ async def patch_locked(
             )
         return body(found)
 
-    await patch_under_lock(cluster, resource, step.target, change, patch_type=patch_type)
+    await patch_under_lock(cluster, resource, step.target, change, patch_type=patch_type, send=send)
     return done
 
 

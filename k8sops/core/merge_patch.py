@@ -28,6 +28,18 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> JsonObje
     return patch
 
 
+def patched(present: Mapping[str, Any], patch: Mapping[str, Any]) -> JsonObject:
+    """What a patch makes of an object; neither is changed."""
+    made = {key: value for key, value in present.items() if patch.get(key, key) is not None}
+    for key, value in patch.items():
+        if isinstance(value, Mapping):
+            held = made.get(key)
+            made[key] = patched(held if isinstance(held, Mapping) else {}, value)
+        elif value is not None:
+            made[key] = value
+    return made
+
+
 def inverse_patch(patch: Mapping[str, Any], present: Mapping[str, Any]) -> JsonObject:
     """The patch that gives `present` its values back once `patch` was applied to it."""
     inverse: JsonObject = {}

@@ -60,8 +60,9 @@ OBJECT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         summary="Change fields of objects, of any kind but Secrets.",
         details=(
             "The server is asked beforehand what it would make of the objects, and each field that would change is in "
-            "the plan, with those it would fill in by itself. Who holds a field by server-side apply is named. `e` on "
-            "the screen edits an object as text and ends here."
+            "the plan, with those it would fill in by itself. It is sent as a server-side apply of the fields that "
+            "change, and of no others; who held them is named before they are taken over. `e` on the screen edits an "
+            "object as text and ends here."
         ),
         examples=(
             """k8sops edit deployment/web --patch '{"spec":{"minReadySeconds":10}}' -n shop""",

@@ -1,8 +1,9 @@
-"""Edit: change objects of any kind by a JSON merge patch, having seen what the server makes of it.
+"""Edit: server-side apply of the fields that change and no others, having seen what the server makes of it.
 
-A merge patch and not server-side apply: an edit removes what others set as well, which apply cannot, and takes over no
-field that it does not change. What others hold by server-side apply is told, for they may set it back. Secrets are
-refused: what is in a plan is on record for everybody who may read runs.
+Apply is tried against the edit itself, both by dry run: where it cannot say what was meant (it removes no field that
+somebody else holds, and sorts no list), the same edit goes as one merge patch, and the plan says so. One request in any
+case: two would roll a workload out twice, and the state between them need not be valid. Whoever holds a field is named
+before it is taken over; a holder that comes later is drift. Secrets are refused: plans are on record for many to read.
 """
 
 from __future__ import annotations
@@ -10,23 +11,29 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from pydantic import field_validator
 
 from k8sops.actions.choosing import Chosen, ChosenParams, chosen
 from k8sops.actions.locked_patch import patch_locked
+from k8sops.actions.objects.apply_body import apply_body
+from k8sops.actions.objects.field_owners import holders
 from k8sops.actions.planning import make_plan, no_change, resting_on, walk_steps
 from k8sops.core.clock import Clock
-from k8sops.core.errors import InvalidError, UsageError
+from k8sops.core.errors import DriftedError, InvalidError, ServerError, UsageError
 from k8sops.core.journal import Journal
-from k8sops.core.merge_patch import differences, inverse_patch, value_named
+from k8sops.core.merge_patch import differences, inverse_patch, patched, value_named
 from k8sops.core.params import PlainText, option
 from k8sops.core.plan import Finding, Forecast, JsonObject, Plan, Step
-from k8sops.core.ports import Cluster, ClusterReader
+from k8sops.core.ports import Cluster, ClusterReader, Resource
 from k8sops.core.risk import Risk, riskiest
 
+FIELD_MANAGER: Final = "k8sops-edit"
+OURS: Final = frozenset({FIELD_MANAGER, "k8sops"})
+"""Managers of this program: an edit takes from them without a word."""
+AS_PATCH: Final = "sent_as_patch"
 MOST_BYTES: Final = 256 * 1024
 SECONDS_PER_OBJECT: Final = 0.2
 _SERVERS: Final = frozenset(
@@ -98,6 +105,8 @@ class Edit:
                 continue
             steps.append(_step(one, params, changes))
             findings += _findings(one, changes)
+            if not await _can_be_applied(one, params.change, after, cluster):
+                findings.append(_as_patch(one))
         return make_plan(
             self,
             params,
@@ -113,19 +122,86 @@ class Edit:
 
     async def apply(self, plan: Plan, cluster: Cluster, journal: Journal) -> None:
         """Write each object under its uid and resourceVersion, if what changes still is as it was planned."""
-        params = EditParams.model_validate(plan.params)
+        change = EditParams.model_validate(plan.params).change
 
         async def write(step: Step) -> str:
-            return await patch_locked(
-                cluster,
-                await cluster.resource(step.target.kind),
-                step,
-                facts=lambda found: {name: value_named(found, name) for name in step.after},
-                body=lambda _: params.change,
-                done=f"{step.target.label} is edited",
-            )
+            return await _write(plan, step, change, cluster)
 
         await walk_steps(plan, journal, write)
+
+
+async def _write(plan: Plan, step: Step, change: JsonObject, cluster: Cluster) -> str:
+    resource = await cluster.resource(step.target.kind)
+    label = step.target.label
+    named = {
+        one.subjects[1] for one in plan.findings if one.subjects[:1] == (label,) and len(one.subjects) > 1
+    }
+
+    def facts(found: JsonObject) -> JsonObject:
+        return {name: value_named(found, name) for name in step.after}
+
+    def body(found: JsonObject) -> JsonObject:
+        for holding in holders(found, list(step.after), ours=OURS):
+            if holding.manager not in named:
+                raise DriftedError(
+                    f"{holding.manager} took {_few(holding.fields)} of {label} since the plan was made",
+                    hint="plan again",
+                )
+        return json.loads(json.dumps(change)) if as_patch else _applied(resource, found, change)
+
+    async def send(body: JsonObject) -> None:
+        # Others are in the way only where the plan has named them, and the resourceVersion keeps it so.
+        tried = await cluster.preview_apply(resource, body, field_manager=FIELD_MANAGER, force=True)
+        if facts(tried) != step.after:
+            raise DriftedError(f"the server would make something else of {label} by now", hint="plan again")
+        await cluster.apply(resource, body, field_manager=FIELD_MANAGER, force=True)
+
+    as_patch = any(one.code == AS_PATCH and one.subjects == (label,) for one in plan.findings)
+    return await patch_locked(
+        cluster,
+        resource,
+        step,
+        facts=facts,
+        body=body,
+        done=f"{label} is edited",
+        send=None if as_patch else send,
+    )
+
+
+def _applied(resource: Resource, found: JsonObject, change: JsonObject) -> JsonObject:
+    """What is applied to bring an object to what was edited."""
+    present = _edited(found)
+    body = apply_body(found, present, patched(present, change), manager=FIELD_MANAGER)
+    metadata = {
+        key: found["metadata"][key] for key in ("name", "namespace", "uid") if key in found["metadata"]
+    }
+    return {
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        **body,
+        "metadata": {**body.get("metadata", {}), **metadata},
+    }
+
+
+async def _can_be_applied(one: Chosen, change: JsonObject, after: JsonObject, cluster: ClusterReader) -> bool:
+    """Whether apply makes the same of it as the edit itself."""
+    body = _applied(one.resource, one.object, change)
+    try:
+        tried = await cluster.preview_apply(one.resource, body, field_manager=FIELD_MANAGER, force=True)
+    except (InvalidError, ServerError):
+        # The edit itself is one that the server takes: it is apply that cannot say it.
+        return False
+    return _edited(tried) == _edited(after)
+
+
+def _as_patch(one: Chosen) -> Finding:
+    return Finding(
+        level="note",
+        code=AS_PATCH,
+        text=f"{one.target.label} is changed by a merge patch: server-side apply removes nothing that somebody else "
+        "holds, and sorts no list",
+        subjects=(one.target.label,),
+    )
 
 
 async def _tried(one: Chosen, change: JsonObject, cluster: ClusterReader) -> JsonObject:
@@ -181,48 +257,20 @@ def _findings(one: Chosen, changes: list[tuple[str, Any, Any]]) -> Iterator[Find
             text=f"the pods of {label} are replaced, since their template changes",
             subjects=(label,),
         )
-    for manager, held in _held_by_apply(one.object, names).items():
-        more = f" and {len(held) - _MOST_NAMED} more" if len(held) > _MOST_NAMED else ""
+    for holding in holders(one.object, names, ours=OURS):
+        fields, them = _few(holding.fields), "it" if len(holding.fields) == 1 else "them"
+        back = f", and it may set {them} back" if holding.returns else ""
         yield Finding(
-            level="warning",
-            code="managed_elsewhere",
-            text=f"{manager} holds {', '.join(held[:_MOST_NAMED])}{more} of {label} by server-side apply, "
-            "and may set it back",
-            subjects=(label, manager),
+            level="warning" if holding.returns else "note",
+            code="managed_elsewhere" if holding.returns else "taken_over",
+            text=f"{holding.manager} holds {fields} of {label}: the edit takes {them} over{back}",
+            subjects=(label, holding.manager),
         )
 
 
-def _held_by_apply(found: Mapping[str, Any], names: list[str]) -> dict[str, list[str]]:
-    """Who else holds which of these fields by server-side apply."""
-    held: dict[str, list[str]] = {}
-    for entry in found.get("metadata", {}).get("managedFields") or ():
-        if entry.get("operation") == "Apply":
-            fields = [name for name in names if _holds(entry.get("fieldsV1") or {}, found, name)]
-            if fields:
-                held.setdefault(str(entry.get("manager", "somebody")), []).extend(fields)
-    return held
-
-
-def _holds(fields: Mapping[str, Any], node: Any, name: str) -> bool:
-    """Whether a set of fields (`f:NAME`, `k:{…}` for an entry of a list by its keys) has this one or what is below."""
-    for key, below in fields.items():
-        kind, _, told = key.partition(":")
-        if kind == "f" and isinstance(node, Mapping):
-            if name == told:
-                return True
-            rest = name[len(told) :] if name.startswith((f"{told}.", f"{told}[")) else ""
-            if rest and _holds(below, node.get(told), rest.removeprefix(".")):
-                return True
-        elif kind == "k" and isinstance(node, list) and name.startswith("["):
-            place, _, rest = name[1:].partition("]")
-            wanted = json.loads(told)
-            entry = node[int(place)] if int(place) < len(node) else {}
-            fits = isinstance(entry, Mapping) and all(
-                entry.get(one) == value for one, value in wanted.items()
-            )
-            if fits and (not rest or _holds(below, entry, rest.removeprefix("."))):
-                return True
-    return False
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{', '.join(names[:_MOST_NAMED])}{more}"
 
 
 def _summary(steps: list[Step]) -> str:
@@ -232,7 +280,5 @@ def _summary(steps: list[Step]) -> str:
     verdict = {Risk.LOW: "Safe", Risk.DISRUPTIVE: "Disruptive"}.get(risk, "Destructive")
     fields = list(dict.fromkeys(name for step in steps for name in step.after))
     objects = steps[0].target.label if len(steps) == 1 else f"{len(steps)} objects"
-    shown = ", ".join(fields[:_MOST_NAMED])
-    more = f" and {len(fields) - _MOST_NAMED} more" if len(fields) > _MOST_NAMED else ""
     changes = "changes" if len(fields) == 1 else "change"
-    return f"{verdict}: {objects}: {shown}{more} {changes}."
+    return f"{verdict}: {objects}: {_few(fields)} {changes}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -98,6 +99,103 @@ async def test_secrets_are_not_edited_and_finalizers_only_as_what_destroys(
     noted = (await desk.plan("edit", "configmap/held", patch='{"metadata":{"annotations":{"a":"b"}}}')).plan
     assert (loose.risk, noted.risk) == (Risk.DESTRUCTIVE, Risk.LOW)
     assert (await desk.do("edit", "configmap/held", patch='{"metadata":{"finalizers":[]}}')).state
+
+
+def _applied(found: Any) -> Any:
+    """The fields that edits hold of an object."""
+    return next(
+        entry["fieldsV1"]
+        for entry in found["metadata"]["managedFields"]
+        if entry["manager"] == "k8sops-edit" and entry["operation"] == "Apply"
+    )
+
+
+async def test_an_edit_holds_what_it_changed_and_the_next_one_keeps_it(
+    desk: Desk, cluster: KubeCluster
+) -> None:
+    """Who applies a whole object takes every field of it; and what a manager leaves out the server removes."""
+    await create(cluster, deployment("web", desk.namespace, replicas=0))
+    first = await desk.do("edit", "deployment/web", patch='{"spec":{"minReadySeconds":5}}')
+    assert first.state is RunState.SUCCEEDED, first.error
+    found = await desk.ops.object("deployments", "web", desk.namespace)
+    assert _applied(found) == {"f:spec": {"f:minReadySeconds": {}}}
+    containers = found["spec"]["template"]["spec"]["containers"]
+    containers[0]["image"] = "example/app:2"
+    template = {"template": {"spec": {"containers": containers}}}
+    second = await desk.do("edit", "deployment/web", patch=json.dumps({"spec": template}))
+    assert second.state is RunState.SUCCEEDED, second.error
+    assert not any(one.code == "sent_as_patch" for one in second.plan.findings)
+    found = await desk.ops.object("deployments", "web", desk.namespace)
+    assert found["spec"]["minReadySeconds"] == 5
+    spec = _applied(found)["f:spec"]
+    ((_, container),) = spec["f:template"]["f:spec"]["f:containers"].items()
+    assert (set(spec), set(container)) == (
+        {"f:minReadySeconds", "f:template"}, {".", "f:name", "f:image"}
+    )  # fmt: skip
+    assert (await desk.undo(first)).state is RunState.SUCCEEDED
+    found = await desk.ops.object("deployments", "web", desk.namespace)
+    assert "minReadySeconds" not in found["spec"], "what an edit set, it takes away by applying without it"
+    assert found["spec"]["template"]["spec"]["containers"][0]["image"] == "example/app:2"
+
+
+async def test_what_others_hold_is_taken_over_once_they_are_named(desk: Desk, cluster: KubeCluster) -> None:
+    """Apply refuses such a change unless it is forced, and force is for what was read and approved."""
+    deployments = await cluster.resource("deployments")
+    await cluster.apply(deployments, deployment("web", desk.namespace, replicas=0), field_manager="pipeline")
+    run = await desk.do("edit", "deployment/web", patch='{"spec":{"replicas":1}}')
+    assert run.state is RunState.SUCCEEDED, run.error
+    (told,) = [one for one in run.plan.findings if one.code == "managed_elsewhere"]
+    assert told.text.startswith("pipeline holds spec.replicas of ")
+    assert "takes it over, and it may set it back" in told.text
+    found = await desk.ops.object("deployments", "web", desk.namespace)
+    assert found["spec"]["replicas"] == 1
+    assert _applied(found) == {"f:spec": {"f:replicas": {}}}
+
+
+async def test_a_holder_that_the_plan_does_not_name_stops_it(desk: Desk, cluster: KubeCluster) -> None:
+    """The value is as planned; that somebody else has meanwhile taken charge of it is news all the same."""
+    await create(cluster, deployment("web", desk.namespace, replicas=0))
+    run = await desk.ops.propose(
+        "edit",
+        {"targets": ["deployment/web"], "namespace": desk.namespace, "patch": '{"spec":{"replicas":1}}'},
+        desk.actor,
+    )
+    for replicas in (2, 0):
+        await cluster.transport.request(
+            "PATCH",
+            f"/apis/apps/v1/namespaces/{desk.namespace}/deployments/web",
+            query={"fieldManager": "somebody-else"},
+            body=json.dumps({"spec": {"replicas": replicas}}).encode(),
+            content_type="application/merge-patch+json",
+            subject="deployment web",
+        )
+    over = await desk.carried(run)
+    assert over.state is not RunState.SUCCEEDED
+    assert over.error is not None
+    assert "somebody-else took spec.replicas of " in over.error.message
+    found = await desk.ops.object("deployments", "web", desk.namespace)
+    assert found["spec"]["replicas"] == 0
+
+
+async def test_what_apply_cannot_say_is_one_merge_patch_and_the_plan_says_so(
+    desk: Desk, cluster: KubeCluster
+) -> None:
+    """Two requests would roll the pods out twice; and a volume of no type between them would be refused."""
+    deployments = await cluster.resource("deployments")
+    manifest = deployment("web", desk.namespace, replicas=0)
+    manifest["spec"]["template"]["spec"]["volumes"] = [{"name": "data", "emptyDir": {}}]
+    await cluster.apply(deployments, manifest, field_manager="pipeline")
+    before = await desk.ops.object("deployments", "web", desk.namespace)
+    volumes = [{"name": "data", "configMap": {"name": "web"}}]
+    patch = {"spec": {"template": {"spec": {"volumes": volumes}}}}
+    run = await desk.do("edit", "deployment/web", patch=json.dumps(patch))
+    assert run.state is RunState.SUCCEEDED, run.error
+    assert any(one.code == "sent_as_patch" for one in run.plan.findings)
+    after = await desk.ops.object("deployments", "web", desk.namespace)
+    (volume,) = after["spec"]["template"]["spec"]["volumes"]
+    assert "emptyDir" not in volume
+    assert volume["configMap"]["name"] == "web"
+    assert after["metadata"]["generation"] == before["metadata"]["generation"] + 1
 
 
 @pytest.mark.parametrize(
