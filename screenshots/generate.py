@@ -11,15 +11,17 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import click
 
 from screenshots.drawing import png_of, svg_of
+from screenshots.frame import Frame
 from screenshots.pictures import PICTURES, Picture
 from screenshots.stage import keep, kept, make_stage, set_up
-from screenshots.taking import at_home, frame_taken
+from screenshots.taking import any_frame, at_home, frame_taken
 
 HERE: Final = Path(__file__).parent
 
@@ -51,13 +53,15 @@ async def _all(chosen: Sequence[Picture], *, check: bool, new_stage: bool, into:
     async with set_up(kept()) as standing:
         with at_home(standing):
             for picture in chosen:
+                path = into / f"{picture.name}.svg"
+                is_wanted = partial(_is_kept, path, picture.alt) if check else any_frame
                 try:
-                    frame = await frame_taken(standing, picture)
+                    frame = await frame_taken(standing, picture, is_wanted)
                 except Exception as error:  # noqa: BLE001 - a screen that breaks must not cost the other pictures
                     wrong.append(picture.name)
                     _say(f"{picture.name}: {type(error).__name__}: {error}")
                     continue
-                svg, path = svg_of(frame, picture.alt), into / f"{picture.name}.svg"
+                svg = svg_of(frame, picture.alt)
                 if check:
                     difference = _difference(path, svg)
                     wrong += [picture.name] if difference else []
@@ -67,6 +71,10 @@ async def _all(chosen: Sequence[Picture], *, check: bool, new_stage: bool, into:
                     path.with_suffix(".png").write_bytes(png_of(svg))
                     _say(f"took {picture.name}")
     return wrong
+
+
+def _is_kept(path: Path, alt: str, frame: Frame) -> bool:
+    return not _difference(path, svg_of(frame, alt))
 
 
 def _difference(path: Path, svg: str) -> str:

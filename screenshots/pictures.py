@@ -33,19 +33,19 @@ class Picture(msgspec.Struct, frozen=True):
     """Whose contexts there are besides."""
 
 
-CHECKOUT: Final = (":pods shop", "/checkout")
+CHECKOUT: Final = (":pods shop", "~checkout", "/checkout")
 PICTURES: Final = (
     Picture(
         "drain",
         "What a drain of node-4 does, before it does it",
-        (":nodes", "j j j", "r", "~needs --ignore", "space", "down", "space"),
+        (":nodes", "~node-4", "j j j", "r", "~needs --ignore", "space", "down", "space"),
         ("node-4", r"\[x\] --surge", "Safe"),
         HERO,
     ),
     Picture(
         "drain-80x24",
         "What blocks a drain of node-3, at 80×24",
-        (":nodes", "j j", "r"),
+        (":nodes", "~node-4", "j j", "r"),
         ("node-3", "Blocked"),
         SMALL,
     ),
@@ -67,11 +67,17 @@ PICTURES: Final = (
     Picture("containers", "The containers of a pod", (*CHECKOUT, "enter"), ("checkout", r"\dMi"), WIDE),
     Picture("describe", "A pod described, with its events", (*CHECKOUT, "d"), ("checkout", "Containers")),
     Picture("yaml", "A pod as YAML", (*CHECKOUT, "y"), ("apiVersion",)),
-    Picture("actions", "What can be done to a deployment", (":deploy shop", "/web", "a"), ("Restart",), WIDE),
+    Picture(
+        "actions",
+        "What can be done to a deployment",
+        (":deploy shop", "~web", "/web", "a"),
+        ("Restart",),
+        WIDE,
+    ),
     Picture(
         "scale",
         "A plan that follows the value typed",
-        (":deploy shop", "/web", "s", "5"),
+        (":deploy shop", "~web", "/web", "s", "~replicas", "5"),
         ("replicas", "Safe"),
         WIDE,
     ),

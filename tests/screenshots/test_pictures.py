@@ -21,7 +21,7 @@ PAGES: Final = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 SVG: Final = "{http://www.w3.org/2000/svg}"
 ALIKE: Final = 0.8
 """Correlation of drawn and expected strokes; other words of the same length come to at most half."""
-CHECK_SECONDS: Final = 600
+CHECK_SECONDS: Final = 900
 
 each_picture = pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
 

@@ -11,6 +11,7 @@ LONGEST_FIRST: Final = (
     "service/history/test_history.py",
     "cli/test_tour.py",
     "actions/drain/test_like_kubectl.py",
+    "screenshots/test_pictures.py",
     "actions/drain/test_execution_takeover.py",
     "sandbox/test_killed.py",
     "engine/test_chaos.py",
