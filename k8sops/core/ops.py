@@ -50,8 +50,19 @@ class Ops(Protocol):
         """
         ...
 
-    async def refusals(self, kind: str, namespace: str, actions: Sequence[str]) -> dict[str, str]:
-        """Why each of these actions would be refused on objects of a kind, as far as is known before a plan."""
+    async def refusals(
+        self,
+        kind: str,
+        namespace: str,
+        actions: Sequence[str],
+        *,
+        names: Sequence[str] = (),
+        actor: Actor | None = None,
+    ) -> dict[str, str]:
+        """Why each of these actions would be refused on objects of a kind, as far as is known before a plan.
+
+        With `actor`, by policy too, for the objects of these `names`.
+        """
         ...
 
     async def propose(

@@ -79,11 +79,24 @@ class EngineOps:
         """Validate, plan, ask policy; nothing is stored."""
         return await self._change.preview(action, params, actor, reason=reason, digest=digest)
 
-    async def refusals(self, kind: str, namespace: str, actions: Sequence[str]) -> dict[str, str]:
+    async def refusals(
+        self,
+        kind: str,
+        namespace: str,
+        actions: Sequence[str],
+        *,
+        names: Sequence[str] = (),
+        actor: Actor | None = None,
+    ) -> dict[str, str]:
         """Why actions would be refused before a plan."""
         module = await asyncio.to_thread(importlib.import_module, "k8sops.service.offering")
         found: dict[str, str] = await module.refusals(
-            self._reader, kind, namespace, actions, read_only=self._config.read_only
+            self._reader,
+            kind,
+            namespace,
+            actions,
+            read_only=self._config.read_only,
+            policy=module.AskedPolicy(self._config, self._clock, tuple(names), actor) if actor else None,
         )
         return found
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from k8sops.core.actor import Actor
 from k8sops.core.errors import ForbiddenError
+from k8sops.core.plan import ClusterInfo
 from k8sops.core.ports import AccessAnswer, AccessRequest, Resource
-from k8sops.service.offering import READ_ONLY, refusals
+from k8sops.service.config import Config
+from k8sops.service.offering import READ_ONLY, AskedPolicy, refusals
+from tests.tui.feeds import FixedClock
 
 NODES = Resource(group="", version="v1", plural="nodes", kind="Node", namespaced=False)
 WEB = Resource(group="apps", version="v1", plural="deployments", kind="Deployment", namespaced=True)
@@ -14,6 +19,10 @@ WEB = Resource(group="apps", version="v1", plural="deployments", kind="Deploymen
 
 class Rights:
     """A cluster that answers about rights."""
+
+    info = ClusterInfo(
+        context="acme", server="https://x", uid="uid-acme", name="acme", environment="production"
+    )
 
     def __init__(self, *refused: str, resource: Resource = NODES) -> None:
         self._refused = refused
@@ -61,3 +70,54 @@ async def test_what_may_not_be_asked_is_no_refusal_and_read_only_refuses_all() -
         "drain": READ_ONLY,
     }
     assert rights.asked == []
+
+
+POLICY = """
+format: 1
+clusters:
+  - {name: acme, uid: uid-acme, environment: production}
+rules:
+  - name: no-drains-here
+    effect: deny
+    why: nodes of this cluster are drained by the platform team
+    match: {actions: [drain], environments: [production]}
+  - name: payments-is-closed
+    effect: deny
+    match: {namespaces: [payments]}
+  - name: not-to-nothing
+    effect: deny
+    match: {actions: [scale], risk: disruptive}
+  - name: gold-stays
+    effect: deny
+    match: {actions: [restart], labels: {tier: gold}}
+  - name: not-the-image
+    effect: deny
+    match: {actions: [set-image], when: "plan.params.images.size() > 3"}
+  - name: two-for-deleting
+    effect: approve
+    match: {actions: [delete]}
+"""
+
+
+async def _by_policy(tmp_path: Path, rights: Rights, namespace: str, *actions: str) -> dict[str, str]:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    asked = AskedPolicy(
+        Config(policy=tmp_path / "policy.yaml"), FixedClock(), ("web",), Actor(name="bob", surface="tui")
+    )
+    cluster: Any = rights
+    return await refusals(cluster, "any", namespace, actions, read_only=False, policy=asked)
+
+
+async def test_what_policy_refuses_in_any_case_is_told_with_the_rule_and_its_sentence(tmp_path: Path) -> None:
+    """Who may not drain here learns it from the menu, not after having filled in a form."""
+    found = await _by_policy(tmp_path, Rights("patch nodes"), "", "cordon", "drain", "delete")
+    assert found["drain"] == ("policy no-drains-here: nodes of this cluster are drained by the platform team")
+    assert found["cordon"].startswith("RBAC: ")
+    assert "delete" not in found, "what needs approval may be asked for"
+    closed = await _by_policy(tmp_path, Rights(resource=WEB), "payments", "delete", "restart")
+    assert closed == dict.fromkeys(("delete", "restart"), "policy payments-is-closed: denied")
+
+
+async def test_what_depends_on_the_plan_is_left_to_the_plan(tmp_path: Path) -> None:
+    """Scaling up is allowed where scaling down is not; labels and conditions are known once it is planned."""
+    assert await _by_policy(tmp_path, Rights(resource=WEB), "shop", "scale", "restart", "set-image") == {}

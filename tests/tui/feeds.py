@@ -140,6 +140,7 @@ class DeskOps:
         self.refusal: K8sOpsError | None = None
         self.is_read_only = False
         self.desk = FakeSessions()
+        self.asked_of: tuple[str, str, tuple[str, ...], str] | None = None
         self.refused: dict[str, str] = {}
         """Why actions would be refused."""
         self.signed_in = 0
@@ -201,7 +202,16 @@ class DeskOps:
     async def reading(self) -> OpsReading:
         return self
 
-    async def refusals(self, kind: str, namespace: str, actions: Sequence[str]) -> dict[str, str]:
+    async def refusals(
+        self,
+        kind: str,
+        namespace: str,
+        actions: Sequence[str],
+        *,
+        names: Sequence[str] = (),
+        actor: Actor | None = None,
+    ) -> dict[str, str]:
+        self.asked_of = (kind, namespace, tuple(names), actor.name if actor else "")
         return {action: why for action, why in self.refused.items() if action in actions}
 
     async def releases(self, namespace: str = "") -> tuple[Release, ...]:

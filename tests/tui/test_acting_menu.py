@@ -45,6 +45,9 @@ async def test_what_would_be_refused_says_why_in_its_line_and_is_not_chosen() ->
             lambda: any("✗ RBAC: you may not create pods/eviction" in line for line in _menu(seen))
         )
         assert any("✗ [b]no[/b]" in line for line in _menu(seen))
+        assert ops.asked_of == ("nodes", "", ("n1",), "alice@acme.example"), (
+            "policy looks at who asks of what"
+        )
         await seen.press("r")
         assert seen.is_at(ActionMenu)
         subtitle = str(seen.app.screen.query_one(OptionList)._border_subtitle)

@@ -5,7 +5,7 @@ A key that the kind has no action for goes on to whoever else wants it. While so
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from textual.actions import SkipAction
@@ -27,6 +27,19 @@ class Chosen(NamedTuple):
 
     kind: str
     rows: tuple[Row, ...]
+
+
+async def refusals_of(connection: Session, chosen: Chosen, actions: Sequence[str]) -> dict[str, str]:
+    """Why some of these actions would be refused on the chosen rows. Raises what asking raises."""
+    from k8sops.tui.running.actor import actor_at_screen  # noqa: PLC0415 - loaded when needed
+
+    return await connection.ops.refusals(
+        known_kind(chosen.kind),
+        chosen.rows[0].namespace,
+        actions,
+        names=[row.name for row in chosen.rows],
+        actor=await actor_at_screen(connection.ops),
+    )
 
 
 class ActingScreen(Screen[None]):
@@ -79,7 +92,7 @@ class ActingScreen(Screen[None]):
         asked = [offer.action for offer in offers if offer.action not in SESSION_WORDS]
 
         async def refusals() -> Mapping[str, str]:
-            return await self.connection.ops.refusals(kind, first.namespace, asked)
+            return await refusals_of(self.connection, chosen, asked)
 
         self.app.push_screen(ActionMenu(f"Actions on {name}", offers, refusals), opened)
 

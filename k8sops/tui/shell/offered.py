@@ -22,8 +22,8 @@ from k8sops.core.clock import Clock, SystemClock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.text import printable
 from k8sops.service.catalog import spec_named
-from k8sops.tui.acting.offers import SESSION_WORDS, known_kind, offers_for
-from k8sops.tui.acting.screen import ActingScreen
+from k8sops.tui.acting.offers import SESSION_WORDS, offers_for
+from k8sops.tui.acting.screen import ActingScreen, refusals_of
 from k8sops.tui.commands import KIND_SUGGESTIONS
 from k8sops.tui.navigating import NavigatingScreen
 from k8sops.tui.screens import SCREENS
@@ -103,7 +103,7 @@ async def _refusals(screen: ActingScreen) -> Mapping[str, str]:
     asked = [offer.action for offer in offers_for(chosen.kind, chosen.rows)]
     wanted = [name for name in asked if name not in SESSION_WORDS]
     try:
-        return await screen.connection.ops.refusals(known_kind(chosen.kind), chosen.rows[0].namespace, wanted)
+        return await refusals_of(screen.connection, chosen, wanted)
     except K8sOpsError:
         return {}
 
