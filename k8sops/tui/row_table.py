@@ -14,13 +14,13 @@ from rich.style import Style
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from k8sops.core.clock import Clock
 from k8sops.core.tables import Column, Row
 from k8sops.tui.column_set import ColumnChoice, ColumnSet
 from k8sops.tui.columns import ColumnWidths, ViewColumn
+from k8sops.tui.own_room import OwnRoom
 from k8sops.tui.row_cursor import RowCursor
 from k8sops.tui.row_filter import RowFilter
 from k8sops.tui.row_marks import RowMarks
@@ -44,7 +44,7 @@ class _Line(NamedTuple):
         return drawn is not None and self.row is drawn.row and self[1:] == drawn[1:]
 
 
-class RowTable(ScrollView, can_focus=True):
+class RowTable(OwnRoom, can_focus=True):
     """A table of `core.tables.Row`s with a cursor, a filter, an order and marks."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from textual import events
 from textual.widgets import Input
 
+from k8sops.tui.own_room import OwnRoom
 
-class TypingLine(Input):
+
+class TypingLine(Input, OwnRoom):
     """One line of text, which offers every key to its owner first."""
 
     def __init__(self, taken: Callable[[events.Key], bool]) -> None:
