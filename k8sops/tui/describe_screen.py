@@ -13,19 +13,19 @@ from k8sops.core.secret_values import masked
 from k8sops.core.tables import Table, TableQuery
 from k8sops.tui.describe import describe_lines
 from k8sops.tui.detail import DetailScreen
+from k8sops.tui.document.editable import ObjectScreen
 from k8sops.tui.document.looks import words_spans
-from k8sops.tui.document.screen import DocumentScreen, Laid
+from k8sops.tui.document.screen import Laid
 from k8sops.tui.session import Session
 
 
-class DescribeScreen(DocumentScreen):
+class DescribeScreen(ObjectScreen):
     """An object in words."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("y", "yaml", "YAML", id="describe.yaml")]
 
     def __init__(self, target: Target, connection: Session, clock: Clock) -> None:
-        super().__init__(target.label, connection, clock, namespace=target.namespace)
-        self._target = target
+        super().__init__(target, connection, clock)
         self._found: JsonObject = {}
         self._events: Table | None = None
 

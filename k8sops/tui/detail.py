@@ -12,14 +12,15 @@ from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.plan import JsonObject, Target
 from k8sops.core.secret_values import is_secret, masked
+from k8sops.tui.document.editable import ObjectScreen
 from k8sops.tui.document.looks import yaml_spans
-from k8sops.tui.document.screen import DocumentScreen, Laid
+from k8sops.tui.document.screen import Laid
 from k8sops.tui.manifest import manifest_lines
 from k8sops.tui.running.actor import actor_at_screen
 from k8sops.tui.session import Session
 
 
-class DetailScreen(DocumentScreen):
+class DetailScreen(ObjectScreen):
     """An object as YAML."""
 
     ending = "yaml"
@@ -41,8 +42,7 @@ class DetailScreen(DocumentScreen):
 
     def __init__(self, target: Target, connection: Session, clock: Clock, *, reveal: bool = False) -> None:
         """With `reveal` the values of a Secret are asked for at once."""
-        super().__init__(target.label, connection, clock, namespace=target.namespace)
-        self._target = target
+        super().__init__(target, connection, clock)
         self._found: JsonObject | None = None
         self._revealed: JsonObject | None = None
         self._reveals = reveal

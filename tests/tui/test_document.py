@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from textual.app import App
 from textual.notifications import Notification
+from textual.widgets import TextArea
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import NotFoundError, UnreachableError
 from k8sops.core.plan import JsonObject, Target
 from k8sops.core.tables import Column, Row, Table
+from k8sops.tui.acting.edit_screen import EditScreen
 from k8sops.tui.describe_screen import DescribeScreen
 from k8sops.tui.detail import DetailScreen
 from k8sops.tui.document.view import DocumentView
@@ -183,3 +185,21 @@ async def test_a_description_ends_with_the_events_and_can_be_searched_and_told_w
         ops.refusal = NotFoundError("no events here")
         await shown.press("r")
         await shown.until(lambda: "not permitted to list them" in "\n".join(_view(shown).lines))
+
+
+async def test_e_edits_the_object_that_is_read_and_shows_it_anew_afterwards() -> None:
+    """Who reads the YAML and sees what is wrong is a key away from mending it, as in k9s."""
+    ops = ReadOps()
+    async with stage(ops) as shown:
+        await _open(shown, WEB)
+        await shown.press("e")
+        await shown.until(lambda: isinstance(shown.app.screen, EditScreen))
+        await shown.until(lambda: "KEY_7" in shown.app.screen.query_one(TextArea).text)
+        ops.objects_by_name["web-1"] = WEB_POD
+        await shown.press("escape")
+        await shown.until(lambda: isinstance(shown.app.screen, DetailScreen))
+        await shown.until(lambda: "KEY_7" not in "".join(_view(shown).lines))
+        await shown.press("escape")
+        await shown.open(lambda connection, clock: DescribeScreen(WEB, connection, clock))
+        await shown.press("e")
+        await shown.until(lambda: isinstance(shown.app.screen, EditScreen))

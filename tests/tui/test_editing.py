@@ -15,7 +15,7 @@ from k8sops.core.errors import UsageError
 from k8sops.core.run import RunState
 from k8sops.tui.acting.dialog import ActionDialog
 from k8sops.tui.acting.edit_screen import EditScreen
-from k8sops.tui.acting.manifest_text import editable, patch_of, text_of
+from k8sops.tui.acting.manifest_text import editable, moved_since, patch_of, text_of
 from k8sops.tui.status import Banner
 from tests.tui.acting_desk import Acting, ActingOps, acting
 from tests.tui.feeds import pod
@@ -116,7 +116,8 @@ async def test_e_then_what_is_typed_then_ctrl_s_is_a_plan_and_the_text_stays_unt
         assert _banner(seen) == "Nothing is changed yet."
         _text(seen).text = _text(seen).text.replace("two", "three")
         await seen.press("ctrl+s")
-        assert seen.is_at(ActionDialog)
+        await seen.until(lambda: seen.is_at(ActionDialog))
+        await seen.settle()
         (asked,) = ops.previews
         assert asked == {
             "targets": ["configmaps/web"],
@@ -128,7 +129,10 @@ async def test_e_then_what_is_typed_then_ctrl_s_is_a_plan_and_the_text_stays_unt
         assert "three" in _text(seen).text
         await seen.press("escape")
         assert "Esc once more" in _banner(seen)
-        await seen.press("ctrl+s", "enter")
+        await seen.press("ctrl+s")
+        await seen.until(lambda: seen.is_at(ActionDialog))
+        await seen.settle()
+        await seen.press("enter")
         assert ops.started == ["run-1"]
         changed = {**WEB, "data": {**WEB["data"], "text": "one\nthree\n"}}
         ops.objects_by_name["web"] = changed
@@ -175,3 +179,33 @@ async def test_an_editor_that_is_not_named_is_no_dead_end(monkeypatch: pytest.Mo
         monkeypatch.setenv("EDITOR", "true")
         await seen.press("ctrl+o")
         assert "cannot be handed" in _banner(seen)
+
+
+async def test_what_somebody_else_changed_in_the_same_place_is_not_overwritten() -> None:
+    """A list is replaced whole: the image that a pipeline set meanwhile would be gone without a word."""
+    ops = _desk()
+    async with acting("configmaps", pod("web"), ops=ops) as seen:
+        await seen.press("e")
+        await seen.until(lambda: "two" in _text(seen).text)
+        _text(seen).text = _text(seen).text.replace("two", "three")
+        ops.objects_by_name["web"] = {**WEB, "data": {**WEB["data"], "text": "theirs"}}
+        await seen.press("ctrl+s")
+        await seen.until(lambda: "changed meanwhile" in _banner(seen))
+        assert 'data.text was "one\\ntwo\\n" and is "theirs"' in _banner(seen)
+        assert ops.previews == []
+        assert "three" in _text(seen).text
+        elsewhere = {**WEB, "data": {**WEB["data"], "odd": "theirs"}}
+        ops.objects_by_name["web"] = elsewhere
+        await seen.press("ctrl+s")
+        await seen.until(lambda: seen.is_at(ActionDialog))
+
+
+def test_of_what_moved_only_the_first_few_are_told_and_no_long_value() -> None:
+    """It is one sentence above a text."""
+    original: dict[str, Any] = {"data": dict.fromkeys("abcde", "x")}
+    patch = {"data": dict.fromkeys("abcde", "mine")}
+    found = {"data": {**original["data"], "a": "y" * 100, "b": None, "c": "z", "d": "z"}}
+    assert moved_since(original, found, patch) == [
+        "data.a", 'data.b was "x" and is null', 'data.c was "x" and is "z"', "and 1 more"
+    ]  # fmt: skip
+    assert moved_since(original, {"data": {"e": "x", **original["data"], "f": 1}}, patch) == []

@@ -23,11 +23,10 @@ from textual.widgets import Footer, TextArea
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError, UsageError
-from k8sops.core.plan import JsonObject
-from k8sops.core.tables import Row
+from k8sops.core.plan import JsonObject, Target
 from k8sops.tui.acting.confirming import sentence
 from k8sops.tui.acting.dialog import ActionDialog
-from k8sops.tui.acting.manifest_text import editable, patch_of, text_of
+from k8sops.tui.acting.manifest_text import editable, moved_since, patch_of, text_of
 from k8sops.tui.acting.offers import Doing, known_kind
 from k8sops.tui.session import Session
 from k8sops.tui.status import Banner, SaidLine
@@ -53,6 +52,15 @@ class NotLoaded(Message):
         self.error = error
 
 
+class Compared(Message):
+    """What others have changed meanwhile of that which is edited; nothing where the plan can be made."""
+
+    def __init__(self, patch: JsonObject, moved: list[str]) -> None:
+        super().__init__()
+        self.patch = patch
+        self.moved = moved
+
+
 class EditScreen(Screen[None]):
     """One object as text."""
 
@@ -68,10 +76,10 @@ class EditScreen(Screen[None]):
     EditScreen > TextArea:focus { border: none; }
     """
 
-    def __init__(self, connection: Session, clock: Clock, kind: str, row: Row) -> None:
+    def __init__(self, connection: Session, clock: Clock, target: Target) -> None:
         super().__init__()
         self._connection, self._clock = connection, clock
-        self._kind, self._row = known_kind(kind), row
+        self._kind, self._target = known_kind(target.kind), target
         self._original: JsonObject | None = None
         self._text = TextArea("", show_line_numbers=True, read_only=True, tab_behavior="indent")
         self._planned = False
@@ -85,8 +93,8 @@ class EditScreen(Screen[None]):
     @property
     def label(self) -> str:
         """Which object."""
-        place = f"{self._row.namespace}/" if self._row.namespace else ""
-        return f"{place}{self._kind}/{self._row.name}"
+        place = f"{self._target.namespace}/" if self._target.namespace else ""
+        return f"{place}{self._kind}/{self._target.name}"
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -143,14 +151,25 @@ class EditScreen(Screen[None]):
         if not patch:
             self._say("Nothing is changed yet.")
             return
+        self._say("~ planning …")
+        self.run_worker(self._compare(patch), group="load", exclusive=True)
+
+    def on_compared(self, message: Compared) -> None:
+        """Open the dialog on the plan, unless somebody else's change would be overwritten by it."""
+        if message.moved:
+            self._say(
+                f"✗ {self.label} was changed meanwhile in what you edit: {'; '.join(message.moved)}. "
+                "Leave, and edit it as it is now."
+            )
+            return
         self._say("")
         self._planned = True
         params: dict[str, Any] = {
-            "targets": [f"{self._kind}/{self._row.name}"],
-            "patch": msgspec.json.encode(patch).decode(),
+            "targets": [f"{self._kind}/{self._target.name}"],
+            "patch": msgspec.json.encode(message.patch).decode(),
         }
-        if self._row.namespace:
-            params["namespace"] = self._row.namespace
+        if self._target.namespace:
+            params["namespace"] = self._target.namespace
         wanted = Doing(action="edit", params=params, title=f"Edit {self.label}")
         self.app.push_screen(ActionDialog(self._connection, self._clock, wanted))
 
@@ -195,12 +214,21 @@ class EditScreen(Screen[None]):
         return not _still_missing(patch, found)
 
     async def _load(self) -> None:
+        if (found := await self._read()) is not None:
+            self.post_message(Loaded(found))
+
+    async def _compare(self, patch: JsonObject) -> None:
+        original = self._original
+        if original is not None and (found := await self._read()) is not None:
+            self.post_message(Compared(patch, moved_since(original, found, patch)))
+
+    async def _read(self) -> JsonObject | None:
+        target = self._target
         try:
-            found = await self._connection.ops.object(self._kind, self._row.name, self._row.namespace)
+            return await self._connection.ops.object(self._kind, target.name, target.namespace)
         except K8sOpsError as error:
             self.post_message(NotLoaded(error))
-        else:
-            self.post_message(Loaded(found))
+            return None
 
     def _say(self, said: str) -> None:
         self.query_one(Banner).say(said)

@@ -13,12 +13,14 @@ from typing import Any, Final
 import yaml
 
 from k8sops.core.errors import UsageError
-from k8sops.core.merge_patch import merge_patch
+from k8sops.core.merge_patch import differences, inverse_patch, merge_patch
 from k8sops.core.plan import JsonObject
 from k8sops.core.text import printable
 from k8sops.tui.manifest import yaml_text
 
 _SERVERS: Final = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"})
+_VALUE_SHOWN: Final = 40
+_MOST_NAMED: Final = 3
 _FIXED: Final = ("apiVersion", "kind")
 
 
@@ -58,6 +60,21 @@ def patch_of(text: str, original: JsonObject) -> JsonObject:
         if edited["metadata"].get(name) != original["metadata"].get(name):
             raise UsageError(f"metadata.{name} may not change", hint="make another object instead")
     return merge_patch(original, edited)
+
+
+def moved_since(original: JsonObject, found: JsonObject, patch: JsonObject) -> list[str]:
+    """What has another value than when the text was made, of all that the patch would change, a clause each."""
+    before, now = inverse_patch(patch, original), inverse_patch(patch, found)
+    moved = [_moved(*one) for one in differences(before, now)]
+    more = len(moved) - _MOST_NAMED
+    return moved if more <= 0 else [*moved[:_MOST_NAMED], f"and {more} more"]
+
+
+def _moved(name: str, before: Any, now: Any) -> str:
+    was, is_ = (json.dumps(value, ensure_ascii=False) for value in (before, now))
+    if max(len(was), len(is_)) > _VALUE_SHOWN:
+        return name
+    return f"{name} was {was} and is {is_}"
 
 
 def _as_text(value: object) -> str:

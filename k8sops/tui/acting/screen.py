@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import UsageError
+from k8sops.core.plan import Target
 from k8sops.core.tables import Row
 from k8sops.core.text import counted
 from k8sops.tui.acting.confirming import sentence
@@ -122,4 +123,6 @@ class ActingScreen(Screen[None]):
         if len(chosen.rows) > 1:
             self.notify("One object is edited at a time: unmark the others.", title="Edit", markup=False)
             return
-        self.app.push_screen(EditScreen(self.connection, self._clock, chosen.kind, chosen.rows[0]))
+        row = chosen.rows[0]
+        target = Target(kind=chosen.kind, name=row.name, namespace=row.namespace, uid=row.uid)
+        self.app.push_screen(EditScreen(self.connection, self._clock, target))
