@@ -26,6 +26,7 @@ from k8sops.tui.acting.form import missing
 from k8sops.tui.acting.plan_pane import PlanPane
 from k8sops.tui.acting.screen import ActingScreen, Chosen
 from k8sops.tui.session import Session
+from tests.tui.at_rest import until
 from tests.tui.feeds import START, DeskOps, FixedClock
 
 CONFIRM = Decision(effect="confirm", why="the default policy")
@@ -218,10 +219,8 @@ class Acting:
         self.stand.marked = Chosen(kind, rows)
 
     async def until(self, holds: Callable[[], object]) -> None:
-        """Wait until it holds; fails after a minute."""
-        async with asyncio.timeout(60):
-            while not holds():
-                await self.pilot.pause(0.01)
+        """Wait until it holds; fails after two minutes."""
+        await until(self.pilot, holds)
 
     async def settle(self) -> None:
         """Wait until nothing is planned or applied, unless it is held; fails after a minute."""

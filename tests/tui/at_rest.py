@@ -1,21 +1,42 @@
-"""Waiting until a screen shows what a picture is to be taken of, and no longer changes.
+"""Waiting for a screen: until something holds of it, or until it shows a word and no longer changes.
 
-A picture taken a frame too early fails on a busy machine alone; so each one names a word that must be there first.
+What is looked at a frame too early fails on a busy machine alone; so whatever a worker or a thread brings is waited
+for, and a picture names a word that must be there first.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
+from textual.css.query import NoMatches
 from textual.pilot import Pilot
 
 LOOKS_ALIKE = 4
-DEADLINE_S = 60.0
+BETWEEN_LOOKS_S = 0.01
+DEADLINE_S = 120.0
+
+
+async def until(pilot: Pilot[Any], holds: Callable[[], object], *, seconds: float = DEADLINE_S) -> None:
+    """Wait until it holds, or fail with what is on the screen; what asks for a widget not there yet does not hold."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not _holds(holds):
+                await pilot.pause(BETWEEN_LOOKS_S)
+    except TimeoutError:
+        raise AssertionError(f"still not so after {seconds:g} s:\n{_drawn(pilot)}") from None
+
+
+def _holds(holds: Callable[[], object]) -> bool:
+    try:
+        return bool(holds())
+    except NoMatches:
+        return False
 
 
 async def at_rest(pilot: Pilot[Any], word: str = "") -> None:
-    """Wait until this word is on the screen and several looks at it were alike; fails after a minute."""
+    """Wait until this word is on the screen and several looks at it were alike; fails after two minutes."""
     async with asyncio.timeout(DEADLINE_S):
         last, alike = "", 0
         while alike < LOOKS_ALIKE:

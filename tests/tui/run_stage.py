@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,10 +19,9 @@ from k8sops.tui.running.lines_view import LinesView
 from k8sops.tui.running.next_request import ApprovingApp
 from k8sops.tui.session import Session
 from k8sops.tui.status import Banner, ClusterLine
+from tests.tui.at_rest import until
 from tests.tui.fake_runs import RunOps
 from tests.tui.feeds import Desk, DeskOps, FixedClock
-
-DEADLINE_S = 60.0
 
 
 class StageApp(ApprovingApp):
@@ -64,16 +62,14 @@ class Stage:
         await self.pilot.pause()
 
     async def until(self, holds: Callable[[], object]) -> None:
-        """Wait until something holds; fails after a minute."""
-        async with asyncio.timeout(DEADLINE_S):
-            while not holds():
-                await self.pilot.pause(0.01)
+        """Wait until something holds; fails after two minutes."""
+        await until(self.pilot, holds)
 
     async def sees(self, *texts: str) -> None:
         """Wait until all of these stand on the screen somewhere."""
         try:
             await self.until(lambda: all(text in self.text() for text in texts))
-        except TimeoutError:
+        except AssertionError:
             raise AssertionError(f"not on the screen: {texts}\n{self.text()}") from None
 
     async def press(self, *keys: str) -> None:

@@ -17,10 +17,10 @@ from k8sops.tui.app import K8sOpsApp
 from k8sops.tui.logs.screen import LogScreen
 from k8sops.tui.logs.view import LogView
 from k8sops.tui.status import Banner, SaidLine
+from tests.tui.at_rest import until
 from tests.tui.feeds import NODE_COLUMNS, POD_COLUMNS, START, Desk, DeskOps, Feed, FixedClock, node
 from tests.tui.scenes import SHOP, WEB_POD
 
-DEADLINE_S = 60.0
 STREAM = LogStream("shop", "web-1", "app")
 
 
@@ -73,12 +73,9 @@ class LogStage:
         self.app, self.pilot, self.ops = app, pilot, ops
 
     async def until(self, holds: Callable[[], object]) -> None:
-        """Wait until something holds; fails after a minute."""
-        async with asyncio.timeout(DEADLINE_S):
-            while True:
-                await self.pilot.pause()
-                if holds():
-                    return
+        """Wait until something holds; fails after two minutes."""
+        await self.pilot.pause()
+        await until(self.pilot, holds)
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
@@ -105,7 +102,7 @@ class LogStage:
             await self.until(
                 lambda: isinstance(self.app.screen, LogScreen) and self.view.texts == list(texts)
             )
-        except TimeoutError:
+        except AssertionError:
             raise AssertionError(self.view.texts) from None
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -21,6 +20,7 @@ from k8sops.tui.live_table import LiveTable
 from k8sops.tui.prompt import Prompt
 from k8sops.tui.row_view import row_key
 from k8sops.tui.status import Banner, ClusterLine, TableLine
+from tests.tui.at_rest import until
 from tests.tui.feeds import NODE_COLUMNS, POD_COLUMNS, Desk, DeskOps, Feed, FixedClock, node, pod
 from tests.tui.scenes import SHOP, WEB_POD
 from tests.tui.test_browse import Screenful
@@ -118,9 +118,7 @@ async def _screen(
 
 
 async def _until(screen: Screenful, holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not holds():
-            await screen.pilot.pause(0.01)
+    await until(screen.pilot, holds)
 
 
 async def _command(screen: Screenful, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
@@ -19,6 +19,7 @@ from k8sops.tui.live_table import LiveTable
 from k8sops.tui.overview.fleet_screen import FleetScreen
 from k8sops.tui.overview.fleet_words import cells_of, worst_of
 from k8sops.tui.overview.screen import OverviewScreen
+from tests.tui.at_rest import until
 from tests.tui.feeds import START, Desk, DeskOps, FixedClock
 from tests.tui.test_overview import CHECKOUT, OverviewOps
 
@@ -53,14 +54,6 @@ class Fleet:
         return self.desks[name].open()
 
 
-async def _until(pilot: Pilot[int], holds: Callable[[], object]) -> None:
-    for _ in range(6000):
-        if holds():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError(f"still not so on {pilot.app.screen}: {_rows(pilot)}")
-
-
 def _rows(pilot: Pilot[int]) -> dict[str, tuple[str, ...]]:
     return {row.name: row.cells for row in pilot.app.screen.query_one(LiveTable).shown}
 
@@ -79,9 +72,9 @@ async def _fleet(fleet: Fleet) -> AsyncIterator[Pilot[int]]:
         contexts=fleet,
     )
     async with app.run_test(size=(120, 30)) as pilot:
-        await _until(pilot, lambda: app.screen.query(LiveTable) and app.screen.query_one(LiveTable).shown)
+        await until(pilot, lambda: app.screen.query(LiveTable) and app.screen.query_one(LiveTable).shown)
         await pilot.press("colon", *"fleet", "enter")
-        await _until(pilot, lambda: isinstance(app.screen, FleetScreen) and len(_rows(pilot)) == 3)
+        await until(pilot, lambda: isinstance(app.screen, FleetScreen) and len(_rows(pilot)) == 3)
         yield pilot
 
 
@@ -90,25 +83,25 @@ async def test_only_what_was_reached_is_followed_and_a_key_reaches_another() -> 
     fleet = Fleet()
     fleet.desks["prod-us"].failure = UnreachableError("https://us does not answer", hint="check the VPN")
     async with _fleet(fleet) as pilot:
-        await _until(pilot, lambda: _rows(pilot)["acme-staging"][2] == "Unhealthy")
+        await until(pilot, lambda: _rows(pilot)["acme-staging"][2] == "Unhealthy")
         assert _rows(pilot)["acme-staging"][3:6] == ("1", "✓ 3 nodes, all ready", "! 1 waits for a yes")
         assert _rows(pilot)["prod-eu"] == ("prod-eu", "", "", "", "", "", "")
         assert fleet.desks["prod-eu"].opened == 0
-        await _until(pilot, lambda: f"shop/checkout: {CHECKOUT.why}" in _why(pilot))
+        await until(pilot, lambda: f"shop/checkout: {CHECKOUT.why}" in _why(pilot))
         await pilot.press("j")
-        await _until(pilot, lambda: "prod-eu was not reached yet" in _why(pilot))
+        await until(pilot, lambda: "prod-eu was not reached yet" in _why(pilot))
         await pilot.press("space")
-        await _until(pilot, lambda: _rows(pilot)["prod-eu"][2] == "Healthy")
+        await until(pilot, lambda: _rows(pilot)["prod-eu"][2] == "Healthy")
         assert "nothing is in trouble" in _why(pilot)
         await pilot.press("A")
-        await _until(pilot, lambda: _rows(pilot)["prod-us"][2] == "Lost")
+        await until(pilot, lambda: _rows(pilot)["prod-us"][2] == "Lost")
         await pilot.press("j")
-        await _until(pilot, lambda: "https://us does not answer" in _why(pilot))
+        await until(pilot, lambda: "https://us does not answer" in _why(pilot))
         assert [desk.opened for desk in fleet.desks.values()] == [1, 1, 0]
         await pilot.press("slash", *"eu", "enter")
-        await _until(pilot, lambda: list(_rows(pilot)) == ["prod-eu"])
+        await until(pilot, lambda: list(_rows(pilot)) == ["prod-eu"])
         await pilot.press("enter")
-        await _until(pilot, lambda: isinstance(pilot.app.screen, OverviewScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, OverviewScreen))
         overview = pilot.app.screen
         assert isinstance(overview, OverviewScreen)
         assert overview.connection.ops.cluster_info.name == "prod-eu"

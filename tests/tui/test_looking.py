@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Static
 
 from k8sops.core.errors import UsageError
@@ -18,6 +16,7 @@ from k8sops.tui.detail import DetailScreen
 from k8sops.tui.document.uses_screen import UsesScreen
 from k8sops.tui.document.view import DocumentView
 from k8sops.tui.live_table import LiveTable
+from tests.tui.at_rest import until
 from tests.tui.feeds import POD_COLUMNS, Desk, DeskOps, Feed, FixedClock, pod
 from tests.tui.scenes import SECRET, SECRET_TEXT, SHOP
 
@@ -43,14 +42,6 @@ class UsedOps(DeskOps):
         return self.uses
 
 
-async def _until(pilot: Pilot[int], holds: Callable[[], object]) -> None:
-    for _ in range(6000):
-        if holds():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError(f"still not so: {pilot.app.screen}")
-
-
 async def test_names_are_copied_rows_saved_events_shown_secrets_decoded_and_users_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,15 +57,15 @@ async def test_names_are_copied_rows_saved_events_shown_secrets_decoded_and_user
         def title() -> str:
             return "\n".join(str(one.content) for one in app.screen.query(Static) if one.display)
 
-        await _until(pilot, lambda: app.screen.query(LiveTable) and len(table().shown) == len(SHOP))
+        await until(pilot, lambda: app.screen.query(LiveTable) and len(table().shown) == len(SHOP))
         await pilot.press("c")
         assert app.clipboard == SHOP[0].name
         await pilot.press("space", "j", "space", "c")
         assert app.clipboard.split("\n") == [SHOP[0].name, SHOP[1].name]
         await pilot.press("ctrl+s")
-        await _until(pilot, lambda: list(tmp_path.glob("saved/pods-*.csv")))
+        await until(pilot, lambda: list(tmp_path.glob("saved/pods-*.csv")))
         saved = tmp_path / "saved" / "pods-20261121T120000.csv"
-        await _until(pilot, lambda: saved.stat().st_size > 0)
+        await until(pilot, lambda: saved.stat().st_size > 0)
         header, *lines = saved.read_text().splitlines()
         assert header.startswith("NAMESPACE,NAME,READY,STATUS")
         assert len(lines) == len(SHOP)
@@ -82,12 +73,12 @@ async def test_names_are_copied_rows_saved_events_shown_secrets_decoded_and_user
         await pilot.press("x")
         assert not isinstance(app.screen, DetailScreen), "only Secrets are decoded"
         await pilot.press("u")
-        await _until(pilot, lambda: isinstance(app.screen, UsesScreen) and "cannot be told" in title())
+        await until(pilot, lambda: isinstance(app.screen, UsesScreen) and "cannot be told" in title())
         await pilot.press("escape", "escape", "v")
-        await _until(pilot, lambda: ops.queries[-1].kind == "events")
+        await until(pilot, lambda: ops.queries[-1].kind == "events")
         assert ops.queries[-1].field_selector == f"involvedObject.uid={SHOP[0].uid}"
         await pilot.press("escape")
-        await _until(pilot, lambda: ops.queries[-1].kind == "pods")
+        await until(pilot, lambda: ops.queries[-1].kind == "pods")
 
 
 async def test_a_secret_is_decoded_from_its_row_and_its_user_is_gone_to(
@@ -99,9 +90,9 @@ async def test_a_secret_is_decoded_from_its_row_and_its_user_is_gone_to(
     ops.uses = Uses(found=(Use(by=web, how="volume [b]tls[/b]"),), unread=("cronjobs.batch",))
     app = K8sOpsApp(Desk(ops).open, TableQuery(kind="secrets"), all_namespaces=True, clock=FixedClock())
     async with app.run_test(size=(120, 30)) as pilot:
-        await _until(pilot, lambda: app.screen.query(LiveTable) and app.screen.query_one(LiveTable).shown)
+        await until(pilot, lambda: app.screen.query(LiveTable) and app.screen.query_one(LiveTable).shown)
         await pilot.press("x")
-        await _until(
+        await until(
             pilot,
             lambda: (
                 app.screen.query(DocumentView)
@@ -110,14 +101,14 @@ async def test_a_secret_is_decoded_from_its_row_and_its_user_is_gone_to(
         )
         assert ops.revealed == [("alice@acme.example", "shop", "token")]
         await pilot.press("escape", "u")
-        await _until(
+        await until(
             pilot, lambda: isinstance(app.screen, UsesScreen) and app.screen.query_one(LiveTable).shown
         )
         assert app.screen.query_one(LiveTable).shown[0].cells[2] == "volume [b]tls[/b]"
         assert "not permitted: list cronjobs" in str(app.screen.query_one("#title", Static).content)
         await pilot.press("enter")
-        await _until(pilot, lambda: ops.queries[-1].kind == "deployments.apps")
-        await _until(pilot, lambda: app.screen.query_one(LiveTable).selected_row is not None)
+        await until(pilot, lambda: ops.queries[-1].kind == "deployments.apps")
+        await until(pilot, lambda: app.screen.query_one(LiveTable).selected_row is not None)
         row = app.screen.query_one(LiveTable).selected_row
         assert row is not None
         assert row.name == "xyz"

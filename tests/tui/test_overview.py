@@ -22,9 +22,7 @@ from k8sops.tui.running.runs_screen import RunsScreen
 from k8sops.tui.screens import SCREENS
 from tests.tui.fake_runs import RunOps
 from tests.tui.feeds import START
-from tests.tui.run_stage import Stage, stage
-
-DEADLINE_S = 60.0
+from tests.tui.run_stage import stage
 
 TILES = (
     Tile(name="control plane", gauge=Gauge.OK, text="v1.36.3, ready"),
@@ -98,18 +96,12 @@ class OverviewOps(RunOps):
         return self.diagnosed
 
 
-async def _sees(shown: Stage, *texts: str) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not all(text in shown.text() for text in texts):
-            await shown.pilot.pause(0.02)
-
-
 async def test_each_tile_is_told_by_itself_with_glyph_and_word() -> None:
     """Somebody who may not list nodes still sees what else is wrong; a colour alone would tell nobody."""
     async with stage(OverviewOps(ILL)) as shown:
         await shown.open(OverviewScreen)
-        await _sees(
-            shown, "✓ control plane", "- nodes", "not permitted: list nodes", "✗ workloads", "~ backups"
+        await shown.sees(
+            "✓ control plane", "- nodes", "not permitted: list nodes", "✗ workloads", "~ backups"
         )
         assert "2 things in trouble" in shown.text()
 
@@ -119,9 +111,9 @@ async def test_the_whole_sentence_of_the_trouble_under_the_cursor_is_in_sight() 
     async with stage(OverviewOps(ILL), size=(80, 24)) as shown:
         await shown.open(OverviewScreen)
         why = shown.app.screen.query_one("#why", Static)
-        await _sees(shown, f"shop/deploy/checkout: {CHECKOUT.why}")
+        await shown.sees(f"shop/deploy/checkout: {CHECKOUT.why}")
         await shown.press("j")
-        await _sees(shown, "data/pod/数据-sync-0: [b]It[/b] said \\x1b[31mred.")
+        await shown.sees("data/pod/数据-sync-0: [b]It[/b] said \\x1b[31mred.")
         assert why.region.bottom <= 23
         assert shown.app.screen.query_one(TroubleTable).size.height >= 3
         assert shown.app.screen.query_one(Tiles).size.height == len(TILES)
@@ -132,9 +124,9 @@ async def test_enter_says_why_above_the_facts_and_escape_comes_back_to_the_same_
     ops = OverviewOps(ILL)
     async with stage(ops) as shown:
         await shown.open(OverviewScreen)
-        await _sees(shown, "CrashLoopBackOff")
+        await shown.sees("CrashLoopBackOff")
         await shown.press("enter")
-        await _sees(shown, f"✗ {DIAGNOSIS.why} Since 21m.", "✓ read")
+        await shown.sees(f"✗ {DIAGNOSIS.why} Since 21m.", "✓ read")
         text = shown.text()
         assert text.index("code 1 (Error)") < text.index("checkout-1") < text.index("checkout-pdb")
         assert ops.asked[-1] == ("diagnose", "deployments.apps", "shop", "checkout")
@@ -142,7 +134,7 @@ async def test_enter_says_why_above_the_facts_and_escape_comes_back_to_the_same_
         assert isinstance(screen, TroubleScreen)
         assert screen.chosen().kind == "deployments.apps"
         await shown.press("escape")
-        await _sees(shown, "2 things in trouble")
+        await shown.sees("2 things in trouble")
         back = shown.app.screen
         assert isinstance(back, OverviewScreen)
         assert back.chosen().rows[0].name == "checkout"
@@ -154,14 +146,14 @@ async def test_a_trouble_that_may_not_be_read_or_is_gone_keeps_the_sentence_it_h
     ops.diagnosed = NotFoundError("deployment shop/checkout does not exist")
     async with stage(ops) as shown:
         await shown.open(OverviewScreen)
-        await _sees(shown, "CrashLoopBackOff")
+        await shown.sees("CrashLoopBackOff")
         await shown.press("enter")
-        await _sees(shown, "✗ deployment shop/checkout does not exist", CHECKOUT.why)
+        await shown.sees("✗ deployment shop/checkout does not exist", CHECKOUT.why)
         ops.diagnosed = ForbiddenError("get deployments is forbidden to alice")
         screen = shown.app.screen
         assert isinstance(screen, TroubleScreen)
         screen.read()
-        await _sees(shown, "get deployments is forbidden to alice", CHECKOUT.why)
+        await shown.sees("get deployments is forbidden to alice", CHECKOUT.why)
 
 
 async def test_a_lost_connection_keeps_what_was_known_and_says_since_when() -> None:
@@ -169,15 +161,15 @@ async def test_a_lost_connection_keeps_what_was_known_and_says_since_when() -> N
     ops = OverviewOps(ILL)
     async with stage(ops) as shown:
         await shown.open(OverviewScreen)
-        await _sees(shown, "✓ as of 12:00:00 UTC")
+        await shown.sees("✓ as of 12:00:00 UTC")
         lost = Overview(
             at=START, tiles=TILES, troubles=(CHECKOUT,), lost="127.0.0.1 is away", lost_since=START
         )
         ops.to_tell.put_nowait(lost)
-        await _sees(shown, "! STALE since 12:00:00 UTC (0s): 127.0.0.1 is away. Reconnecting.")
+        await shown.sees("! STALE since 12:00:00 UTC (0s): 127.0.0.1 is away. Reconnecting.")
         assert "CrashLoopBackOff" in shown.text()
         ops.to_tell.put_nowait(ILL)
-        await _sees(shown, "✓ as of")
+        await shown.sees("✓ as of")
         assert shown.banner == ""
 
 
@@ -186,14 +178,14 @@ async def test_an_overview_that_breaks_is_told_and_begun_again() -> None:
     ops = OverviewOps(ILL)
     async with stage(ops) as shown:
         await shown.open(OverviewScreen)
-        await _sees(shown, "CrashLoopBackOff")
+        await shown.sees("CrashLoopBackOff")
         ops.to_tell.put_nowait(UnreachableError("the cluster is away"))
-        await _sees(shown, "! the cluster is away. It is tried again by itself.", "CrashLoopBackOff")
+        await shown.sees("! the cluster is away. It is tried again by itself.", "CrashLoopBackOff")
         screen = shown.app.screen
         assert isinstance(screen, OverviewScreen)
         screen.begin()
         ops.to_tell.put_nowait(WELL)
-        await _sees(shown, "✓ as of")
+        await shown.sees("✓ as of")
         assert "CrashLoopBackOff" not in shown.text()
 
 
@@ -203,12 +195,12 @@ async def test_nothing_in_trouble_is_said_only_once_that_is_known() -> None:
     ops = OverviewOps(waiting)
     async with stage(ops) as shown:
         await shown.open(OverviewScreen)
-        await _sees(shown, "Looking for what is in trouble …", "~ loading")
+        await shown.sees("Looking for what is in trouble …", "~ loading")
         ops.to_tell.put_nowait(WELL)
-        await _sees(shown, "Nothing is in trouble.", "0 things in trouble")
+        await shown.sees("Nothing is in trouble.", "0 things in trouble")
         denied = tuple(Tile(name=tile.name, gauge=Gauge.DENIED, text="not permitted") for tile in TILES)
         ops.to_tell.put_nowait(Overview(at=START, tiles=denied))
-        await _sees(shown, "What is in trouble cannot be told")
+        await shown.sees("What is in trouble cannot be told")
 
 
 async def test_the_cursor_goes_up_into_the_tiles_and_enter_opens_what_one_rests_on() -> None:
@@ -216,7 +208,7 @@ async def test_the_cursor_goes_up_into_the_tiles_and_enter_opens_what_one_rests_
     ops = OverviewOps(ILL)
     async with stage(ops) as shown:
         await shown.open(OverviewScreen)
-        await _sees(shown, "CrashLoopBackOff")
+        await shown.sees("CrashLoopBackOff")
         overview = shown.app.screen
         assert isinstance(overview, OverviewScreen)
         await shown.press("k", "k")
@@ -225,14 +217,14 @@ async def test_the_cursor_goes_up_into_the_tiles_and_enter_opens_what_one_rests_
         assert tiles.selected == TILES[-2]
         assert overview.chosen().rows == (), "a key must not act on a row that has no cursor"
         await shown.press("enter")
-        await _sees(shown, "overview › last hour", "! 4 restarts", "5-0 min ago", "8")
+        await shown.sees("overview › last hour", "! 4 restarts", "5-0 min ago", "8")
         worse = replace(TILES[-2], text="12 restarts")
         ops.to_tell.put_nowait(replace(ILL, tiles=(*TILES[:-2], worse, TILES[-1])))
-        await _sees(shown, "! 12 restarts")
+        await shown.sees("! 12 restarts")
         await shown.press("escape", "j", "j")
         assert overview.query_one(TroubleTable).has_focus
         await shown.press("tab", "g", "enter")
-        await _sees(shown, "overview › control plane")
+        await shown.sees("overview › control plane")
         await shown.press("q", "tab")
         assert overview.query_one(TroubleTable).has_focus
 
@@ -242,7 +234,7 @@ async def test_tiles_of_runs_and_approvals_open_their_lists() -> None:
     tiles = (Tile(name="approvals", gauge=Gauge.WARN, text="1 waits"), Tile(name="runs", gauge=Gauge.OK))
     async with stage(OverviewOps(Overview(at=START, tiles=tiles))) as shown:
         await shown.open(OverviewScreen)
-        await _sees(shown, "1 waits")
+        await shown.sees("1 waits")
         await shown.press("tab", "enter")
         await shown.until(lambda: isinstance(shown.app.screen, ApprovalsScreen))
         await shown.press("escape", "j", "enter")
@@ -253,16 +245,16 @@ async def test_troubles_are_filtered_by_what_is_typed_and_escape_clears_that_fir
     """On a bad day there are sixty."""
     async with stage(OverviewOps(ILL)) as shown:
         await shown.open(OverviewScreen)
-        await _sees(shown, "CrashLoopBackOff")
+        await shown.sees("CrashLoopBackOff")
         table = shown.app.screen.query_one(TroubleTable)
         await shown.press("slash", *"checka", "backspace", "enter")
-        await _sees(shown, "1 of 2 things in trouble", "/check")
+        await shown.sees("1 of 2 things in trouble", "/check")
         assert [row.name for row in table.shown] == ["checkout"]
         assert table.has_focus
         await shown.press("slash", *"nowhere", "enter")
-        await _sees(shown, "No trouble passes the filter.")
+        await shown.sees("No trouble passes the filter.")
         await shown.press("escape")
-        await _sees(shown, "2 things in trouble")
+        await shown.sees("2 things in trouble")
         assert isinstance(shown.app.screen, OverviewScreen)
         await shown.press("question_mark")
         await shown.until(lambda: isinstance(shown.app.screen, HelpScreen))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from k8sops.cluster.client import KubeCluster
@@ -21,14 +18,7 @@ from k8sops.tui.live_table import LiveTable
 from k8sops.tui.running.lines_view import LinesView
 from k8sops.tui.running.run_screen import RunScreen
 from tests.support.workloads import create, deployment
-
-DEADLINE_S = 180
-
-
-async def _until(pilot: Pilot[Any], holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not holds():
-            await pilot.pause(0.05)
+from tests.tui.at_rest import until
 
 
 def _is_planned(app: K8sOpsApp, **params: Any) -> bool:
@@ -59,34 +49,34 @@ async def test_a_row_is_scaled_taken_back_and_edited_by_keys_alone(
     )
     app = K8sOpsApp(lambda: open_ops(config), TableQuery(kind="deployments", namespace=cluster_namespace))
     async with app.run_test(size=(120, 32)) as pilot:
-        await _until(
+        await until(
             pilot, lambda: app.screen.query(LiveTable) and len(app.screen.query_one(LiveTable).shown) == 1
         )
         await pilot.press("s")
-        await _until(pilot, lambda: isinstance(app.screen, ActionDialog))
-        await _until(pilot, lambda: app.screen.query_one("#form Input", Input).value == "1")
-        await _until(pilot, lambda: _is_planned(app))
+        await until(pilot, lambda: isinstance(app.screen, ActionDialog))
+        await until(pilot, lambda: app.screen.query_one("#form Input", Input).value == "1")
+        await until(pilot, lambda: _is_planned(app))
         await pilot.press("2")
-        await _until(pilot, lambda: _is_planned(app, replicas=2))
+        await until(pilot, lambda: _is_planned(app, replicas=2))
         await pilot.press("enter")
-        await _until(pilot, lambda: _has_ended(app))
+        await until(pilot, lambda: _has_ended(app))
         assert await _replicas(cluster, cluster_namespace) == 2
         await pilot.press("u")
-        await _until(pilot, lambda: _is_planned(app))
+        await until(pilot, lambda: _is_planned(app))
         await pilot.press("enter")
-        await _until(pilot, lambda: _has_ended(app))
+        await until(pilot, lambda: _has_ended(app))
         assert await _replicas(cluster, cluster_namespace) == 1
         while isinstance(app.screen, RunScreen):
             await pilot.press("escape")
         await pilot.press("e")
-        await _until(pilot, lambda: isinstance(app.screen, EditScreen))
+        await until(pilot, lambda: isinstance(app.screen, EditScreen))
         text = app.screen.query_one(TextArea)
-        await _until(pilot, lambda: "replicas: 1" in text.text)
+        await until(pilot, lambda: "replicas: 1" in text.text)
         text.text = text.text.replace("replicas: 1", "replicas: 0")
         await pilot.press("ctrl+s")
-        await _until(pilot, lambda: _is_planned(app))
+        await until(pilot, lambda: _is_planned(app))
         await pilot.press("enter")
-        await _until(pilot, lambda: _has_ended(app))
+        await until(pilot, lambda: _has_ended(app))
         assert await _replicas(cluster, cluster_namespace) == 0
         await pilot.press("escape")
-        await _until(pilot, lambda: not isinstance(app.screen, RunScreen | EditScreen))
+        await until(pilot, lambda: not isinstance(app.screen, RunScreen | EditScreen))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from textual.pilot import Pilot
 from textual.widgets import Static
 
 from k8sops.cluster.client import KubeCluster
@@ -26,8 +23,8 @@ from k8sops.tui.status import Banner, TableLine
 from tests.support.clients import client_of
 from tests.support.restarts import kill_api_server, repair
 from tests.support.workloads import create, deployment, naked_pod
+from tests.tui.at_rest import until
 
-DEADLINE_S = 180
 RESTART_DEADLINE_S = 180
 
 
@@ -42,12 +39,6 @@ def _names(app: K8sOpsApp) -> list[str]:
 def _says(app: K8sOpsApp, widget: type[Static]) -> str:
     found = app.screen.query_one(widget)
     return str(found.content) if found.display else ""
-
-
-async def _until(pilot: Pilot[Any], holds: Callable[[], bool], *, seconds: float = DEADLINE_S) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():
-            await pilot.pause(0.05)
 
 
 async def _change_unseen(handle: SandboxHandle, early: JsonObject) -> None:
@@ -74,11 +65,11 @@ async def test_a_pod_made_while_one_watches_appears_and_can_be_filtered_for(
     await create(cluster, deployment("early", cluster_namespace, replicas=2))
     app = K8sOpsApp(lambda: open_ops(config), TableQuery(kind="pods", namespace=cluster_namespace))
     async with app.run_test(size=(80, 24)) as pilot:
-        await _until(pilot, lambda: bool(app.screen.query(LiveTable)) and len(_names(app)) == 2)
+        await until(pilot, lambda: bool(app.screen.query(LiveTable)) and len(_names(app)) == 2)
         await create(cluster, deployment("late", cluster_namespace, replicas=1))
-        await _until(pilot, lambda: len(_names(app)) == 3)
+        await until(pilot, lambda: len(_names(app)) == 3)
         await pilot.press("slash", *"late", "enter")
-        await _until(pilot, lambda: [name.split("-")[0] for name in _names(app)] == ["late"])
+        await until(pilot, lambda: [name.split("-")[0] for name in _names(app)] == ["late"])
         await pilot.press("q")
     assert app.return_code == 0
 
@@ -90,21 +81,21 @@ async def test_the_screen_outlives_an_api_server_restart_and_ends_true(fresh_clu
     async with client_of(fresh_cluster.kubeconfig) as cluster, app.run_test(size=(120, 40)) as pilot:
         for name in ("early", "goes"):
             await create(cluster, naked_pod(name, "default"))
-        await _until(pilot, lambda: bool(app.screen.query(LiveTable)) and _names(app) == ["early", "goes"])
-        await _until(pilot, lambda: all("Running" in row.cells for row in _table(app).shown))
+        await until(pilot, lambda: bool(app.screen.query(LiveTable)) and _names(app) == ["early", "goes"])
+        await until(pilot, lambda: all("Running" in row.cells for row in _table(app).shown))
         early = await cluster.get(await cluster.resource("pods"), "early", "default")
         await kill_api_server(fresh_cluster)
-        await _until(pilot, lambda: "! STALE" in _says(app, TableLine))
+        await until(pilot, lambda: "! STALE" in _says(app, TableLine))
         assert urlsplit(fresh_cluster.server).netloc in _says(app, Banner)
         assert "Last known rows shown. Reconnecting." in _says(app, Banner)
         assert _names(app) == ["early", "goes"]
         await _change_unseen(fresh_cluster, early)
         repairing = asyncio.create_task(repair(fresh_cluster))
-        await _until(pilot, lambda: "✓ live" in _says(app, TableLine), seconds=RESTART_DEADLINE_S)
+        await until(pilot, lambda: "✓ live" in _says(app, TableLine), seconds=RESTART_DEADLINE_S)
         await repairing
-        await _until(pilot, lambda: _names(app) == ["early", "late"])
+        await until(pilot, lambda: _names(app) == ["early", "late"])
         assert _says(app, Banner) == ""
         await create(cluster, naked_pod("after", "default"))
-        await _until(pilot, lambda: _names(app) == ["after", "early", "late"])
+        await until(pilot, lambda: _names(app) == ["after", "early", "late"])
         await pilot.press("q")
     assert app.return_code == 0
