@@ -12,23 +12,23 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from k8sops.cluster.client import KubeCluster
 from k8sops.cluster.readonly import ReadOnlyCluster
-from k8sops.core.actor import Actor, Identity
-from k8sops.core.clock import Clock, IdSource
-from k8sops.core.events import Event
-from k8sops.core.logs import LogEntry, LogWanted
-from k8sops.core.ops_reading import OpsReading
-from k8sops.core.ops_records import OpsRecords
-from k8sops.core.overview import Diagnosis, Overview
-from k8sops.core.plan import ClusterInfo, JsonObject
-from k8sops.core.ports import Resource
-from k8sops.core.run import Run, RunFilter, RunId, RunSummary, Settlement, Vote
-from k8sops.core.tables import LiveRows, Table, TableQuery
-from k8sops.service.config import Config
 
 if TYPE_CHECKING:
+    from k8sops.cluster.client import KubeCluster
+    from k8sops.core.actor import Actor, Identity
+    from k8sops.core.clock import Clock, IdSource
+    from k8sops.core.events import Event
+    from k8sops.core.logs import LogEntry, LogWanted
+    from k8sops.core.ops_reading import OpsReading
+    from k8sops.core.ops_records import OpsRecords
+    from k8sops.core.overview import Diagnosis, Overview
+    from k8sops.core.plan import ClusterInfo, JsonObject
+    from k8sops.core.ports import Resource
+    from k8sops.core.run import Run, RunFilter, RunId, RunSummary, Settlement, Vote
+    from k8sops.core.tables import LiveRows, Table, TableQuery
     from k8sops.service.changing import Changing
+    from k8sops.service.config import Config
     from k8sops.service.schedules import ScheduleDesk
     from k8sops.service.sessions import SessionDesk
     from k8sops.service.storing import Storage

@@ -16,7 +16,6 @@ from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.ops import Ops
 from k8sops.core.tables import LiveRows, Row, TableQuery
-from k8sops.service.live.joined_rows import JoinedRows
 
 COLUMN: Final = "Context"
 _MARK: Final = "\x1f"
@@ -43,6 +42,8 @@ async def browse_across(
             parts.append((context, one))
     if not parts:
         raise failures[0][1]
+    from k8sops.service.live.joined_rows import JoinedRows  # noqa: PLC0415 - loaded when needed
+
     missing = "; ".join(f"{context} is missing: {error.message}" for context, error in failures)
     return JoinedRows(parts, clock, lead=COLUMN, mark=_marked, missing=missing)
 

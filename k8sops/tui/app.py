@@ -20,8 +20,6 @@ from k8sops.core.ops import Ops
 from k8sops.core.screen import NoMemory, ScreenChoice, ScreenMemory, TryThis
 from k8sops.core.tables import TableQuery
 from k8sops.tui.browse import BrowseScreen
-from k8sops.tui.running.asking import AskScreen
-from k8sops.tui.running.leaving import leave
 from k8sops.tui.running.next_request import ApprovingApp
 from k8sops.tui.session import FeedOpened, Session
 from k8sops.tui.shell.ending import connection_of, ended_by_signals, failure_of
@@ -156,6 +154,8 @@ class K8sOpsApp(ApprovingApp):
 
     def action_leave(self) -> None:
         """Leave, after asking where a run is carried here."""
+        from k8sops.tui.running.leaving import leave  # noqa: PLC0415 - loaded when needed
+
         connection = connection_of(self)
         if connection is None:
             self.exit(0)
@@ -164,6 +164,8 @@ class K8sOpsApp(ApprovingApp):
 
     def action_interrupt(self) -> None:
         """Leave by the key every terminal program is left with, unless there it copies, or answers a question."""
+        from k8sops.tui.running.asking import AskScreen  # noqa: PLC0415 - loaded when needed
+
         is_copying = bool(self.screen.selections) or bool(getattr(self.focused, "selected_text", ""))
         if is_copying or isinstance(self.screen, AskScreen):
             raise SkipAction

@@ -12,7 +12,6 @@ import msgspec
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer
 
 from k8sops.core.clock import Clock
 from k8sops.core.contexts import Contexts
@@ -20,11 +19,11 @@ from k8sops.core.tables import FeedState, TableQuery
 from k8sops.tui import session
 from k8sops.tui.browse_words import crumbs_said, extras_of, placeholder, sentence, since_said, trouble
 from k8sops.tui.commands import SEPARATOR
+from k8sops.tui.key_line import KeyLine
 from k8sops.tui.live_table import LiveTable
 from k8sops.tui.navigating import NavigatingScreen
 from k8sops.tui.places import Favourites, Place, begun
 from k8sops.tui.prompt import OPENING_KEYS, Mode, Prompt
-from k8sops.tui.running.leaving import leave
 from k8sops.tui.status import Banner, ClusterLine, TableLine, count_text, identity_text
 
 TICK_S = 1.0
@@ -58,7 +57,6 @@ class BrowseScreen(NavigatingScreen):
     ]
     DEFAULT_CSS = """
     BrowseScreen > LiveTable { height: 1fr; }
-    BrowseScreen > Footer { height: 1; }
     """
 
     def __init__(
@@ -85,7 +83,7 @@ class BrowseScreen(NavigatingScreen):
         yield Banner()
         yield LiveTable(clock=self._clock)
         yield Prompt(self._open_prompt)
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Connect."""
@@ -269,11 +267,13 @@ class BrowseScreen(NavigatingScreen):
 
     def action_leave(self) -> None:
         """Leave."""
+        from k8sops.tui.running.leaving import leave  # noqa: PLC0415 - loaded when needed
+
         leave(self.app, self._session)
 
     def action_interrupt(self) -> None:
         """Leave, by the key every terminal program is left with."""
-        leave(self.app, self._session)
+        self.action_leave()
 
     # What is shown
 

@@ -6,8 +6,6 @@ A key that does something to the kind comes first (`c` cordons a node, `u` uncor
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from typing import ClassVar
 
 from textual.actions import SkipAction
@@ -21,7 +19,6 @@ from k8sops.core.text import counted
 from k8sops.service.config import data_folder
 from k8sops.tui.acting.screen import ActingScreen
 from k8sops.tui.columns import shown_cell
-from k8sops.tui.document.saving import file_name, save
 from k8sops.tui.drill import known_plural
 from k8sops.tui.jumping import jump
 from k8sops.tui.live_table import LiveTable
@@ -64,6 +61,9 @@ class LookingScreen(ActingScreen):
 
     def action_save(self) -> None:
         """Save the rows as they are shown, with a header, as CSV."""
+        import csv  # noqa: PLC0415 - loaded when needed
+        import io  # noqa: PLC0415 - as above
+
         found = self.query(LiveTable)
         if not found:
             raise SkipAction
@@ -111,7 +111,8 @@ class LookingScreen(ActingScreen):
         return Target(kind=kind, name=row.name, namespace=row.namespace, uid=row.uid)
 
     async def _save(self, label: str, text: str) -> None:
-        from k8sops.tui.document.screen import SAVED_IN  # noqa: PLC0415 - loaded when opened
+        from k8sops.tui.document.saving import file_name, save  # noqa: PLC0415 - loaded when needed
+        from k8sops.tui.document.screen import SAVED_IN  # noqa: PLC0415 - as above
 
         name = file_name(label, "csv", self._clock.now())
         try:

@@ -28,7 +28,6 @@ from k8sops.tui.live_table import LiveTable
 from k8sops.tui.places import Favourites, Place, Trail, begun
 from k8sops.tui.prompt import Prompt
 from k8sops.tui.row_view import row_key
-from k8sops.tui.running.leaving import leave
 from k8sops.tui.screens import SCREENS
 from k8sops.tui.sessions.screen import SessionsScreen
 from k8sops.tui.shell.remembering import Remembered
@@ -290,6 +289,8 @@ class NavigatingScreen(SessionsScreen, TableHome):
             self.say(f"✗ {sentence(error)}")
             return
         if isinstance(command, commands.Leave):
+            from k8sops.tui.running.leaving import leave  # noqa: PLC0415 - loaded when needed
+
             leave(self.app, self._session)
         elif isinstance(command, commands.ShowHelp):
             self.action_help()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 from textual.message import Message
@@ -19,14 +19,15 @@ from textual.worker import WorkType
 from k8sops.core.actor import Identity
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.plan import ClusterInfo
-from k8sops.core.run import RunFilter, RunState, RunSummary
 from k8sops.core.tables import FeedState, TableQuery
 from k8sops.core.text import printable
 from k8sops.tui.durations import human_duration
-from k8sops.tui.running.ringing import ring
 from k8sops.tui.session import Session
 from k8sops.tui.shell import where
 from k8sops.tui.shell.where import ALL, where_line
+
+if TYPE_CHECKING:
+    from k8sops.core.run import RunSummary
 
 SEPARATOR = where.SEPARATOR
 COUNT_EVERY_S: Final = 5.0
@@ -111,6 +112,8 @@ class ClusterLine(SaidLine):
             self.run_worker(count, group="count", exclusive=True)
 
     async def _count(self, connection: Session) -> None:
+        from k8sops.core.run import RunFilter, RunState  # noqa: PLC0415 - loaded when needed
+
         try:
             ops = connection.ops
             uid = ops.cluster_info.uid
@@ -131,6 +134,8 @@ class ClusterLine(SaidLine):
         if not message.trouble:
             self._waiting = message.waiting
         if message.new:
+            from k8sops.tui.running.ringing import ring  # noqa: PLC0415 - loaded when needed
+
             ring(self.app, message.new)
         self._going, self._trouble = message.running, message.trouble
         if message.identity is not None:

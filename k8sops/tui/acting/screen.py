@@ -18,7 +18,6 @@ from k8sops.core.errors import UsageError
 from k8sops.core.plan import Target
 from k8sops.core.tables import Row
 from k8sops.core.text import counted
-from k8sops.tui.acting.confirming import sentence
 from k8sops.tui.acting.offers import EDIT, SESSION_WORDS, Offer, doing, known_kind, offer_by_key, offers_for
 from k8sops.tui.session import Session
 
@@ -113,6 +112,8 @@ class ActingScreen(Screen[None]):
         try:
             wanted = doing(offer, chosen.kind, chosen.rows)
         except UsageError as error:
+            from k8sops.tui.acting.confirming import sentence  # noqa: PLC0415 - loaded when needed
+
             self.notify(sentence(error), title=offer.label, severity="warning", markup=False)
             return
         self.app.push_screen(ActionDialog(self.connection, self._clock, wanted))

@@ -6,7 +6,7 @@ Requests come oldest first, those of others before one's own.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.actions import SkipAction
 from textual.app import App
@@ -17,15 +17,18 @@ from textual.worker import WorkType
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.ops import Ops
-from k8sops.core.run import RunFilter, RunId, RunState
-from k8sops.tui.running.words import sentence_of
 from k8sops.tui.session import Session
+
+if TYPE_CHECKING:
+    from k8sops.core.run import RunId
 
 MOST_WAITING: Final = 200
 
 
 async def next_request(ops: Ops, after: RunId = "") -> RunId:
     """Which run waits for a vote behind another one; after the last comes the first, and empty where none does."""
+    from k8sops.core.run import RunFilter, RunState  # noqa: PLC0415 - loaded when needed
+
     wanted = RunFilter(
         states=(RunState.AWAITING_APPROVAL,), cluster_uid=ops.cluster_info.uid, limit=MOST_WAITING
     )
@@ -82,6 +85,8 @@ class ApprovingApp(App[int]):
         try:
             run = await next_request(connection.ops)
         except K8sOpsError as error:
+            from k8sops.tui.running.words import sentence_of  # noqa: PLC0415 - loaded when needed
+
             self.notify(sentence_of(error), title="Approvals", severity="warning", markup=False)
             return
         if not run:

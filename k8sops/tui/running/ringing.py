@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.app import App
 
-from k8sops.core.run import RunId, RunSummary
 from k8sops.core.text import counted, printable
+
+if TYPE_CHECKING:
+    from k8sops.core.run import RunId, RunSummary
 
 MOST_TOLD: Final = 160
 

@@ -6,19 +6,20 @@ None of it shows a plan: policy is asked and it is on record before it begins (c
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 
-from k8sops.core.logs import LogWanted
-from k8sops.core.sessions import SessionKind, SessionWanted
 from k8sops.core.tables import Row
 from k8sops.tui.acting.offers import Offer, known_kind
 from k8sops.tui.acting.screen import Chosen
 from k8sops.tui.drill import known_plural
 from k8sops.tui.looking import LookingScreen
-from k8sops.tui.sessions.beginning import SessionBeginner
+
+if TYPE_CHECKING:
+    from k8sops.core.sessions import SessionKind, SessionWanted
+    from k8sops.tui.sessions.beginning import SessionBeginner
 
 WITH_PODS: Final = frozenset({"pods", "deployments", "replicasets", "statefulsets", "daemonsets"}) | {
     "replicationcontrollers",
@@ -69,14 +70,14 @@ class SessionsScreen(LookingScreen):
     def action_forward(self) -> None:
         """A local port that leads to the pod, or to a ready pod of what is chosen."""
         kind, row = self._row_with_pods()
-        wanted = SessionWanted(kind="port_forward", namespace=row.namespace, name=row.name, of=kind)
+        wanted = _wanted("port_forward", row, of=kind)
         self._beginner_runs(lambda beginner: beginner.on_port(wanted))
 
     def action_transfer(self) -> None:
         """Copy files out of the pod, or into it."""
         row = self._pod()
         container = self.container_chosen()
-        wanted = SessionWanted(kind="copy", namespace=row.namespace, name=row.name, container=container)
+        wanted = _wanted("copy", row, container=container)
         self._beginner_runs(lambda beginner: beginner.on_files(wanted))
 
     def _open_dialog(self, offer: Offer, chosen: Chosen) -> None:
@@ -95,10 +96,12 @@ class SessionsScreen(LookingScreen):
     def _begin(self, kind: SessionKind) -> None:
         row = self._pod()
         container = self.container_chosen()
-        wanted = SessionWanted(kind=kind, namespace=row.namespace, name=row.name, container=container)
+        wanted = _wanted(kind, row, container=container)
         self._beginner_runs(lambda beginner: beginner.on_terminal(wanted))
 
     def _beginner_runs(self, work: Callable[[SessionBeginner], Coroutine[Any, Any, None]]) -> None:
+        from k8sops.tui.sessions.beginning import SessionBeginner  # noqa: PLC0415 - loaded when needed
+
         if not self.connection.connected:
             raise SkipAction
         beginner = SessionBeginner(self.app, self.connection.ops)
@@ -111,7 +114,8 @@ class SessionsScreen(LookingScreen):
         return row
 
     def _open_logs(self, *, previous: bool) -> None:
-        from k8sops.tui.logs.screen import LogScreen  # noqa: PLC0415 - loaded when opened
+        from k8sops.core.logs import LogWanted  # noqa: PLC0415 - loaded when opened
+        from k8sops.tui.logs.screen import LogScreen  # noqa: PLC0415 - as above
 
         kind, row = self._row_with_pods()
         wanted = LogWanted(
@@ -130,3 +134,9 @@ class SessionsScreen(LookingScreen):
         if kind not in WITH_PODS or not chosen.rows:
             raise SkipAction
         return kind, chosen.rows[0]
+
+
+def _wanted(kind: SessionKind, row: Row, *, container: str = "", of: str = "pods") -> SessionWanted:
+    from k8sops.core.sessions import SessionWanted  # noqa: PLC0415 - loaded when needed
+
+    return SessionWanted(kind=kind, namespace=row.namespace, name=row.name, container=container, of=of)

@@ -17,7 +17,6 @@ from textual.app import App
 from textual.worker import WorkerFailed
 
 from k8sops.core.errors import ExitCode, K8sOpsError
-from k8sops.tui.running.leaving import cancel_carried
 from k8sops.tui.session import Session
 from k8sops.tui.shell.terminal_driver import TerminalDriver
 
@@ -76,6 +75,8 @@ def _end(app: App[int], number: int) -> None:
 
 
 async def _ended(app: App[int], number: int) -> None:
+    from k8sops.tui.running.leaving import cancel_carried  # noqa: PLC0415 - loaded when needed
+
     connection = connection_of(app)
     try:
         said = await cancel_carried(connection) if connection is not None else ""
