@@ -41,6 +41,8 @@ def what_of(record: Record) -> str:
         for about in record.objects[:3]
     )
     told = record.reason or str(record.data.get("text", "")) or ("" if objects else _data(record.data))
+    if told == record.outcome:
+        told = ""
     parts = (record.action, objects, f"→ {record.outcome}" if record.outcome else "", told and f"({told})")
     return " ".join(part for part in parts if part)
 

@@ -71,6 +71,10 @@ def _shown(name: str, value: object) -> str:
         shown = getattr(value, "name", "")
         url = getattr(value, "url", "")
         return f"{shown} ({_without_password(url)})" if url else str(shown)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_shown('', one)}" for key, one in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "" if value is None else str(value)
 
 

@@ -78,6 +78,7 @@ _WORDS: Final[dict[str, Severity]] = {
     "INCOMPLETE": Severity.BAD,
     "unreadable": Severity.BAD,
     "allowed": Severity.OK,
+    "to confirm": Severity.OK,
     "needs approval": Severity.WARN,
 }
 

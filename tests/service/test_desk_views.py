@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from k8sops.audit.record import Record
 from k8sops.core.actor import Actor
 from k8sops.core.clock import SystemClock
 from k8sops.core.desk import ActionVerdict, PolicyView
 from k8sops.core.errors import UsageError
 from k8sops.core.plan import ClusterInfo
 from k8sops.core.risk import Risk
+from k8sops.service.audit_words import what_of
 from k8sops.service.config import Config, load_config
 from k8sops.service.policy_view import policy_view
 from k8sops.service.settings_view import settings_in_force
@@ -93,3 +96,19 @@ def test_each_setting_says_where_it_is_from_and_no_password_is_shown(tmp_path: P
     assert (shown["pool_labels"].value, shown["pool_labels"].source) == ("pool", str(path))
     assert shown["repositories"].value == "here (file:///srv/backups)"
     assert shown["emergency"].source == "as shipped"
+    assert (shown["read_only"].value, shown["keys"].value) == ("no", ""), "in words, not as Python writes it"
+
+
+def test_a_record_tells_its_outcome_once() -> None:
+    """A page of records is read at a glance: `running (running)` says nothing twice."""
+    record = Record(
+        at="2026-11-22T04:15:00.000Z",
+        code="run.running",
+        format=1,
+        previous="",
+        seq=1,
+        action="backup",
+        outcome="running",
+    )
+    assert what_of(msgspec.structs.replace(record, data={"text": "running"})) == "backup → running"
+    assert what_of(msgspec.structs.replace(record, reason="as asked")) == "backup → running (as asked)"

@@ -49,6 +49,7 @@ class FakeRecords:
         self.wanted: list[AuditFilter] = []
         self.refuses: K8sOpsError | None = None
         self.proof = AuditProof(ok=True, sentence="Records 1 to 12 hold.", expect="12:abc", note="")
+        self.verdicts: tuple[ActionVerdict, ...] = ()
         self.differs: tuple[ObjectDifference, ...] = ()
 
     def _do(self, *what: str) -> None:
@@ -150,7 +151,7 @@ class FakeRecords:
         return PolicyView(
             sentence="version 1, trust local: 2 rules", source="/etc/policy.yaml", warnings=(),
             who=f"{who} ({who})", person=person, namespace=namespace or "shop", people=("bob", "carol"),
-            verdicts=(verdict,),
+            verdicts=self.verdicts or (verdict,),
         )  # fmt: skip
 
     async def settings(self) -> tuple[SettingView, ...]:

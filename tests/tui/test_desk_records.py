@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 from textual.widgets import Input
 
+from k8sops.core.actor import Actor
 from k8sops.core.audit import AuditFilter
 from k8sops.core.desk import AuditProof, AuditView
 from k8sops.core.tables import TableQuery
@@ -18,6 +20,8 @@ from k8sops.tui.screens import SCREENS
 from tests.tui.fake_runs import RecordOps, a_run
 from tests.tui.feeds import Desk, FixedClock
 from tests.tui.run_stage import Stage, stage
+
+ALICE = Actor(name="alice@acme.example", surface="tui")
 
 
 async def _type(shown: Stage, key: str, text: str) -> None:
@@ -73,11 +77,31 @@ async def test_policy_answers_for_oneself_for_others_and_elsewhere_rule_by_rule(
         await shown.press("p")
         await shown.sees("bob (bob)", "needs approval", "1 approval from ops")
         await shown.press("enter")
-        await shown.sees("! needs approval", "! developers-ask-ops: ops agree", "· baseline.disruptive")
+        await shown.sees("! needs approval", "! developers-ask-ops: ops agree", "✓ baseline.disruptive")
         await shown.press("escape", "p", "p")
         await shown.sees("alice@acme.example (alice@acme.example)")
         await _type(shown, "n", "payments")
         await shown.sees("namespace payments", "denied")
+
+
+async def test_actions_with_the_same_answer_share_a_row_and_are_told_apart_behind_it() -> None:
+    """A policy of four rules gives four answers; forty rows that repeat them hide the one that differs."""
+    ops = RecordOps()
+    restart = (await ops.kept_here.policy(ALICE)).verdicts[0]
+    names = ("scale", "restart", "rollback", "set-image", "drain")
+    ops.kept_here.verdicts = (
+        *(msgspec.structs.replace(restart, action=name) for name in names),
+        msgspec.structs.replace(restart, action="delete", effect="deny", asks=(), why="nobody deletes here"),
+    )
+    async with stage(ops, size=(120, 30)) as shown:
+        await shown.open(SCREENS["policy"])
+        await shown.sees("2 answers", "denied", "scale, restart, rollback +2")
+        await shown.press("slash", *"drain", "enter")
+        await shown.sees("1 of 2 answers")
+        await shown.press("enter")
+        await shown.sees("to confirm · 5 actions", "set-image")
+        await shown.press("G", "enter")
+        await shown.sees("drain, disruptive", "✓ baseline.disruptive")
 
 
 async def test_settings_say_where_they_are_from() -> None:
@@ -88,7 +112,7 @@ async def test_settings_say_where_they_are_from() -> None:
         await shown.press("slash", *"context", "enter")
         await shown.sees("1 of 2 settings")
         await shown.press("enter")
-        await shown.until(lambda: "context is -, from as shipped" in shown.banner)
+        await shown.until(lambda: "context: none (as shipped)" in shown.banner)
 
 
 async def test_a_colon_leads_on_from_any_screen_to_the_next() -> None:

@@ -1,4 +1,7 @@
-"""What policy says to every action here: for oneself, or for anybody it knows; Enter says why, rule by rule."""
+"""What policy says to every action here: for oneself, or for anybody it knows; Enter says why, rule by rule.
+
+Actions that get the same answer for the same reason share a row: forty near-equal rows are read by nobody.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,17 @@ from k8sops.tui.session import Session
 WORDS: Final = {"allow": "allowed", "confirm": "to confirm", "approve": "needs approval", "deny": "denied"}
 _LOOKS: Final[dict[str, tuple[str, Look]]] = {
     "allow": ("✓", "ok"),
-    "confirm": ("·", ""),
+    "confirm": ("✓", "ok"),
     "approve": ("!", "warn"),
     "deny": ("✗", "bad"),
 }
+_STRICTEST: Final = ("deny", "approve", "confirm", "allow")
+NAMED: Final = 3
+"""So many actions of an answer are named in its row; Enter lists them."""
 
 
 class PolicyScreen(ListScreen):
-    """Every action at every risk it can have."""
+    """Every answer with the actions, at the risks they can have, that get it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "person", "Next person", id="policy.person"),
@@ -40,18 +46,20 @@ class PolicyScreen(ListScreen):
     """
     WORD: ClassVar[str] = "answer"
     COLUMNS: ClassVar[tuple[Column, ...]] = (
-        Column(name="Action"),
-        Column(name="Risk"),
         Column(name="State"),
+        Column(name="Risk"),
+        Column(name="Actions"),
         Column(name="Asks for"),
         Column(name="Why"),
+        # Looked in by the filter, whatever is shown.
+        Column(name="All actions", priority=1),
     )
 
     def __init__(self, connection: Session, clock: Clock) -> None:
         super().__init__(connection, clock)
         self._person = self._namespace = ""
         self._view: PolicyView | None = None
-        self._verdicts: dict[str, ActionVerdict] = {}
+        self._answers: dict[str, list[ActionVerdict]] = {}
 
     def body(self) -> Iterator[Widget]:
         """Whose policy and for whom, and the table."""
@@ -65,7 +73,7 @@ class PolicyScreen(ListScreen):
     def show(self, found: PolicyView) -> None:
         """A row each."""
         self._view = found
-        self._verdicts = {f"{one.action} {one.risk}": one for one in found.verdicts}
+        self._answers = _grouped(found.verdicts)
         lines = [
             fact("for", found.who),
             fact("about", f"one object in namespace {found.namespace}, or a node; n asks about another"),
@@ -73,7 +81,7 @@ class PolicyScreen(ListScreen):
             *(Line(f"! {warning}", "warn", 1, 2) for warning in found.warnings),
         ]
         self.query_one("#facts", LinesView).show(lines)
-        self.put([_row(key, one) for key, one in self._verdicts.items()])
+        self.put([_row(key, those) for key, those in self._answers.items()])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Others can be asked about where the policy knows any."""
@@ -82,8 +90,12 @@ class PolicyScreen(ListScreen):
         return super().check_action(action, parameters)
 
     def opened(self, row: Row) -> None:
-        """Rule by rule."""
-        self.app.push_screen(VerdictScreen(self._connection, self._clock, self._verdicts[row.uid]))
+        """Rule by rule; where several actions share the answer, after one of them is chosen."""
+        those = self._answers[row.uid]
+        if len(those) == 1:
+            self.app.push_screen(VerdictScreen(self._connection, self._clock, those[0]))
+        else:
+            self.app.push_screen(AnswerScreen(self._connection, self._clock, those))
 
     def action_namespace(self) -> None:
         """Ask about an object elsewhere."""
@@ -107,6 +119,34 @@ class PolicyScreen(ListScreen):
         place = known.index(self._person) if self._person in known else 0
         self._person = known[(place + 1) % len(known)]
         self.action_read()
+
+
+class AnswerScreen(ListScreen):
+    """The actions that get one answer."""
+
+    WORD: ClassVar[str] = "action"
+    COLUMNS: ClassVar[tuple[Column, ...]] = (Column(name="Action"), Column(name="Risk"), Column(name="Why"))
+
+    def __init__(self, connection: Session, clock: Clock, verdicts: Sequence[ActionVerdict]) -> None:
+        super().__init__(connection, clock)
+        self._verdicts = {one.action: one for one in verdicts}
+
+    async def fetch(self, ops: Ops) -> Sequence[ActionVerdict]:
+        """They are there already."""
+        return tuple(self._verdicts.values())
+
+    def show(self, found: Sequence[ActionVerdict]) -> None:
+        """A row each."""
+        self.put([row_of(one.action, (one.action, str(one.risk), one.why)) for one in found])
+
+    def opened(self, row: Row) -> None:
+        """Rule by rule."""
+        self.app.push_screen(VerdictScreen(self._connection, self._clock, self._verdicts[row.uid]))
+
+    def notes(self) -> Iterator[str]:
+        """Which answer."""
+        yield WORDS[next(iter(self._verdicts.values())).effect]
+        yield from super().notes()
 
 
 class VerdictScreen(PageScreen):
@@ -145,6 +185,17 @@ class VerdictScreen(PageScreen):
         yield f"{self._verdict.action}, {self._verdict.risk}"
 
 
-def _row(key: str, one: ActionVerdict) -> Row:
+def _grouped(verdicts: Sequence[ActionVerdict]) -> dict[str, list[ActionVerdict]]:
+    """By answer; an action that gets it at several risks stands in each risk's row."""
+    found: dict[str, list[ActionVerdict]] = {}
+    for one in sorted(verdicts, key=lambda each: (_STRICTEST.index(each.effect), -each.risk.rank)):
+        found.setdefault(" ".join((one.effect, one.risk, *one.asks, one.why)), []).append(one)
+    return found
+
+
+def _row(key: str, those: Sequence[ActionVerdict]) -> Row:
+    one, names = those[0], [each.action for each in those]
     asks = ", ".join(line.removeprefix("needs ") for line in one.asks)
-    return row_of(key, (one.action, str(one.risk), WORDS[one.effect], asks, one.why))
+    more = f" +{len(names) - NAMED}" if len(names) > NAMED else ""
+    named = ", ".join(names[:NAMED]) + more
+    return row_of(key, (WORDS[one.effect], str(one.risk), named, asks, one.why, ", ".join(names)))

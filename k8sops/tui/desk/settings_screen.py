@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from k8sops.core.desk import SettingView
 from k8sops.core.ops import Ops
 from k8sops.core.tables import Column, Row
 from k8sops.tui.desk.list_screen import ListScreen, row_of
+
+NONE: Final = "none"
 
 
 class SettingsScreen(ListScreen):
@@ -27,8 +29,9 @@ class SettingsScreen(ListScreen):
 
     def show(self, found: Sequence[SettingView]) -> None:
         """A row each."""
-        self.put([row_of(one.key, (one.key, one.source, one.value or "-")) for one in found])
+        self.put([row_of(one.key, (one.key, one.source, one.value or NONE)) for one in found])
 
     def opened(self, row: Row) -> None:
         """The whole value, which may be longer than its column."""
-        self.say(f"{row.cells[0]} is {row.cells[2]}, from {row.cells[1]}")
+        key, source, value = row.cells
+        self.say(f"{key}: {value} ({source})")
