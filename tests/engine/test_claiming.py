@@ -42,7 +42,7 @@ async def test_runs_that_wait_for_a_target_do_not_hide_one_that_is_free(
         await world.until(blocked[-1].id, lambda run: holder.id in run.progress.waiting_for)
         world.rules.decision = Decision(effect="confirm", why="test")
         other = await world.queued("ledger", ledger, targets="free")
-        assert (await world.ended(other.id, within_s=60)).state is RunState.SUCCEEDED
+        assert (await world.ended(other.id)).state is RunState.SUCCEEDED
     assert (await world.get(blocked[0].id)).state is RunState.QUEUED
 
 
@@ -77,7 +77,7 @@ async def test_a_claim_that_never_reached_its_carrier_comes_free(
     hanging = await world.queued("ledger", ledger, targets="held", hang_at=0)
     async with serving(carrier, grace_s=0.0):
         await world.until(hanging.id, lambda run: run.state is RunState.RUNNING)
-        assert (await world.ended(lost.id, within_s=60)).state is RunState.SUCCEEDED
+        assert (await world.ended(lost.id)).state is RunState.SUCCEEDED
         assert carrier.carrying == (hanging.id,)
         await world.desk.cancel(hanging.id, ALICE, "")
         await world.ended(hanging.id)

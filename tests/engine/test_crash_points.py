@@ -175,7 +175,7 @@ async def kill_all(world: World, workers: Workers, some: list[Casualty]) -> None
         one.pid = await workers.start(msgspec.structs.replace(one.order, url=world.url, plan=plan_of(one)))
     for one in some:
         if one.name == "run.cancelled":
-            await world.until(one.run, lambda run: run.state is RunState.RUNNING, within_s=60)
+            await world.until(one.run, lambda run: run.state is RunState.RUNNING)
             await world.desk.cancel(one.run, BOB, "enough")
     for one in some:
         assert await workers.end_of(one.pid) == -signal.SIGKILL, f"{one.label} was not reached"
@@ -219,7 +219,7 @@ async def go_on(world: World, one: Casualty) -> None:
         await world.vote(run)
     elif run.state is RunState.PROPOSED:
         await world.desk.start(one.run, ALICE)
-    done = await world.ended(one.run, within_s=60)
+    done = await world.ended(one.run)
     assert done.state in one.ends, f"{one.label}: {done.outcome}"
 
 

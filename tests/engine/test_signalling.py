@@ -39,7 +39,7 @@ async def test_a_door_s_role_may_send_what_a_carrier_waits_for(postgres_url: str
         async with serving(carrier.carrier()):
             await door.parked(run.id)
             await nod(door, run.id)
-            done = await door.ended(run.id, within_s=60)
+            done = await door.ended(run.id)
         assert done.state is RunState.SUCCEEDED
         assert any(event.text == "the signal said yes" for event in done.events)
         await in_order(door.database, run.id)

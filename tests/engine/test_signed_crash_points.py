@@ -97,7 +97,7 @@ async def test_a_kill_at_any_signed_commit_loses_and_doubles_nothing(
     for one in everybody:
         await go_on(world, one)
     async with serving(world.carrier()):
-        ended = await asyncio.gather(*(world.ended(one.run, within_s=60) for one in everybody))
+        ended = await asyncio.gather(*(world.ended(one.run) for one in everybody))
     wrong = {
         one.label: run.outcome
         for one, run in zip(everybody, ended, strict=True)
@@ -121,7 +121,7 @@ async def bring_in_doubt(world: SignedWorld, workers: Workers, some: list[Casual
     pids = [await workers.start(order) for order in orders]
     assert set(await workers.ends_of(pids)) == {-signal.SIGKILL}
     async with serving(world.carrier()):
-        found = await asyncio.gather(*(world.ended(one.run, within_s=60) for one in some))
+        found = await asyncio.gather(*(world.ended(one.run) for one in some))
     assert {run.state for run in found} == {RunState.NEEDS_REVIEW}
 
 

@@ -140,7 +140,7 @@ class Office:
         carrier = self.world.carrier()
         carrier._tools = Tools(actions=OneAction(), clusters=Through(self.cluster), rules=self.world.rules)
         async with serving(carrier):
-            done = await self.world.ended(run.id, within_s=60)
+            done = await self.world.ended(run.id)
         await in_order(self.world.database, run.id)
         return done
 

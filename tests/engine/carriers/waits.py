@@ -80,7 +80,7 @@ class Waits:
         async with hands.at_work(world):
             await world.parked(run.id)
             await nod(elsewhere, run.id)
-            done = await world.ended(run.id, within_s=60)
+            done = await world.ended(run.id)
         assert done.state is RunState.SUCCEEDED
         assert any(event.text == "the signal said yes" for event in done.events)
 
@@ -93,7 +93,7 @@ class Waits:
         with pytest.raises(AlreadyDecidedError, match="has its signal 'nod' already; the first one counts"):
             await nod(world, run.id, "second")
         async with hands.at_work(world):
-            done = await world.ended(run.id, within_s=60)
+            done = await world.ended(run.id)
         assert any(event.text == "the signal said first" for event in done.events)
 
     async def test_a_signal_sent_while_the_run_parks_is_not_missed(
@@ -108,7 +108,7 @@ class Waits:
                 await elsewhere.until(run.id, lambda found: found.state is RunState.RUNNING)
                 await nod(elsewhere, run.id)
             for run in runs:
-                assert (await world.ended(run.id, within_s=60)).state is RunState.SUCCEEDED
+                assert (await world.ended(run.id)).state is RunState.SUCCEEDED
 
     async def test_a_wait_inside_a_step_parks_only_what_may_be_gone_through_again(
         self, hands: Hands, world: World, tmp_path: Path
