@@ -75,6 +75,7 @@ class BrowseScreen(NavigatingScreen):
         self._notice = ""
         self._seen_version: int | None = None
         self._surveyed = False
+        self._prompt = Prompt(self._open_prompt)
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -82,7 +83,7 @@ class BrowseScreen(NavigatingScreen):
         yield TableLine()
         yield Banner()
         yield LiveTable(clock=self._clock)
-        yield Prompt(self._open_prompt)
+        yield self._prompt
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -232,8 +233,8 @@ class BrowseScreen(NavigatingScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While the prompt is open, keys are text; before there is a table, none acts on it."""
-        prompt = self.query(Prompt)
-        return action == "interrupt" or (bool(prompt) and self.is_mounted and not prompt.first().is_open)
+        # Asked for every binding whenever the focus moves, so nothing is searched for.
+        return action == "interrupt" or (self.is_mounted and not self._prompt.is_open)
 
     def action_filter(self) -> None:
         """Type a filter, beginning with the one in force."""
