@@ -116,7 +116,7 @@ async def test_a_connection_that_breaks_in_the_commit_leaves_it_open_whether_it_
 
 
 async def test_two_changes_that_wait_for_each_other_are_both_made(shared: Database) -> None:
-    """The server ends one of them; it is done again."""
+    """The server ends one of them; it is done again, and again where it comes before the other has woken up."""
     await shared.write(lambda tx: _put_all(tx, "ab"), name="test")
     # Longer than the server takes to see a deadlock, which it looks for after one second.
     patient = await open_database(shared.url_shown, clock=SystemClock(), busy_timeout_s=10)
@@ -136,7 +136,8 @@ async def test_two_changes_that_wait_for_each_other_are_both_made(shared: Databa
     await asyncio.gather(
         patient.write(crossing("ab"), name="test"), patient.write(crossing("ba"), name="test")
     )
-    assert sorted(tries) in (["ab", "ab", "ba"], ["ab", "ba", "ba"])
+    assert set(tries) == {"ab", "ba"}
+    assert len(tries) > 2
     await patient.aclose()
 
 
