@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
+from textual import events
 from textual.widgets import OptionList
 
 from k8sops.core.plan import Step
 from k8sops.core.run import Run
+from k8sops.core.tables import TableQuery
 from k8sops.tui.acting.menu import ActionMenu
+from k8sops.tui.acting.screen import ActingScreen
+from k8sops.tui.app import K8sOpsApp
+from k8sops.tui.browse import BrowseScreen
 from k8sops.tui.running.lines_view import LinesView
 from k8sops.tui.running.run_screen import RunScreen
 from tests.tui.acting_desk import Acting, ActingOps, acting
+from tests.tui.at_rest import at_rest, until
 from tests.tui.drain_scenes import told
-from tests.tui.feeds import node, pod
+from tests.tui.feeds import NODE_COLUMNS, Desk, Feed, FixedClock, node, pod
 
 
 def _menu(seen: Acting) -> list[str]:
@@ -96,3 +103,30 @@ async def test_without_a_row_there_is_no_menu() -> None:
         seen.mark("pods", pod("web"))
         await seen.press("a")
         assert seen.is_at(ActionMenu)
+
+
+async def test_a_key_acts_on_the_row_that_the_keys_before_it_lead_to() -> None:
+    """Who knows the table types `j r` in one go; the wrong node's drain would stand there."""
+    ops = ActingOps()
+    ops.feeds = {"nodes": Feed(NODE_COLUMNS, [node("n1"), node("n2"), node("n3")])}
+    app = K8sOpsApp(Desk(ops).open, TableQuery(kind="nodes"), clock=FixedClock())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_rest(pilot, "n3")
+        for key in ("j", "r"):
+            app.post_message(events.Key(key, key))
+        await until(pilot, lambda: ops.previews)
+        assert ops.previews[0] == {"nodes": ["n2"]}
+        await pilot.press("escape")
+        for key in ("j", "a"):
+            app.post_message(events.Key(key, key))
+        await until(pilot, lambda: isinstance(app.screen, ActionMenu))
+        assert "nodes/n3" in str(app.screen.query_one(OptionList)._border_title)
+
+
+@pytest.mark.parametrize("key", ["a", "c", "e", "u", "r", "s", "i", "t", "ctrl+d", "ctrl+k"])
+def test_no_screen_of_rows_has_another_use_for_a_key_that_acts_first(key: str) -> None:
+    """What a class binds to a key takes the place of what its bases bind: cordoning was lost to copying so."""
+    for screen in (BrowseScreen, ActingScreen):
+        first = screen._merged_bindings.key_to_bindings[key][0]
+        assert first.action in {"menu", f"act('{key}')"}, screen
+        assert first.priority

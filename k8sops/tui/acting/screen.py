@@ -5,11 +5,13 @@ A key that the kind has no action for goes on to whoever else wants it. While so
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -42,6 +44,14 @@ async def refusals_of(connection: Session, chosen: Chosen, actions: Sequence[str
     )
 
 
+class InTurn(Message):
+    """What a key does once the keys before it are done: it takes the way that they take through the widgets."""
+
+    def __init__(self, do: Callable[[], None]) -> None:
+        super().__init__()
+        self.do = do
+
+
 class ActingScreen(Screen[None]):
     """A screen whose rows can be acted on; who makes one sets `_clock`."""
 
@@ -68,26 +78,49 @@ class ActingScreen(Screen[None]):
     def action_act(self, key: str) -> None:
         """Open the dialog of the kind's action behind a key."""
         chosen = self._acted_on()
-        offer = offer_by_key(chosen.kind, key, chosen.rows)
-        if offer is None:
+        if offer_by_key(chosen.kind, key, chosen.rows) is None:
             raise SkipAction
-        self._open_dialog(offer, chosen)
+        self._in_turn(partial(self._act, key))
 
     def action_menu(self) -> None:
         """Show what can be done."""
+        if not self._acted_on().rows:
+            raise SkipAction
+        self._in_turn(self._open_menu)
+
+    def on_in_turn(self, message: InTurn) -> None:
+        """Do it behind the keys that are on their way to the app, where keys become actions."""
+        message.stop()
+        self.app.call_later(message.do)
+
+    def _in_turn(self, do: Callable[[], None]) -> None:
+        """Do something that came by priority, ahead of keys that move the cursor: it is meant for where they lead."""
+
+        def still() -> None:
+            if self.app.screen is self:
+                do()
+
+        (self.focused or self).post_message(InTurn(still))
+
+    def _act(self, key: str) -> None:
+        chosen = self.chosen()
+        offer = offer_by_key(chosen.kind, key, chosen.rows)
+        if offer is not None:
+            self._open_dialog(offer, chosen)
+
+    def _open_menu(self) -> None:
         from k8sops.tui.acting.menu import ActionMenu  # noqa: PLC0415 - loaded when opened
 
-        chosen = self._acted_on()
+        chosen = self.chosen()
         if not chosen.rows:
-            raise SkipAction
+            return
 
         def opened(offer: Offer | None) -> None:
             if offer is not None:
                 self._open_dialog(offer, chosen)
 
         first, many = chosen.rows[0], len(chosen.rows)
-        kind = known_kind(chosen.kind)
-        name = f"{kind}/{first.name}" if many == 1 else counted(many, "marked row")
+        name = f"{known_kind(chosen.kind)}/{first.name}" if many == 1 else counted(many, "marked row")
         offers = offers_for(chosen.kind, chosen.rows)
         asked = [offer.action for offer in offers if offer.action not in SESSION_WORDS]
 
