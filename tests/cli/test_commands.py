@@ -112,9 +112,9 @@ def test_without_terminal_and_without_yes_nothing_is_done(
 def test_a_scale_that_does_not_get_ready_fails_and_says_why(k8sops: Command, web: Web) -> None:
     """Exit 1, the pods and their trouble, the way back."""
     web.exists(NEVER_READY)
-    done = k8sops("scale", "deployment/web", "--replicas", "2", "--yes", "--timeout", "3s")
+    done = k8sops("scale", "deployment/web", "--replicas", "2", "--yes", "--timeout", "15s")
     assert done.code == 1
-    assert "are ready after 3 s (web-" in done.err
+    assert "are ready after 15 s (web-" in done.err
     assert "to go back: k8sops scale deployments/web --replicas 1" in done.err
 
 

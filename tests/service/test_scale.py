@@ -172,7 +172,7 @@ async def test_at_the_deadline_the_pods_that_are_not_ready_are_named_with_why(
 ) -> None:
     """The next question would be `why`; the answer belongs in the same sentence, with the way back."""
     await create(cluster, deployment("web", cluster_namespace, replicas=1, annotations=NEVER_READY))
-    run, _ = await finish(ops, await propose(ops, target="deployment/web", replicas=2, timeout=3))
+    run, _ = await finish(ops, await propose(ops, target="deployment/web", replicas=2, timeout=15))
     assert run.state is RunState.FAILED
     assert run.error is not None
     assert run.error.code == "wait_deadline"

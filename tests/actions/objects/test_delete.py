@@ -51,11 +51,11 @@ async def test_a_finalizer_is_named_before_and_when_it_does_not_act(desk: Desk, 
         "metadata": {"name": "kept", "namespace": desk.namespace, "finalizers": ["example.com/never"]},
     }
     await create(cluster, manifest)
-    run = await desk.do("delete", "configmap/kept", timeout=2)
+    run = await desk.do("delete", "configmap/kept", timeout=6)
     assert [one.code for one in run.plan.findings] == ["finalizers"]
     assert run.state is RunState.FAILED
     assert run.error is not None
-    assert "not gone after 2 s: its finalizers have not acted: example.com/never" in run.error.message
+    assert "not gone after 6 s: its finalizers have not acted: example.com/never" in run.error.message
     body = {"metadata": {"finalizers": None}}
     await cluster.patch(await cluster.resource("configmaps"), "kept", desk.namespace, body=body)
 

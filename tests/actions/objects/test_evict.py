@@ -52,10 +52,10 @@ async def test_a_budget_that_never_opens_is_told_beforehand_and_ends_the_run_at_
     plan = (await desk.plan("evict", name)).plan
     assert [one.code for one in plan.findings] == ["budget_spent"]
     assert "web-pdb" in plan.findings[0].text
-    run = await desk.do("evict", name, timeout=3)
+    run = await desk.do("evict", name, timeout=9)
     assert run.state is RunState.FAILED
     assert run.error is not None
-    assert "could not be evicted within 3 s" in run.error.message
+    assert "could not be evicted within 9 s" in run.error.message
     assert "web-pdb" in run.error.message
     (still,) = await desk.ready_pods(cluster, "web", 1)
     assert still["metadata"]["uid"] == pod["metadata"]["uid"]

@@ -69,7 +69,7 @@ async def test_a_webhook_whose_service_is_restored_is_waited_for_or_named(desk: 
             return verdicts(plan).get(label) == "created_unverified"
 
         await eventually(in_force)
-        plan = await desk.preview(timeout=1)
+        plan = await desk.preview(timeout=5)
         assert "failed calling webhook" in finding(plan, "created_unverified").text
         with pytest.raises(PartialError, match=r"configmaps/settings is not there: .*failed calling webhook"):
             await desk.carry(plan)

@@ -102,10 +102,10 @@ async def test_a_rollout_that_cannot_complete_ends_at_its_deadline_with_the_pod_
 ) -> None:
     """`kubectl rollout status` says that it waits; not for what."""
     await create(cluster, deployment("web", desk.namespace, annotations=NEVER_READY))
-    run = await desk.do("restart", "deployment/web", timeout=4)
+    run = await desk.do("restart", "deployment/web", timeout=20)
     assert run.state is RunState.FAILED
     assert run.error is not None
-    assert "is not complete after 4 s" in run.error.message
+    assert "is not complete after 20 s" in run.error.message
     assert "container app is not ready" in run.error.message
 
 
