@@ -20,6 +20,7 @@ from k8sops.core.errors import K8sOpsError
 from k8sops.core.ports import ClusterReader
 from k8sops.core.tables import Column, FeedState, LiveRows, Row, TableQuery
 from k8sops.service.live.figures import Cells
+from k8sops.service.live.slices import breathe
 from k8sops.service.live.sources import FigureSource, NodeFigures, PodFigures
 
 LEAST_PAUSE_S: Final = 15.0
@@ -76,6 +77,7 @@ class FiguredRows:
         self._cells: Mapping[str, Cells] = {}
         self._round = 0
         self._kept: dict[str, tuple[Row, Cells, Row]] = {}
+        self._all_wanted = False
         self._given: tuple[int, Sequence[Row]] = (-1, ())
         self._columns: tuple[Sequence[Column], tuple[Column, ...], int] = ((), (), 0)
         self._trouble = ""
@@ -143,9 +145,7 @@ class FiguredRows:
         kept = self._kept.get(row.uid)
         if kept is not None and kept[0] is row and kept[1] is cells:
             return kept[2]
-        place, width = self._columns[2], len(self._source.columns)
-        shown = cells or ("",) * width
-        found = msgspec.structs.replace(row, cells=(*row.cells[:place], *shown, *row.cells[place:]))
+        found = self._joined(row, cells)
         if len(self._kept) > 2 * len(self._base.rows) + 1000:
             self._kept = {}
         self._kept[row.uid] = (row, cells, found)
@@ -153,6 +153,7 @@ class FiguredRows:
 
     def all_merged(self, rows: Sequence[Row]) -> list[Row]:
         """All rows of the base with their figures; those that did not change cost three look-ups."""
+        self._all_wanted = True
         kept, cells_of, found = self._kept.get, self._cells.get, []
         for row in rows:
             held = kept(row.uid)
@@ -182,7 +183,7 @@ class FiguredRows:
                 await self._changes.next()
             rows = self._base.rows
             try:
-                self._cells = await self._source.read(rows)
+                await self._take(await self._source.read(rows))
                 self._trouble = ""
             except K8sOpsError as error:
                 self._cells, self._trouble = {}, f"no figures: {error.message}"
@@ -192,6 +193,27 @@ class FiguredRows:
             self._round += 1
             self._tell()
             await self._clock.sleep(max(LEAST_PAUSE_S, len(rows) / ROWS_A_SECOND))
+
+    async def _take(self, cells: Mapping[str, Cells]) -> None:
+        """Use these figures; where all rows are looked at, as for a filter, they are put together before, in slices."""
+        made: dict[str, tuple[Row, Cells, Row]] = {}
+        if self._all_wanted:
+            self._all_wanted = False
+            columns = self._shown_columns()
+            for number, row in enumerate(self._base.rows):
+                await breathe(number)
+                new, held = cells.get(row.uid, ()), self._kept.get(row.uid)
+                same = held is not None and held[0] is row and held[1] is new
+                made[row.uid] = held if same and held is not None else (row, new, self._joined(row, new))
+            if self._columns is not columns:
+                made = {}
+        self._cells = cells
+        self._kept |= made
+
+    def _joined(self, row: Row, cells: Cells) -> Row:
+        place = self._columns[2]
+        shown = cells or ("",) * len(self._source.columns)
+        return msgspec.structs.replace(row, cells=(*row.cells[:place], *shown, *row.cells[place:]))
 
     def _tell(self) -> None:
         self._changes.tell()

@@ -6,6 +6,7 @@ A figure nobody measured reads `n/a`, one there is nothing to compare with `-`; 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -24,6 +25,13 @@ MEASURED: Final = (CPU, MEMORY)
 
 _MEBI: Final = 1 << 20
 _GIBI: Final = 1 << 30
+
+_UNIT_LETTERS: Final = "numkKMGTi"
+_CPU_UNITS: Final = MappingProxyType({"n": (1, 1_000_000), "u": (1, 1000), "m": (1, 1), "": (1000, 1)})
+_MEMORY_UNITS: Final = MappingProxyType(
+    {"": (1, 1), "k": (1000, 1), "Ki": (1 << 10, 1), "Mi": (_MEBI, 1), "Gi": (_GIBI, 1)}
+)
+"""What one of a unit is, in thousandths of a core and in bytes: times the first, by the second."""
 
 Cells = tuple[str, ...]
 
@@ -111,8 +119,11 @@ def used_of(usages: Iterable[Mapping[str, str]]) -> Used | None:
     measured = [usage for usage in usages if usage]
     if not measured:
         return None
-    sums = {name: sum(amount(name, usage.get(name, "0")) for usage in measured) for name in MEASURED}
-    return Used(sums[CPU], sums[MEMORY])
+    cpu = memory = 0
+    for usage in measured:
+        cpu += _measured(usage.get(CPU, "0"), _CPU_UNITS) or amount(CPU, usage.get(CPU, "0"))
+        memory += _measured(usage.get(MEMORY, "0"), _MEMORY_UNITS) or amount(MEMORY, usage.get(MEMORY, "0"))
+    return Used(cpu, memory)
 
 
 def loads_of(pods: Iterable[tuple[str, Size]]) -> dict[str, Load]:
@@ -170,6 +181,17 @@ def cpu_text(thousandths: int) -> str:
 def memory_text(size: int) -> str:
     """In MiB as `kubectl top` writes it; from 100 GiB on in GiB."""
     return f"{size // _GIBI}Gi" if size >= 100 * _GIBI else f"{size // _MEBI}Mi"
+
+
+def _measured(text: str, units: Mapping[str, tuple[int, int]]) -> int:
+    """A whole number with one of these units, rounded up; 0 where it is zero or written another way.
+
+    As metrics-server writes: nearly every figure is another one, so that exact fractions, kept by their text, would
+    take most of a second for ten thousand pods.
+    """
+    digits = text.rstrip(_UNIT_LETTERS)
+    factor, divisor = units.get(text[len(digits) :], (0, 1))
+    return -(-int(digits) * factor // divisor) if digits.isdecimal() and digits.isascii() else 0
 
 
 def _share(used: int, of: int | None) -> str:

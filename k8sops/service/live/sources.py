@@ -1,8 +1,7 @@
-"""Where the figures of a table's rows come from: asked for anew each time, off the event loop where it takes long."""
+"""Where the figures of a table's rows come from: asked for anew each time, in slices where it takes long."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
@@ -29,6 +28,7 @@ from k8sops.service.live.figures import (
     pod_cells,
     size_of_pod,
 )
+from k8sops.service.live.slices import breathe
 from k8sops.service.live.usage import Usage
 
 FEW: Final = 20
@@ -79,7 +79,7 @@ class PodFigures:
         used = await self._usage.of_pods(query.namespace, query.label_selector)
         if used:
             await self._learn(rows)
-        self._told = await asyncio.to_thread(_pod_cells_of, rows, used, self._sizes, self._told)
+        self._told = await _pod_cells_of(rows, used, self._sizes, self._told)
         return self._told
 
     async def _learn(self, rows: Sequence[Row]) -> None:
@@ -167,14 +167,15 @@ class NodeFigures:
         return loads_of(sizes)
 
 
-def _pod_cells_of(
+async def _pod_cells_of(
     rows: Sequence[Row],
     used: Mapping[tuple[str, str], Used],
     sizes: Mapping[str, Size],
     told: Mapping[str, Cells],
 ) -> dict[str, Cells]:
     cells: dict[str, Cells] = {}
-    for row in rows:
+    for number, row in enumerate(rows):
+        await breathe(number)
         now = pod_cells(used.get((row.namespace, row.name)), sizes.get(row.uid))
         before = told.get(row.uid)
         cells[row.uid] = before if before == now else now

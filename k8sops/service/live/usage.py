@@ -10,6 +10,7 @@ from k8sops.cluster.structs import Meta, Quantities
 from k8sops.core.errors import ForbiddenError, K8sOpsError, NotFoundError, UnknownKindError
 from k8sops.core.ports import ClusterReader
 from k8sops.service.live.figures import Used, used_of
+from k8sops.service.live.slices import breathe
 
 GROUP: Final = "metrics.k8s.io"
 
@@ -48,11 +49,14 @@ class Usage:
         try:
             resource = await self._reader.resource(f"pods.{GROUP}")
             found = self._reader.list_as(PodMetrics, resource, namespace, label_selector=label_selector)
-            measured = {
-                (one.metadata.namespace, one.metadata.name): used
-                async for one in found
-                if (used := used_of(each.usage for each in one.containers)) is not None
-            }
+            measured: dict[tuple[str, str], Used] = {}
+            seen = 0
+            async for one in found:
+                # metrics-server knows no pages: all of it comes at once.
+                await breathe(seen)
+                seen += 1
+                if (used := used_of(each.usage for each in one.containers)) is not None:
+                    measured[one.metadata.namespace, one.metadata.name] = used
         except K8sOpsError as error:
             self.note = _why(error)
             return {}
