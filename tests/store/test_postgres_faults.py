@@ -26,6 +26,7 @@ from k8sops.core.errors import (
     StoreUnreachableError,
     TlsError,
 )
+from k8sops.store import postgresql
 from k8sops.store.database import Database, Tx, open_database
 from tests.store.rows import PUT, SET, keys, put, row, run
 from tests.support.certificates import Authority
@@ -38,6 +39,12 @@ async def shared(postgres_url: str) -> AsyncIterator[Database]:
     store = await open_database(postgres_url, clock=SystemClock(), busy_timeout_s=0.5)
     yield store
     await store.aclose()
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine the server's few seconds may pass between two statements, and it would end the connection."""
+    monkeypatch.setattr(postgresql, "IDLE_TIMEOUT_S", 120.0)
 
 
 @pytest.mark.parametrize("kill", [False, True])
@@ -73,6 +80,7 @@ async def test_while_the_server_is_away_it_is_unreachable_and_then_the_same_stor
     assert await keys(shared) == ["a", "b"]
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_a_connection_that_breaks_before_the_commit_has_its_work_done_again(
     shared: Database, postgres: PostgresTestServer
 ) -> None:
@@ -91,6 +99,7 @@ async def test_a_connection_that_breaks_before_the_commit_has_its_work_done_agai
     assert await keys(shared) == ["1", "last"]
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_a_connection_that_breaks_in_the_commit_leaves_it_open_whether_it_was_made(
     postgres_url: str, postgres: PostgresTestServer
 ) -> None:
@@ -115,6 +124,7 @@ async def test_a_connection_that_breaks_in_the_commit_leaves_it_open_whether_it_
     await store.aclose()
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_two_changes_that_wait_for_each_other_are_both_made(shared: Database) -> None:
     """The server ends one of them; it is done again, and again where it comes before the other has woken up."""
     await shared.write(lambda tx: _put_all(tx, "ab"), name="test")
@@ -128,7 +138,7 @@ async def test_two_changes_that_wait_for_each_other_are_both_made(shared: Databa
             tries.append(order)
             tx.execute(SET, {"which": order[0], "now_cursor": 1})
             if tries.count(order) == 1:
-                met.wait(30)
+                met.wait(120)
             tx.execute(SET, {"which": order[1], "now_cursor": 1})
 
         return work
