@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
+from typing import Final
 
 from k8sops.tui.durations import parse_duration
 
@@ -16,11 +18,15 @@ SortKey = tuple[int, tuple[float, ...], str]
 _NUMBER, _ADDRESS, _TEXT = 0, 1, 2
 _EMPTY = frozenset({"", "-", "<none>", "<unknown>", "<unset>", "<invalid>", "<pending>", "n/a"})
 
+_KEPT: Final = 4096
+"""Most columns say the same few things in thousands of rows."""
+
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?%?")
 _COUNT_AGO = re.compile(r"(\d+) \((\S+) ago\)")
 _RATIO = re.compile(r"(\d+)/(\d+)")
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(n|u|m|k|[KMGTPE]i?)")
 _ADDRESS_LIKE = re.compile(r"[0-9a-fA-F:.]+(?:/\d+)?")
+_IPV4 = re.compile(r"\.".join([r"(0|[1-9][0-9]{0,2})"] * 4))
 _DIGITS = re.compile(r"[0-9]+")
 _DIGITS_PADDED = 20
 
@@ -35,6 +41,7 @@ _SUFFIX = {
 }
 
 
+@lru_cache(maxsize=_KEPT)
 def sort_key(cell: str, *, holds_durations: bool = False) -> SortKey | None:
     """The value of a cell, or None where it holds nothing.
 
@@ -84,6 +91,12 @@ def _completeness(ready: int, wanted: int) -> tuple[float, ...]:
 
 
 def _address(text: str) -> SortKey | None:
+    if match := _IPV4.fullmatch(text):
+        # The address of every pod; the library takes a quarter of a second for ten thousand.
+        first, second, third, fourth = (int(part) for part in match.groups())
+        if max(first, second, third, fourth) < 256:
+            number = float((first << 24) | (second << 16) | (third << 8) | fourth)
+            return (_ADDRESS, (4.0, 0.0, 0.0, 0.0, number, 32.0), "")
     if not _ADDRESS_LIKE.fullmatch(text) or not ("." in text or text.count(":") > 1):
         return None
     try:

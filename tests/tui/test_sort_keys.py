@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from ipaddress import IPv4Address
 
 import pytest
 from hypothesis import given
@@ -60,3 +61,25 @@ def test_any_two_cells_compare(cells: list[str]) -> None:
     keys = [key for cell in cells if (key := sort_key(cell)) is not None]
     for one, other in itertools.pairwise(keys):
         assert (one < other) or (other < one) or (one == other)
+
+
+@given(st.ip_addresses(v=4), st.ip_addresses(v=4), st.integers(min_value=0, max_value=32))
+def test_an_address_read_quickly_sorts_as_the_library_reads_it(
+    one: IPv4Address, other: IPv4Address, prefix: int
+) -> None:
+    """Plain addresses are read without the library, those with a prefix by it; they stand in one column."""
+    first, second, network = sort_key(str(one)), sort_key(str(other)), sort_key(f"{other}/{prefix}")
+    assert first is not None
+    assert second is not None
+    assert network is not None
+    assert (first < second) is (one < other)
+    assert (first < network) is ((one, 32) < (other, prefix))
+
+
+@pytest.mark.parametrize("cell", ["10.0.0.256", "010.0.0.1", "10.0.0", "10.0.0.1.2"])
+def test_what_only_looks_like_an_address_is_none(cell: str) -> None:
+    """Four numbers with dots may be a version."""
+    key, address = sort_key(cell), sort_key("10.0.0.1")
+    assert key is not None
+    assert address is not None
+    assert key[0] != address[0]
