@@ -17,7 +17,7 @@ from tests.tui.feeds import START
 CLUSTER = ClusterInfo(
     context="acme", server="https://x", uid="cluster-uid", name="acme", environment="production"
 )
-SUMMARY = "Safe: 5 pods move, none stays pending; payments-pdb paces 2 waves; about 1 min."
+SUMMARY = "Fits: 5 pods move, none stays pending; payments-pdb paces 2 waves; about 1 min."
 
 
 def a_pod(name: str, *, node: str = "node-3", lands_on: str = "", verb: str = "evict", **told: Any) -> Item:

@@ -190,7 +190,7 @@ def a_run(
     *,
     state: RunState = RunState.PROPOSED,
     actor: Actor = BOB,
-    summary: str = "Safe: 57 pods move, none stays pending.",
+    summary: str = "Fits: 57 pods move, none stays pending.",
     progress: Progress | None = None,
     decision: Decision | None = None,
 ) -> Run:

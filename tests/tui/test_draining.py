@@ -14,10 +14,11 @@ from k8sops.tui.draining.drawing import (
     pod_lines,
     pods_title,
     room_lines,
+    room_title,
     wave_lines,
     waves_title,
 )
-from k8sops.tui.draining.filling import filling_of
+from k8sops.tui.draining.filling import filling_of, waited
 from k8sops.tui.draining.knowing import known_lines, verdict
 from k8sops.tui.draining.picture import has_picture, picture_of
 from k8sops.tui.draining.toned import TonedLine, cells
@@ -58,11 +59,58 @@ def test_pods_that_the_plan_does_not_list_are_counted() -> None:
 
 def test_a_bar_shows_the_resource_that_gets_tightest_before_and_after() -> None:
     """A node with cpu to spare and no memory left is full."""
-    lines = _texts(room_lines(PICTURE, 60))
+    lines = _texts(room_lines(PICTURE, None, 60))
     assert lines[0].endswith("40 →  97 % cpu          +3")
     assert lines[1].endswith("20 →  90 % memory       +2"), "memory ends higher than cpu"
     assert lines[2].endswith("5 →   5 % cpu    cordoned")
     assert [line.count("▒") > 0 for line in lines] == [True, True, False]
+
+
+def test_bars_fill_as_the_pods_go_that_are_expected_there() -> None:
+    """Whether the nodes that stay take it is what one watches a drain for."""
+    events = (told(1, "step_done", "web-1"), told(2, "step_done", "web-2"), told(3, "progress", leaving=[]))
+    filling = filling_of(PICTURE, drain_run(), events, Progress(), START + timedelta(seconds=30))
+    five, four, six = _texts(room_lines(PICTURE, filling, 60))
+    assert "55" not in five
+    assert five.endswith("59 →  97 % cpu      1 of 3"), "a third of the way from 40 to 97"
+    assert four.endswith("55 →  90 % memory   1 of 2")
+    assert six.endswith("5 →   5 % cpu    cordoned")
+    before = _texts(room_lines(PICTURE, None, 60))[0]
+    assert five.count("█") > before.count("█")
+    assert five.count("▒") > 0
+    late = START + timedelta(minutes=2)
+    over = filling_of(PICTURE, drain_run(RunState.SUCCEEDED, ended_at=late), events, Progress(), late)
+    full = _texts(room_lines(PICTURE, over, 60))
+    assert full[0].endswith("97 →  97 % cpu      3 of 3")
+    assert "▒" not in "".join(full)
+    (title,) = _texts([room_title(over)])
+    assert title == "ROOM  of what nodes can give, by now → after, as planned"
+
+
+def test_bars_count_pods_that_the_plan_does_not_list_by_the_share_of_all_that_has_gone() -> None:
+    """Of two thousand pods a plan lists the first: the bars would else stand still."""
+    room = [{"node": "node-4", "arriving": 600, "cpu": [10, 70]}]
+    plan = drain_plan(*(a_pod(f"web-{number:04}", lands_on="node-4") for number in range(600)), room=room)
+    picture = picture_of(plan)
+    half = Progress(done=290, total=600)
+    filling = filling_of(picture, drain_run(), (), half, START + timedelta(seconds=9))
+    (line,) = _texts(room_lines(picture, filling, 70))
+    assert line.endswith("39 →  70 % cpu    290 of 600")
+
+
+@pytest.mark.parametrize(
+    ("told", "after_s", "shown"),
+    [
+        ("shop/pay-pdb: 0 disruptions allowed, since 40 s", 0, "shop/pay-pdb 0:40: 0 disruptions allowed"),
+        ("shop/pay-pdb: 0 disruptions allowed, since 40 s", 25, "shop/pay-pdb 1:05: 0 disruptions allowed"),
+        ("pod shop/web-1 to end", 25, "pod shop/web-1 to end"),
+    ],
+)
+def test_the_clock_of_what_is_waited_for_runs_on_between_what_the_run_tells(
+    told: str, after_s: int, shown: str
+) -> None:
+    """A number that stands still for ten seconds looks like a drain that hangs."""
+    assert waited(Progress(waiting_for=told), START, START + timedelta(seconds=after_s)) == shown
 
 
 def test_waves_stand_on_one_axis_with_the_budget_that_paces_them() -> None:
@@ -158,7 +206,7 @@ def test_a_run_that_has_not_begun_is_its_plan() -> None:
 
 def test_the_verdict_has_risk_and_environment_as_words() -> None:
     """Colour alone says nothing to many."""
-    assert str(verdict(drain_plan())).startswith(" DISRUPTIVE   PRODUCTION  Safe: 5 pods move")
+    assert str(verdict(drain_plan())).startswith(" DISRUPTIVE   PRODUCTION  Fits: 5 pods move")
 
 
 def test_what_stops_it_and_what_is_to_be_known_is_text_and_no_markup() -> None:

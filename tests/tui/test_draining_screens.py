@@ -8,11 +8,13 @@ from textual.widget import Widget
 
 from k8sops.core.plan import Decision
 from k8sops.core.run import RunState
+from k8sops.tui.acting.form_pane import FormPane
 from k8sops.tui.acting.plan_pane import PlanPane
-from k8sops.tui.draining.pane import DrainPane, TabsLine
+from k8sops.tui.draining.pane import DrainPane, Part, TabsLine
 from k8sops.tui.draining.toned import TonedLines
 from k8sops.tui.running.lines_view import LinesView
 from k8sops.tui.running.run_screen import RunScreen
+from k8sops.tui.status import SaidLine
 from tests.tui.acting_desk import Acting, ActingOps, acting, made_plan
 from tests.tui.drain_scenes import SUMMARY, a_pod, drain_plan, drain_run
 from tests.tui.fake_runs import RunOps
@@ -85,6 +87,49 @@ async def test_narrow_the_parts_are_tabs_and_verdict_and_keys_stay() -> None:
         assert _tab(seen.dialog) == "Room"
 
 
+async def test_what_is_out_of_sight_is_said_with_its_headings_until_it_is_in_sight() -> None:
+    """Which pods stay stands at the end of the list, and a list that just ends looks like all there is."""
+    ops = ActingOps()
+    pods = [a_pod(f"web-{n}", lands_on="node-4") for n in range(15)]
+    ops.answer = lambda action, params: drain_plan(*pods, a_pod("agent-1", verb="keep", why="a DaemonSet's"))
+    async with acting("nodes", node("node-3"), ops=ops) as seen:
+        await seen.press("r")
+        below = seen.dialog.query_one("#pods", Part).below
+        await seen.until(lambda: below.display)
+        assert "more lines, STAYS 1" in str(below.content)
+        await seen.press("ctrl+d", "ctrl+d")
+        await seen.until(lambda: not below.display)
+
+
+@pytest.mark.parametrize("height", [24, 32])
+async def test_where_one_acts_stays_in_sight_above_the_dialog(height: int) -> None:
+    """The header of the screen below says which cluster it is, on every screen in the same place."""
+    ops = ActingOps()
+    _drains(ops)
+    async with acting("nodes", node("node-3"), ops=ops, size=(80, height)) as seen:
+        await seen.press("r")
+        box = seen.dialog.query_one("#box").region
+        await seen.until(lambda: seen.dialog.query_one("#box").region.bottom == height)
+        assert box.y >= 1
+
+
+async def test_on_a_low_screen_the_fields_of_a_drain_are_one_line() -> None:
+    """The plan is what is read; of a field that has the focus is said what it means."""
+    ops = ActingOps()
+    _drains(ops, blocked=True)
+    async with acting("nodes", node("node-3"), ops=ops) as seen:
+        await seen.press("r")
+        form, keys = seen.dialog.query_one(FormPane), seen.dialog.query_one("#keys", SaidLine)
+        await seen.until(lambda: form.region.height == 1)
+        assert "nothing makes again" in str(keys.content), "the way on has the focus"
+        await seen.press("m")
+        await seen.until(lambda: form.region.height > 1)
+        assert "tab next" in str(keys.content)
+        await seen.pilot.resize_terminal(80, 40)
+        await seen.press("m")
+        await seen.until(lambda: form.region.height == 2)
+
+
 async def test_a_drain_of_an_empty_node_is_a_plan_like_any_other() -> None:
     """Nothing to draw is no reason to show nothing."""
     ops = ActingOps()
@@ -125,7 +170,7 @@ async def test_the_same_picture_fills_in_while_the_run_goes_on(size: tuple[int, 
         )
         await seen.until(lambda: _glyphs(seen).get("shop/web-1") == "✓")
         await seen.until(lambda: _glyphs(seen).get("shop/pay-1") == "!")
-        await seen.sees(f"waiting for {waiting}")
+        await seen.sees("waiting for shop/payments-pdb 0:40: 0 disruptions allowed")
         log = seen.app.screen.query_one("#log", LinesView)
         assert not log.region.height
         await seen.press("left")

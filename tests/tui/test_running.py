@@ -33,7 +33,7 @@ def _running() -> RunOps:
 
 async def _opened(shown: Stage) -> None:
     await shown.open(_one)
-    await shown.sees("Safe: 57 pods move, none stays pending.")
+    await shown.sees("Fits: 57 pods move, none stays pending.")
 
 
 async def test_each_step_has_a_glyph_for_how_far_it_is() -> None:

@@ -28,7 +28,7 @@ def _one(connection: Session, clock: Clock) -> RunScreen:
 def _two_waiting() -> RunOps:
     ops = RunOps()
     ops.put(a_run(FIRST, state=RunState.AWAITING_APPROVAL))
-    ops.put(a_run(SECOND, state=RunState.AWAITING_APPROVAL, summary="Safe: 3 pods move."))
+    ops.put(a_run(SECOND, state=RunState.AWAITING_APPROVAL, summary="Fits: 3 pods move."))
     return ops
 
 
@@ -58,7 +58,7 @@ async def test_a_vote_is_on_the_digest_that_was_shown_and_n_goes_to_the_next() -
         )
         await shown.sees("✓ approved by alice@acme.example", "approved; it is queued now")
         await shown.press("n")
-        await shown.sees("Safe: 3 pods move.", "! awaiting approval")
+        await shown.sees("Fits: 3 pods move.", "! awaiting approval")
 
 
 async def test_that_nothing_has_drifted_is_said_as_well() -> None:
@@ -168,14 +168,14 @@ async def test_one_key_leads_from_anywhere_to_the_next_request_of_somebody_else(
         await shown.until(lambda: any("Nothing waits" in note.message for note in shown.app._notifications))
         ops.put(a_run("01RUN0000", state=RunState.AWAITING_APPROVAL, actor=ALICE, summary="my own"))
         ops.put(a_run(FIRST, state=RunState.AWAITING_APPROVAL))
-        ops.put(a_run(SECOND, state=RunState.AWAITING_APPROVAL, summary="Safe: 3 pods move."))
+        ops.put(a_run(SECOND, state=RunState.AWAITING_APPROVAL, summary="Fits: 3 pods move."))
         await shown.press("exclamation_mark")
-        await shown.sees("Safe: 57 pods move, none stays pending.", "! awaiting approval")
+        await shown.sees("Fits: 57 pods move, none stays pending.", "! awaiting approval")
         await shown.press("exclamation_mark")
-        await shown.sees("Safe: 3 pods move.")
+        await shown.sees("Fits: 3 pods move.")
         depth = len(shown.app.screen_stack)
         await shown.press("exclamation_mark")
-        await shown.sees("Safe: 57 pods move, none stays pending.")
+        await shown.sees("Fits: 57 pods move, none stays pending.")
         assert len(shown.app.screen_stack) == depth, (
             "Esc leads back to where one was, not through all of them"
         )

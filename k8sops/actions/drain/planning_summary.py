@@ -1,7 +1,7 @@
 """A drain's plan in one sentence of at most 160 characters: the verdict, what moves, what paces it, how long.
 
 The first word is the strongest thing that is true: blocked, data lost, an outage, pods left without a node, a wait
-whose end cannot be seen, or safe.
+whose end cannot be seen, or that it fits: room for all, within their budgets. Never "safe", for pods do restart.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _verdict(told: Outlook, steps: Sequence[Step], warned: set[str]) -> str:
         return "Pending"
     if any(slot.blocked for slot in told.schedule.slots.values()):
         return "Waits"
-    return "Safe"
+    return "Fits"
 
 
 def _moved(told: Outlook, warned: set[str]) -> str:

@@ -23,10 +23,11 @@ from k8sops.core.clock import Clock
 from k8sops.core.errors import DriftedError
 from k8sops.core.plan import Plan
 from k8sops.core.run import Run
-from k8sops.core.text import counted, printable
+from k8sops.core.text import printable
 from k8sops.service.catalog import params_of
 from k8sops.tui.acting import confirming, errand, form
-from k8sops.tui.acting.fields import FieldChanged, TextLine, focusable, line_of
+from k8sops.tui.acting.fields import FieldChanged, TextLine, field_under, focusable
+from k8sops.tui.acting.form_pane import LOW, FormPane
 from k8sops.tui.acting.offers import Doing
 from k8sops.tui.acting.plan_pane import PlanPane
 from k8sops.tui.draining.picture import ACTION as DRAIN
@@ -37,8 +38,11 @@ from k8sops.tui.status import SEPARATOR, SaidLine
 
 REASON = form.FormField(name="reason", flag="reason", kind="text", description="why; recorded with the run")
 NAME = form.FormField(name="name", flag="type the cluster's name", kind="text", description="")
+KEYS_SAID = "tab next · ctrl-d/u scroll"
 _FRAME = 4
 """Lines of border, where and buttons."""
+_HEADER = 1
+"""Lines of the screen below that stay in sight: which cluster, which environment."""
 _LEAST_LINES = 4
 
 
@@ -53,15 +57,6 @@ class Sentence(Static):
         """Show a sentence of any length."""
         self.display = bool(sentence)
         self.update(Content(printable(sentence)))
-
-
-class More(Static, can_focus=True):
-    """Opens what is folded."""
-
-    DEFAULT_CSS = """
-    More { height: 1; padding: 0 1; color: $text-muted; }
-    More:focus { background: $primary-muted; color: $text; text-style: bold; }
-    """
 
 
 class ActionDialog(ModalScreen[None]):
@@ -83,30 +78,30 @@ class ActionDialog(ModalScreen[None]):
     DEFAULT_CSS = """
     ActionDialog { align: center middle; }
     ActionDialog > #box {
-        width: 100%; max-width: 110; height: 8; max-height: 100%;
+        width: 100%; max-width: 110; height: 8; margin: 1 0 0 0;
         border: round $accent; background: $surface;
     }
     ActionDialog.-production > #box { border: heavy $error; }
     ActionDialog.-whole > #box { max-width: 100%; }
     ActionDialog #where { height: 1; padding: 0 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
-    ActionDialog #form { height: auto; overflow-y: auto; scrollbar-size-vertical: 1; }
     ActionDialog #buttons { height: 1; padding: 0 1; }
     ActionDialog #buttons > Button { margin: 0 2 0 0; min-width: 12; }
-    ActionDialog #keys { width: 1fr; text-align: right; color: $text-muted; }
+    ActionDialog #keys {
+        width: 1fr; text-align: right; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis;
+    }
     """
 
     def __init__(self, connection: Session, clock: Clock, doing: Doing) -> None:
         super().__init__()
         self._connection, self._clock, self._doing = connection, clock, doing
         self._fields = form.form_of(doing.action, params_of(doing.action), doing.params)
-        self._lines = {field.name: line_of(field) for field in self._fields}
+        self._form = FormPane(self._fields)
+        self._lines = self._form.lines
         self._reason_box, self._name_box = TextLine(REASON, doing.reason), TextLine(NAME)
         self._boxes = (self._reason_box, self._name_box)
         self._errand = errand.Errand(connection, clock, doing, self.post_message)
         # Held here: what is called after a refresh may find the dialog left and its widgets gone from the tree.
-        self._where, self._sentence, self._more_line = SaidLine(id="where"), Sentence(), More()
-        # No VerticalScroll: that would take the arrows, which go from field to field.
-        self._form = Vertical(*self._lines.values(), self._more_line, id="form")
+        self._where, self._sentence, self._keys = SaidLine(id="where"), Sentence(), SaidLine(id="keys")
         self._box = Vertical(id="box")
         self._apply = Button("Apply", id="apply", compact=True)
         self._cancel = Button("Cancel", id="cancel", compact=True)
@@ -132,7 +127,7 @@ class ActionDialog(ModalScreen[None]):
             with Horizontal(id="buttons"):
                 yield self._apply
                 yield self._cancel
-                yield Static("tab next · ctrl-d/u scroll", id="keys")
+                yield self._keys
 
     def on_mount(self) -> None:
         """Plan at once, unless a value is wanted first."""
@@ -226,9 +221,17 @@ class ActionDialog(ModalScreen[None]):
         else:
             self.action_apply()
 
+    def on_descendant_focus(self) -> None:
+        """Say what the field means, where it does not."""
+        self._tell_keys()
+
+    def on_resize(self) -> None:
+        """Fold the form anew: a low screen has one line for it."""
+        self._unfold()
+
     def on_click(self, event: events.Click) -> None:
         """Unfold by mouse."""
-        if event.widget is self._more_line:
+        if event.widget is self._form.more:
             self.action_more()
 
     def action_enter(self) -> None:
@@ -245,7 +248,7 @@ class ActionDialog(ModalScreen[None]):
     def _enter(self) -> None:
         if self.focused is self._cancel:
             self.action_cancel()
-        elif self.focused is self._more_line:
+        elif self.focused is self._form.more:
             self.action_more()
         elif self._name_box.display and self._is_field_of_grave_plan():
             self._say("This destroys: type the cluster's name, then Enter applies it.")
@@ -338,28 +341,23 @@ class ActionDialog(ModalScreen[None]):
 
     def _unfold(self) -> None:
         """Show what is asked first, what a finding names, what was changed; all of it when unfolded."""
-        folded = 0
-        for field in self._fields:
-            changed = self._values.get(field.name, field.default) != field.default
-            shown = field.first or changed or field.name in self._surfaced
-            self._lines[field.name].display = self._more or shown
-            folded += not shown
-        more = self._more_line
-        more.display = bool(folded)
-        what = counted(folded, "more field")
-        more.update(f"▾ m folds {what}" if self._more else f"▸ m shows {what}")
+        tight = isinstance(self._plan_view, DrainPlanView) and self.size.height < LOW
+        self._form.unfold(self._values, self._surfaced, unfolded=self._more, tight=tight)
+        self._tell_keys()
         self.call_after_refresh(self._fit)
+
+    def _tell_keys(self) -> None:
+        """What the field means that has the focus, where it does not say so itself; else the keys."""
+        field = field_under(self.focused) if self._form.is_brief else None
+        self._keys.say(field.description if field is not None else KEYS_SAID)
 
     def _fit(self) -> None:
         """As tall as there is to show, if the screen is; what is too much is the plan's and the form's to scroll."""
         said = [widget for widget in (self._sentence, *self._boxes) if widget.display]
-        fields = self._form
-        most = max(self.size.height // 2 - _FRAME, _LEAST_LINES)
-        fields.styles.max_height = most
-        lines = sum(line.outer_size.height for line in fields.children if line.display)
-        wanted = _FRAME + min(lines, most) + self._plan_view.lines
+        lines = self._form.height_within(max(self.size.height // 2 - _FRAME, _LEAST_LINES))
+        wanted = _FRAME + lines + self._plan_view.lines
         wanted += sum(widget.outer_size.height for widget in said)
-        self._box.styles.height = min(max(wanted, _FRAME + _LEAST_LINES), self.size.height)
+        self._box.styles.height = min(max(wanted, _FRAME + _LEAST_LINES), self.size.height - _HEADER)
 
     def _leave_apply(self, plan: Plan) -> None:
         """Where Enter on Apply would be wrong or in vain, the focus is where the way on is."""

@@ -34,6 +34,7 @@ class _Line(Static, can_focus=True):
     DEFAULT_CSS = """
     _Line { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     _Line:focus { height: auto; text-wrap: wrap; background: $primary-muted; color: $text; text-style: bold; }
+    _Line.-brief, _Line.-brief:focus { width: auto; height: 1; padding: 0 1 0 0; text-wrap: nowrap; }
     """
 
     def __init__(self, field: FormField, value: str) -> None:
@@ -45,9 +46,20 @@ class _Line(Static, can_focus=True):
         """Show the value."""
         self.update(self.drawn())
 
+    def shorten(self, *, brief: bool) -> None:
+        """Say the flag and its value alone, so that several fit in one line; or all of it again."""
+        if self.has_class("-brief") != brief:
+            self.set_class(brief, "-brief")
+            self.update(self.drawn())
+
     def drawn(self) -> Content:
         """The line."""
         raise NotImplementedError
+
+    @property
+    def beside(self) -> str:
+        """What stands beside flag and value."""
+        return "" if self.has_class("-brief") else f"  {self.field.description}"
 
     def take(self, value: str) -> None:
         """Change the value, and tell."""
@@ -64,7 +76,7 @@ class TickLine(_Line):
     def drawn(self) -> Content:
         """`[x] --force  Also pods that nothing makes again.`"""
         box = "[x] " if self.value == "yes" else "[ ] "
-        return Content.assemble(box, self.field.flag, (f"  {self.field.description}", "$foreground-muted"))
+        return Content.assemble(box, self.field.flag, (self.beside, "$foreground-muted"))
 
     def action_tick(self) -> None:
         """Tick it, or take the tick away."""
@@ -89,7 +101,7 @@ class ChoiceLine(_Line):
             f"{self.field.flag} ‹ ",
             (self.value, "bold"),
             " ›",
-            (f"  {self.field.description}", "$foreground-muted"),
+            (self.beside, "$foreground-muted"),
         )
 
     def action_step(self, step: int) -> None:
@@ -155,6 +167,11 @@ def line_of(field: FormField) -> FieldLine:
     if field.kind == "choice":
         return ChoiceLine(field, field.default)
     return TextLine(field, field.default)
+
+
+def field_under(widget: Widget | None) -> FormField | None:
+    """The field of a line that has the focus itself."""
+    return widget.field if isinstance(widget, TickLine | ChoiceLine) else None
 
 
 def focusable(line: Widget) -> Widget:

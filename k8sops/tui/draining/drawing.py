@@ -65,15 +65,19 @@ def pod_lines(picture: Picture, filling: Filling | None, width: int) -> list[Ton
     return lines or [(("No pod is on it.", "muted"),)]
 
 
-def room_lines(picture: Picture, width: int) -> list[TonedLine]:
-    """A bar for each node that stays: what is taken before, and what comes to it."""
+def room_lines(picture: Picture, filling: Filling | None, width: int) -> list[TonedLine]:
+    """A bar for each node that stays: what is taken, and what comes to it; while it runs, what has come by now."""
     if not picture.rooms:
         return [(("How full other nodes get is not in this plan.", "muted"),)]
     names = min(max(width_of(printable(room.name)) for room in picture.rooms), max(width // 3, 8))
-    told = [_percent(room) for room in picture.rooms]
+    come = [filling.arrived(room, picture) if filling is not None else None for room in picture.rooms]
+    told = [_percent(room, number) for room, number in zip(picture.rooms, come, strict=True)]
     tail = max(map(width_of, told))
     bar = min(_BAR_MOST, max(_BAR_LEAST, width - names - tail - 2))
-    return [_room(room, text, names, bar) for room, text in zip(picture.rooms, told, strict=True)]
+    return [
+        _room(room, number or 0, text, names, bar)
+        for room, number, text in zip(picture.rooms, come, told, strict=True)
+    ]
 
 
 def wave_lines(picture: Picture, filling: Filling | None, width: int) -> list[TonedLine]:
@@ -135,7 +139,10 @@ def pods_title(picture: Picture, filling: Filling | None) -> TonedLine:
     return (("PODS", "heading"), (f"  {' · '.join(parts)}", "muted"))
 
 
-ROOM_TITLE: Final[TonedLine] = (("ROOM", "heading"), ("  of what nodes can give, before → after", "muted"))
+def room_title(filling: Filling | None) -> TonedLine:
+    """What the bars are shares of, and which of their two parts is which."""
+    told = "before → after" if filling is None else "by now → after, as planned"
+    return (("ROOM", "heading"), (f"  of what nodes can give, {told}", "muted"))
 
 
 def _group(
@@ -178,13 +185,20 @@ def _sign(pod: PodMove, filling: Filling | None) -> tuple[str, Tone]:
     return GLYPHS[state], _TONES[state]
 
 
-def _percent(room: NodeRoom) -> str:
+def _percent(room: NodeRoom, come: int | None) -> str:
     # Nothing lands on a cordoned node: one column holds both.
     more = "cordoned" if room.cordoned else f"+{room.arriving}" if room.arriving else ""
-    return f"{room.before:>3} → {room.after:>3} % {room.resource:<6} {more:>8}"
+    if come is not None and room.arriving:
+        more = f"{come} of {room.arriving}"
+    return f"{_by_now(room, come or 0):>3} → {room.after:>3} % {room.resource:<6} {more:>8}"
 
 
-def _room(room: NodeRoom, told: str, names: int, bar: int) -> TonedLine:
+def _by_now(room: NodeRoom, come: int) -> int:
+    share = come / room.arriving if room.arriving else 0.0
+    return round(room.before + (room.after - room.before) * min(share, 1.0))
+
+
+def _room(room: NodeRoom, come: int, told: str, names: int, bar: int) -> TonedLine:
     cells = bar * min(room.before, _FULL_PERCENT) / _FULL_PERCENT
     # What comes begins with a whole cell: beside a part of one there would be a gap.
     full, part = divmod(round(8 * cells), 8) if room.after <= room.before else (round(cells), 0)
@@ -193,12 +207,15 @@ def _room(room: NodeRoom, told: str, names: int, bar: int) -> TonedLine:
     if room.after > room.before and after == len(before) < bar:
         # What comes is to be seen, be it less than a cell.
         after += 1
+    coming = after - len(before)
+    here = coming * min(come, room.arriving) // room.arriving if room.arriving else 0
     tone: Tone = "bad" if room.after > _FULL_PERCENT else "warn" if room.after >= _TIGHT_PERCENT else "busy"
     return (
         (fit(printable(room.name), names, middle=True), ""),
         (" ", ""),
         (before, ""),
-        ("▒" * (after - len(before)), tone),
+        ("█" * here, tone),
+        ("▒" * (coming - here), tone),
         ("░" * (bar - after), "muted"),
         (" ", ""),
         (told, tone if tone != "busy" else ""),

@@ -1,11 +1,12 @@
 """How far each pod of a drain is, from what its run has told. Pure.
 
 A pod has gone when it was let go and the run no longer names it among those that are ending. A run that succeeded has
-waited for all of them.
+waited for all of them. Nodes fill as the pods go that the plan expects there: where each lands is not on record.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal
@@ -14,7 +15,7 @@ import msgspec
 
 from k8sops.core.events import Event, Progress
 from k8sops.core.run import Run, RunState
-from k8sops.tui.draining.picture import Picture, PodMove
+from k8sops.tui.draining.picture import NodeRoom, Picture, PodMove
 
 PodState = Literal["planned", "waiting", "leaving", "gone", "failed", "untouched"]
 
@@ -35,10 +36,18 @@ class Filling(msgspec.Struct, frozen=True, kw_only=True):
     """By the pod's path."""
     elapsed_s: float
     ended: bool
+    unlisted_gone: float = 0.0
+    """The share that has gone of the pods that the plan does not list."""
 
     def state(self, pod: PodMove) -> PodState:
         """How far one pod is."""
         return self.states.get(pod.path, "untouched" if self.ended else "planned")
+
+    def arrived(self, room: NodeRoom, picture: Picture) -> int:
+        """How many of the pods that are expected on a node have gone from where they were."""
+        expected = [pod for pod in picture.moves if pod.whereto == room.name]
+        gone = sum(self.state(pod) == "gone" for pod in expected)
+        return gone + round(max(room.arriving - len(expected), 0) * self.unlisted_gone)
 
 
 def filling_of(
@@ -64,6 +73,7 @@ def filling_of(
     end = run.ended_at or now
     return Filling(
         states=states,
+        unlisted_gone=1.0 if is_done else _share_gone(picture, states, progress),
         elapsed_s=max(0.0, (end - run.started_at).total_seconds()),
         ended=run.state.ended,
     )
@@ -79,6 +89,27 @@ def _state(event: Event, pod: PodMove, progress: Progress, *, is_ending: bool) -
         # Asked for and not let go yet: which budget holds it is told of the whole run only.
         return "waiting" if _is_held(pod, progress) else "leaving"
     return "leaving" if is_ending else "gone"
+
+
+def _share_gone(picture: Picture, states: Mapping[str, PodState], progress: Progress) -> float:
+    """Of the pods that are not listed, by the run's own count of all."""
+    listed = len(picture.moves) + len(picture.blocked)
+    others = progress.total - listed
+    gone = progress.done - sum(state == "gone" for state in states.values())
+    return min(max(gone / others, 0.0), 1.0) if others > 0 else 0.0
+
+
+def waited(progress: Progress, told_at: datetime, now: datetime) -> str:
+    """`payments/payments-pdb 0:40: 0 disruptions allowed`: what is waited for, with a clock that runs on."""
+    found = _SINCE.fullmatch(progress.waiting_for)
+    if found is None:
+        return progress.waiting_for
+    seconds = int(found["since"]) + max(0, int((now - told_at).total_seconds()))
+    minutes, left = divmod(seconds, 60)
+    return f"{found['name']} {minutes}:{left:02}{found['why'] or ''}"
+
+
+_SINCE: Final = re.compile(r"(?P<name>.+?)(?P<why>: .*)?, since (?P<since>\d+) s")
 
 
 def _is_held(pod: PodMove, progress: Progress) -> bool:

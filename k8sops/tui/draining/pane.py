@@ -18,6 +18,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from k8sops.core.plan import Plan
+from k8sops.core.text import counted
 from k8sops.tui.draining import drawing
 from k8sops.tui.draining.filling import Filling
 from k8sops.tui.draining.knowing import known_lines, verdict
@@ -46,12 +47,19 @@ class Part(Vertical):
         super().__init__(id=id)
         self.title = Static()
         self.lines = TonedLines()
+        self.below = Static()
         self._draw: Draw | None = None
 
     def compose(self) -> ComposeResult:
-        """Title and lines."""
+        """Title, lines, and what of them is out of sight."""
         yield self.title
         yield self.lines
+        yield self.below
+
+    def on_mount(self) -> None:
+        """Follow what is scrolled."""
+        self.below.display = False
+        self.watch(self.lines, "scroll_y", self._tell_below, init=False)
 
     def show(self, title: TonedLine, draw: Draw) -> None:
         """Replace both; `draw` is asked again whenever the width is another."""
@@ -66,6 +74,17 @@ class Part(Vertical):
         if self._draw is not None and self.size.width:
             # Two cells are padding, one is the scrollbar's.
             self.lines.show(self._draw(max(self.size.width - 3, 20)))
+            self.call_after_refresh(self._tell_below)
+
+    def _tell_below(self) -> None:
+        """Say how much is below the last line in sight, and which groups of it."""
+        # Its own line counts: with the end in sight it goes, and the end stays in sight.
+        seen = self.lines.scroll_offset.y + self.lines.size.height
+        rest = self.lines.titles_from(seen) if self.lines.size.height else None
+        self.below.display = rest is not None and rest.lines > 0
+        if rest is not None and rest.lines > 0:
+            titles = "".join(f", {title}" for title in rest.titles)
+            self.below.update(Content(f"▼ {counted(rest.lines, 'more line')}{titles}"))
 
 
 class TabsLine(Static):
@@ -244,11 +263,11 @@ class DrainPane(Vertical):
         self._arrange()
         self._verdict.update(verdict(plan))
         self._pods.show(drawing.pods_title(picture, filling), partial(drawing.pod_lines, picture, filling))
-        self._room.show(drawing.ROOM_TITLE, partial(_right, plan, picture))
+        self._room.show(drawing.room_title(filling), partial(_right, plan, picture, filling))
         self._waves.show(drawing.waves_title(picture), partial(drawing.wave_lines, picture, filling))
 
 
-def _right(plan: Plan, picture: Picture, width: int) -> list[TonedLine]:
-    lines = drawing.room_lines(picture, width)
+def _right(plan: Plan, picture: Picture, filling: Filling | None, width: int) -> list[TonedLine]:
+    lines = drawing.room_lines(picture, filling, width)
     known = known_lines(plan, width)
     return [*lines, drawing.EMPTY, (("TO KNOW", "heading"),), *known] if known else lines

@@ -6,7 +6,7 @@ A tone is what a part means (a state, an aside), never a colour: the style sheet
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -22,6 +22,14 @@ from k8sops.tui.text_keys import text_keys
 Tone = Literal["", "ok", "busy", "warn", "bad", "muted", "heading", "strong"]
 Part: TypeAlias = tuple[str, Tone]
 TonedLine: TypeAlias = tuple[Part, ...]
+
+
+class Rest(NamedTuple):
+    """What is below a line of the page: how many lines, and the headings among them."""
+
+    lines: int
+    titles: tuple[str, ...]
+
 
 _TONES: tuple[Tone, ...] = ("ok", "busy", "warn", "bad", "muted", "heading", "strong")
 
@@ -53,6 +61,11 @@ class TonedLines(ScrollView, can_focus=False):
     def texts(self) -> list[str]:
         """What it says, a line each."""
         return ["".join(text for text, _ in line) for line in self._lines]
+
+    def titles_from(self, line: int) -> Rest:
+        """What is below this many lines."""
+        below = self._lines[line:]
+        return Rest(len(below), tuple(parts[0][0] for parts in below if parts and parts[0][1] == "heading"))
 
     @property
     def room(self) -> int:

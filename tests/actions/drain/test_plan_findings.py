@@ -29,7 +29,7 @@ WEB = (pod("web-a", "n1"), pod("web-b", "n2"), pod("web-c", "n2"))
 def test_a_drain_with_nothing_against_it_is_safe_and_says_where_pods_go() -> None:
     """The sentence people decide by, and one item for each pod."""
     told = plan(scene(TWO, WEB))
-    assert told.summary == "Safe: 1 pod moves, none stays pending; about 30 s."
+    assert told.summary == "Fits: 1 pod moves, none stays pending; about 30 s."
     assert [step.id for step in told.steps] == ["cordon/node:n1", "drain/node:n1"]
     drain = told.steps[1]
     assert drain.bulk is not None

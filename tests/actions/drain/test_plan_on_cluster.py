@@ -48,7 +48,7 @@ async def test_a_pool_is_planned_by_its_label_and_the_plan_changes_nothing(
     items = items_of(plan)
     assert [(item.verb, item.group) for item in items] == [("evict", "replicated")] * 2
     assert {item.data["lands_on"] for item in items} == {two[1]}
-    assert plan.summary.startswith("Safe: 2 pods move, none stays pending")
+    assert plan.summary.startswith("Fits: 2 pods move, none stays pending")
     assert not (await ground.node(two[0]))["spec"].get("unschedulable")
     pool = await planned(ground.cluster, pool=ground.namespace, pool_label=(POOL,))
     assert {step.target.name for step in pool.steps} == set(two)
