@@ -11,6 +11,8 @@ import hmac
 from typing import Any, Final
 
 import msgspec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from k8sops.backup.errors import UnstorableError
 
@@ -50,6 +52,19 @@ def canonical(value: Any) -> bytes:
 def object_id(id_key: bytes, data: bytes) -> bytes:
     """The id of an object: HMAC-SHA256 (RFC 2104) of its canonical bytes under the repository's id key; 32 bytes."""
     return hmac.digest(id_key, data, "sha256")
+
+
+class Namer:
+    """`object_id` for many objects under one key, which is prepared once. May be used by several threads."""
+
+    def __init__(self, id_key: bytes) -> None:
+        self._keyed: Final = HMAC(id_key, SHA256())
+
+    def id_of(self, data: bytes) -> bytes:
+        """The id of an object."""
+        keyed = self._keyed.copy()
+        keyed.update(data)
+        return keyed.finalize()
 
 
 def _without_managed_fields(data: bytes) -> dict[str, Any]:

@@ -131,12 +131,18 @@ class Catalogue:
             return None
         return Place(self._entries[found >> 48], found >> 24 & 0xFFFFFF, found & 0xFFFFFF)
 
-    def length(self, id_: bytes) -> int:
-        """How many bytes the object has; 0 if no pack holds it."""
-        found = self._places.get(id_)
-        if found is None:
-            return 0
-        return self._entries[found >> 48].frames[found >> 24 & 0xFFFFFF].lengths[found & 0xFFFFFF]
+    def lacking(self, ids: Iterable[bytes]) -> set[bytes]:
+        """Those of these objects that no pack holds."""
+        return set(ids).difference(self._places)
+
+    def size_of(self, ids: Iterable[bytes]) -> int:
+        """How many bytes these objects have together; what no pack holds has none."""
+        entries, places = self._entries, self._places
+        return sum(
+            entries[found >> 48].frames[found >> 24 & 0xFFFFFF].lengths[found & 0xFFFFFF]
+            for id_ in ids
+            if (found := places.get(id_)) is not None
+        )
 
     def packs_of(self, ids: Iterable[bytes]) -> dict[str, PackEntry]:
         """The packs these objects lie in; those that none holds are passed over."""

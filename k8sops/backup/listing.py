@@ -12,7 +12,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise
-from typing import Any, Final, TypeVar
+from operator import lt
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -39,6 +40,7 @@ FRAME_ROWS: Final = 8192
 
 _LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _GROUP: Final = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
+_NO_NAMES: Final = frozenset({"", ".", ".."})
 
 RowKey = tuple[int, str, str]
 T = TypeVar("T")
@@ -116,11 +118,11 @@ class Listing:
         """Its own rows, sorted, each checked. Raises RepositoryBrokenError at the first that cannot be."""
         contents = self._contents()
         next(contents)
-        found = (row for content in contents for row in _decoded(_ROWS, content, self.name))
         count = 0
-        for row in _checked(found, self.head, self.name):
-            count += 1
-            yield row
+        frames = (_decoded(_ROWS, content, self.name) for content in contents)
+        for rows in _checked(frames, self.head, self.name):
+            count += len(rows)
+            yield from rows
         if count != self.head.rows:
             raise broken(self.name, f"has {count:,} rows and says {self.head.rows:,}")
 
@@ -161,8 +163,9 @@ def write_listing(
         fault = next(_head_faults(head), "")
         if fault or (base and base.head.cluster != cluster):
             raise ValueError(fault or "its base is of another cluster")
-        checked = _checked(rows, head, "the listing to be written")
-        while batch := list(islice(checked, FRAME_ROWS)):
+        given = iter(rows)
+        batches = iter(lambda: list(islice(given, FRAME_ROWS)), [])
+        for batch in _checked(batches, head, "the listing to be written"):
             count += len(batch)
             frames += [compress(content) for content in _contents_of(batch)]
     except RepositoryBrokenError as error:
@@ -177,15 +180,9 @@ def resolve(chain: Sequence[Listing], kinds: Sequence[Kind] | None = None) -> It
     Rows are numbered by `kinds`, or by those of the listing itself; objects of kinds that are not there are left out.
     Raises RepositoryBrokenError where one does not rest on the next, or their rows do not come to what is said.
     """
-    _check_chain(chain)
-    count = 0
+    count, standing = 0, standing_kinds(chain)
     numbers = {kind.key: number for number, kind in enumerate(kinds or chain[0].head.kinds)}
-    streams = []
-    standing = {kind.key for kind in chain[0].head.kinds}
-    for level, listing in enumerate(chain):
-        # A kind that was away in between has lost what older listings say of it.
-        standing &= {kind.key for kind in listing.head.kinds}
-        streams.append(_leveled(listing, level, frozenset(standing)))
+    streams = [_leveled(listing, level, standing[level]) for level, listing in enumerate(chain)]
     last: tuple[str, str, str, str] | None = None
     for group, resource, namespace, name, _, row in heapq.merge(*streams):
         key = (group, resource, namespace, name)
@@ -198,10 +195,28 @@ def resolve(chain: Sequence[Listing], kinds: Sequence[Kind] | None = None) -> It
         number = numbers.get((group, resource))
         if number is not None:
             yield row if row.kind == number else msgspec.structs.replace(row, kind=number)
-    if count != chain[0].head.objects:
+    check_count(chain[0], count)
+
+
+def check_count(listing: Listing, count: int) -> None:
+    """Refuse a listing that with its bases has not so many objects. Raises RepositoryBrokenError."""
+    if count != listing.head.objects:
         raise broken(
-            chain[0].name, f"comes to {count:,} objects with its bases and says {chain[0].head.objects:,}"
+            listing.name, f"comes to {count:,} objects with its bases and says {listing.head.objects:,}"
         )
+
+
+def standing_kinds(chain: Sequence[Listing]) -> list[frozenset[tuple[str, str]]]:
+    """Of which kinds each listing's rows count: those that were never away in newer ones.
+
+    Raises RepositoryBrokenError where one does not rest on the next.
+    """
+    _check_chain(chain)
+    found, standing = [], {kind.key for kind in chain[0].head.kinds}
+    for listing in chain:
+        standing &= {kind.key for kind in listing.head.kinds}
+        found.append(frozenset(standing))
+    return found
 
 
 def difference(old: Iterable[Row], new: Iterable[Row]) -> Iterator[Row]:
@@ -291,29 +306,62 @@ def _head_faults(head: ListingHead) -> Iterator[str]:
             yield f"it names a kind that cannot be: {kind.resource[:80]!r}"
 
 
-def _checked(rows: Iterable[Row], head: ListingHead, where: str) -> Iterator[Row]:
-    namespaced: Any = [kind.namespaced for kind in head.kinds]
+def _checked(batches: Iterable[list[Row]], head: ListingHead, where: str) -> Iterator[list[Row]]:
+    """The same rows, all of a batch checked before it is handed out."""
     last: RowKey = (-1, "", "")
+    for rows in batches:
+        keys = [(row.kind, row.namespace, row.name) for row in rows]
+        if not _all_plain(rows, keys, last, head):
+            _refuse_first(rows, last, head, where)
+        last = keys[-1] if keys else last
+        yield rows
+
+
+def _all_plain(rows: Sequence[Row], keys: Sequence[RowKey], last: RowKey, head: ListingHead) -> bool:
+    """Whether nothing is wrong with these rows, asked of all at once, which takes a fifth of asking each.
+
+    False where something is, or may be: `_refuse_first` then goes by each.
+    """
+    if not keys:
+        return True
+    names = [key[2] for key in keys]
+    together = "".join(names)
+    return (
+        last < keys[0]
+        and all(map(lt, keys, islice(keys, 1, None)))
+        and keys[0][0] >= 0
+        and keys[-1][0] < len(head.kinds)
+        and not any(_no_place(kind, namespace, head) for kind, namespace in {key[:2] for key in keys})
+        and "/" not in together
+        and "%" not in together
+        and _NO_NAMES.isdisjoint(names)
+        and {len(row.id) for row in rows} <= ({0, ID_BYTES} if head.base else {ID_BYTES})
+    )
+
+
+def _refuse_first(rows: Iterable[Row], last: RowKey, head: ListingHead, where: str) -> None:
+    """Raises RepositoryBrokenError for the first row that cannot be, if there is one."""
     for row in rows:
-        if not 0 <= row.kind < len(namespaced):
+        if not 0 <= row.kind < len(head.kinds):
             raise broken(where, f"has a row of kind {row.kind}, which it does not describe")
-        key = row.key
-        if key <= last:
+        if row.key <= last:
             raise broken(where, f"has {row.name[:80]!r} where it should not stand")
-        # Rows of a kind and namespace follow each other: the first of them answers for all.
-        if (row.kind, row.namespace) != last[:2] and (
-            (row.namespace != "") != namespaced[row.kind]
-            or not (not row.namespace or _LABEL.fullmatch(row.namespace))
-        ):
+        if _no_place(row.kind, row.namespace, head):
             raise broken(
                 where, f"has {row.name[:80]!r} in a namespace that cannot be: {row.namespace[:80]!r}"
             )
-        last = key
+        last = row.key
         if not is_path_segment(row.name):
             raise broken(where, f"has an object of a name that cannot be: {row.name[:80]!r}")
         if len(row.id) != ID_BYTES and not (row.gone and head.base):
             raise broken(where, f"has {row.name[:80]!r} without an id")
-        yield row
+
+
+def _no_place(kind: int, namespace: str, head: ListingHead) -> bool:
+    """Whether nothing of this kind, which the head describes, can be in this namespace (empty: in none)."""
+    return (namespace != "") != head.kinds[kind].namespaced or not (
+        not namespace or _LABEL.fullmatch(namespace)
+    )
 
 
 def is_path_segment(name: str) -> bool:
@@ -322,4 +370,4 @@ def is_path_segment(name: str) -> bool:
     Control characters are allowed (a ClusterRole may have them): whoever prints a name or makes a path of it escapes.
     Source: `IsValidPathSegmentName` in k8s.io/apimachinery/pkg/api/validation/path.
     """
-    return name not in {"", ".", ".."} and "/" not in name and "%" not in name
+    return name not in _NO_NAMES and "/" not in name and "%" not in name

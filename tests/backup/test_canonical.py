@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k8sops.backup.canonical import canonical, canonical_object, object_id
+from k8sops.backup.canonical import Namer, canonical, canonical_object, object_id
 from k8sops.backup.errors import UnstorableError
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -167,3 +167,10 @@ def test_documents_of_our_own_are_sorted_too() -> None:
 
     assert canonical(Swapped(b=1, a={"d": 1, "c": 2})) == b'{"a":{"c":2,"d":1},"b":1}'
     assert re.fullmatch(rb"[\x20-\x7e]*", canonical({"a": "x"}))
+
+
+@given(key=st.binary(max_size=80), objects=st.lists(st.binary(max_size=200), max_size=4))
+def test_many_ids_under_one_key_are_those_of_each_alone(key: bytes, objects: list[bytes]) -> None:
+    """A backup names by the one and a restore checks by the other."""
+    namer = Namer(key)
+    assert [namer.id_of(data) for data in objects] == [object_id(key, data) for data in objects]

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from k8sops.backup.listing import Kind
-from k8sops.backup.selection import NAMESPACES, KindNames, Selection
+from k8sops.backup.selection import NAMESPACES, KindNames, Selection, excluded_by_label
 from k8sops.core.errors import UnknownKindError
 from k8sops.core.ports import DiscoveryGap, Resource
 
@@ -147,6 +147,7 @@ class Judge:
         self._selection: Final = selection
         self._namespaced: Final = kind.resource.namespaced
         self._without_labels: Final = selection.takes_labels({})
+        self._by_label: Final = bool(selection.selectors)
         self._places: Final[dict[str, bool]] = {}
         named = any(self._names.called(text) for text in selection.include_kinds)
         self._remade: Final = None if named else _MADE_BY_LABEL.get(kind.key)
@@ -165,7 +166,7 @@ class Judge:
             return self._without_labels
         if self._remade is not None and labels.get(self._remade[0]) in self._remade[1]:
             return False
-        return self._selection.takes_labels(labels)
+        return self._selection.takes_labels(labels) if self._by_label else not excluded_by_label(labels)
 
 
 def remade(kind: ChosenKind, labels: Mapping[str, str], selection: Selection) -> bool:

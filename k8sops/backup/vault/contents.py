@@ -52,12 +52,11 @@ class Contents(msgspec.Struct, frozen=True):
             counts[row.kind] += 1
             yield row
         if kinds is None:
-            self._check(counts)
+            self.check(Counter({kind.key: counts[number] for number, kind in enumerate(self.kinds)}))
 
-    def _check(self, counts: Counter[int]) -> None:
-        found = tuple(
-            KindCount(*kind.key, counts[number]) for number, kind in enumerate(self.kinds) if counts[number]
-        )
+    def check(self, counts: Counter[tuple[str, str]]) -> None:
+        """Refuse a backup that has not so many objects of each kind. Raises RepositoryBrokenError."""
+        found = tuple(KindCount(*kind.key, count) for kind in self.kinds if (count := counts[kind.key]))
         if found != tuple(kind for kind in self.body.kinds if kind.count):
             raise broken(self.listings[0].name, "comes to other objects than its manifest says")
 

@@ -77,12 +77,16 @@ class Holdings:
             self._fresh.pop(pack.id, None)
             self._orphans.pop(pack.id, None)
 
-    def length(self, id_: bytes) -> int:
-        """How many bytes an object has; 0 if it is not held."""
-        return self._catalogue.length(id_)
+    def size_of(self, ids: Iterable[bytes]) -> int:
+        """How many bytes these objects have together; what is not held has none."""
+        return self._catalogue.size_of(ids)
 
     def __contains__(self, id_: bytes) -> bool:
         return id_ in self._catalogue
+
+    def lacking(self, ids: Iterable[bytes]) -> set[bytes]:
+        """Those of these objects that are not held."""
+        return self._catalogue.lacking(ids)
 
     def packs_of(self, ids: Iterable[bytes]) -> dict[str, PackEntry]:
         """The packs that these objects, which are held, lie in."""

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from k8sops.backup.bodies import FileRef
-from k8sops.backup.canonical import canonical_object, object_id
+from k8sops.backup.canonical import Namer, canonical_object
 from k8sops.backup.errors import UnstorableError
 from k8sops.backup.index import Index, write_index
 from k8sops.backup.names import file_name
@@ -69,6 +69,7 @@ class Packing:
         self._pace: Final = pace
         self._on_index: Final = on_index
         self._on_progress: Final = on_progress
+        self._namer: Final = Namer(vault.keyring.id_key)
         self._packer: Final = Packer(vault.keyring, entropy, pack_target=pace.pack_bytes)
         self._pending: Final[set[bytes]] = set()
         self._uploads: Final[set[asyncio.Task[None]]] = set()
@@ -121,7 +122,7 @@ class Packing:
             except UnstorableError as error:
                 stored.append(Stored(item, refused=error.message))
                 continue
-            id_ = object_id(self._vault.keyring.id_key, data)
+            id_ = self._namer.id_of(data)
             stored.append(Stored(item, id_))
             if id_ in self._holdings or id_ in self._pending:
                 continue

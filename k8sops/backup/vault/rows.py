@@ -5,22 +5,34 @@ Pure and heavy with 100,000 objects: call it in a thread.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from k8sops.backup.keyring import Keyring
-from k8sops.backup.listing import Kind, Row, difference, write_listing
+from k8sops.backup.listing import Kind, Row, check_count, difference, standing_kinds, write_listing
 from k8sops.backup.sealed import Entropy, SealedFile
 from k8sops.backup.vault.contents import Contents
 from k8sops.backup.vault.items import Key, Taken
 
 
 def rows_of(base: Contents) -> dict[Key, Taken]:
-    """The rows of a backup. Raises where its listings do not come to what they say."""
-    keys = [kind.key for kind in base.kinds]
-    return {
-        Key(*keys[row.kind], row.namespace, row.name): (row.uid, row.resource_version, row.id)
-        for row in base.rows()
-    }
+    """The rows of a backup. Raises RepositoryBrokenError where its listings do not come to what they say."""
+    found: dict[Key, Taken] = {}
+    # What a newer listing says stands over what an older one did: nothing has to be merged in order.
+    layers = list(zip(base.listings, standing_kinds(base.listings), strict=True))
+    for listing, standing in reversed(layers):
+        kinds = [kind.key if kind.key in standing else None for kind in listing.head.kinds]
+        for row in listing.rows():
+            if (kind := kinds[row.kind]) is None:
+                continue
+            key = Key(*kind, row.namespace, row.name)
+            if row.gone:
+                found.pop(key, None)
+            else:
+                found[key] = (row.uid, row.resource_version, row.id)
+    check_count(base.listings[0], len(found))
+    base.check(Counter((key.group, key.resource) for key in found))
+    return found
 
 
 def listing_file(

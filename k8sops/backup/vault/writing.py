@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -145,11 +146,11 @@ class BackupWriter:
 
     def keep(self, keys: Collection[Key]) -> None:
         """Objects that are as the base has them (`base_rows`), of which nothing else was taken before."""
-        for key in keys:
-            row = self._rows[key] = self._base_rows[key]
-            if row[2] not in self._holdings:
-                self._unheld.add(key)
-        self._packing.progress.objects += len(keys)
+        kept = {key: self._base_rows[key] for key in keys}
+        self._rows.update(kept)
+        if lacking := self._holdings.lacking(id_ for _, _, id_ in kept.values()):
+            self._unheld.update(key for key, row in kept.items() if row[2] in lacking)
+        self._packing.progress.objects += len(kept)
 
     async def commit(self, facts: Facts) -> Written:
         """Finish packs, index and listing, look whether all is there, and put the manifest.
@@ -324,11 +325,8 @@ class BackupWriter:
         return Written(Mark(file.manifest.seq, file.sha256), body, tuple(self._unusable))
 
     def _body(self, facts: Facts, listing: _Listed, used: set[str]) -> BackupBody:
-        counts = dict.fromkeys((kind.key for kind in facts.kinds), 0)
-        size = 0
-        for key, (_, _, id_) in self._rows.items():
-            counts[key.group, key.resource] += 1
-            size += self._holdings.length(id_)
+        counts = Counter((key.group, key.resource) for key in self._rows)
+        size = self._holdings.size_of(id_ for _, _, id_ in self._rows.values())
         gaps = (*facts.gaps, *(self._gaps[key] for key in sorted(self._gaps)))
         return BackupBody(
             id=self._who.ids.new(),
@@ -342,7 +340,7 @@ class BackupWriter:
             listing=listing.ref,
             bases=listing.bases,
             indexes=self._holdings.indexes_of(used),
-            kinds=tuple(KindCount(*key, count) for key, count in counts.items()),
+            kinds=tuple(KindCount(*kind.key, counts[kind.key]) for kind in facts.kinds),
             objects=len(self._rows),
             bytes=size,
             new_objects=self._packing.progress.new_objects,
