@@ -1,7 +1,8 @@
 """The screen on 10,000 pods, as a person meets it: the real program on a real pseudo-terminal.
 
-`python -m tests.bench.bench_tui --kubeconfig FILE`, on a sandbox that holds the pods. A frame counts as there when the
-terminal has been written what only that frame shows. Latencies are those of a terminal beside the program.
+`python -m tests.bench.bench_tui --kubeconfig FILE`, on a sandbox that holds the pods; `--made-up` measures what no
+sandbox is needed for, on 100,000 rows and on a flood of log lines. A frame counts as there when the terminal has been
+written what only that frame shows. Latencies are those of a terminal beside the program.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -32,6 +33,11 @@ KEYS = 100
 UPDATES_PER_S = 500.0
 TRAFFIC_S = 30.0
 SETTLING_S = 3.0
+OVERVIEW_S = 60.0
+FLOOD_S = 20.0
+MADE_UP = 100_000
+LINES_PER_S = 5000
+PARTS = ("starts", "keys", "traffic", "overview")
 TEXTS = ("r", "ru", "run", "runn", "runni", "^load-.*7$", "!Running", "-l app=web", "crash", "load-1")
 CURSOR = "▌"
 WITHIN_S = 60.0
@@ -40,10 +46,10 @@ WITHIN_S = 60.0
 class Stopwatch:
     """One program on one terminal, watched closely."""
 
-    def __init__(self, kubeconfig: Path, *arguments: str) -> None:
+    def __init__(self, *command: str) -> None:
         self._started = time.perf_counter()
         self.terminal = PtyTerminal(
-            [sys.executable, "-m", "k8sops", "--kubeconfig", str(kubeconfig), "tui", *arguments],
+            [sys.executable, "-m", *command],
             environ={"COLORTERM": "truecolor"},
             rows=ROWS,
             columns=COLUMNS,
@@ -71,6 +77,12 @@ class Stopwatch:
             self.terminal.pump()
             time.sleep(0.01)
 
+    def cpu_share(self, seconds: float) -> float:
+        """Percent of a core that it takes while it is left alone for so long."""
+        before, began = sum(self.process.cpu_times()[:2]), time.monotonic()
+        self.rest(seconds)
+        return 100 * (sum(self.process.cpu_times()[:2]) - before) / (time.monotonic() - began)
+
     @property
     def process(self) -> psutil.Process:
         """The program."""
@@ -87,11 +99,16 @@ class Stopwatch:
             time.sleep(0.0005)
 
 
+def opened(kubeconfig: Path) -> Stopwatch:
+    """The program on all pods of a cluster."""
+    return Stopwatch("k8sops", "--kubeconfig", str(kubeconfig), "tui", "pods", "-A")
+
+
 def starts(kubeconfig: Path, rows: str) -> list[Figure]:
     """How soon the first rows are there, and how soon all are."""
     first, whole = [], []
     for _ in range(STARTS):
-        watch = Stopwatch(kubeconfig, "pods", "-A")
+        watch = opened(kubeconfig)
         try:
             first.append(watch.seconds_until(CURSOR))
             whole.append(watch.seconds_until(rf"{rows} rows.*live"))
@@ -155,18 +172,55 @@ async def drive(kubeconfig: Path) -> None:
     sys.stderr.write(f"traffic: {report.achieved:.0f} changes a second\n")
 
 
-async def run(kubeconfig: Path, rows: str) -> int:
-    """All of it; 1 where a limit was missed."""
-    figures = starts(kubeconfig, rows)
-    watch = Stopwatch(kubeconfig, "pods", "-A")
+def at_rest(watch: Stopwatch) -> list[Figure]:
+    """What the overview of the whole cluster costs while nobody does anything."""
+    watch.press(":overview\r", "(?i)overview")
+    watch.rest(2 * SETTLING_S)
+    return [Figure("CPU of the overview at rest", watch.cpu_share(OVERVIEW_S), "%")]
+
+
+async def on_cluster(kubeconfig: Path, rows: str, parts: Sequence[str]) -> list[Figure]:
+    """What a cluster is needed for."""
+    figures = starts(kubeconfig, rows) if "starts" in parts else []
+    watch = opened(kubeconfig)
     try:
         watch.seconds_until(rf"{rows} rows.*live")
         watch.rest(SETTLING_S)
-        figures += keys(watch, "")
-        figures += await under_traffic(watch, kubeconfig)
+        if "keys" in parts:
+            figures += keys(watch, "")
+        if "traffic" in parts:
+            figures += await under_traffic(watch, kubeconfig)
         figures.append(Figure("resident memory", watch.process.memory_info().rss / MIB, "MiB", 250))
+        if "overview" in parts:
+            figures += at_rest(watch)
     finally:
         watch.terminal.close()
+    return figures
+
+
+def made_up(rows: int, lines_per_s: int) -> list[Figure]:
+    """Many rows, and the log of pods that write without rest."""
+    watch = Stopwatch("tests.bench.tui_desk", str(rows), str(lines_per_s))
+    try:
+        watch.seconds_until(rf"{rows:,} rows.*live")
+        watch.rest(SETTLING_S)
+        figures = keys(watch, f" on {rows:,} rows")
+        figures.append(Figure(f"memory with {rows:,} rows", watch.process.memory_info().rss / MIB, "MiB"))
+        watch.press("l", "following")
+        watch.rest(2 * SETTLING_S)
+        what = f"at {lines_per_s:,} log lines a second"
+        figures.append(Figure(f"CPU {what}", watch.cpu_share(FLOOD_S), "%"))
+        # Each says that the end is no longer followed, or that it is again.
+        pressed = [watch.press("s", ("paused", "following")[number % 2]) for number in range(KEYS)]
+        figures.append(Figure(f"key to frame {what}, p95", _p95(pressed), "ms"))
+        figures.append(Figure(f"memory {what}", watch.process.memory_info().rss / MIB, "MiB"))
+    finally:
+        watch.terminal.close()
+    return figures
+
+
+def told(figures: list[Figure]) -> int:
+    """Print them; 1 where a limit was missed."""
     sys.stdout.write("\n".join(map(str, figures)) + f"\nload average {os.getloadavg()[0]:.1f}\n")
     return 0 if all(figure.held for figure in figures) else 1
 
@@ -178,14 +232,21 @@ def _p95(samples: list[float]) -> float:
 def main() -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument("--kubeconfig", type=Path)
     parser.add_argument("--rows", default=r"[\d,]+", help="as the header says it, as a regular expression")
     parser.add_argument("--traffic", action="store_true", help="only let the pods change")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure on it")
+    parser.add_argument("--made-up", type=int, nargs="?", const=MADE_UP, help="so many rows of no cluster")
+    parser.add_argument("--lines", type=int, default=LINES_PER_S, help="log lines a second with --made-up")
     options = parser.parse_args()
+    if options.made_up:
+        return told(made_up(options.made_up, options.lines))
+    if options.kubeconfig is None:
+        parser.error("--kubeconfig or --made-up")
     if options.traffic:
         asyncio.run(drive(options.kubeconfig))
         return 0
-    return asyncio.run(run(options.kubeconfig, options.rows))
+    return told(asyncio.run(on_cluster(options.kubeconfig, options.rows, options.parts)))
 
 
 if __name__ == "__main__":
