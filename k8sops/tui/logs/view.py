@@ -12,20 +12,20 @@ from rich.style import Style
 from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
 from k8sops.core.logs import LogEntry
 from k8sops.tui.logs.buffer import LogBuffer, Row
 from k8sops.tui.logs.line_text import LEVEL_WITHIN, WORRYING, Look
+from k8sops.tui.own_room import OwnRoom
 from k8sops.tui.text_keys import text_keys
 
 Part = Literal["head", "marker", "bad", "warn", "found"]
 _PARTS: tuple[Part, ...] = ("head", "marker", "bad", "warn", "found")
 
 
-class LogView(ScrollView, can_focus=True):
+class LogView(OwnRoom, can_focus=True):
     """The rows of a buffer. Keys are those of every text view."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
