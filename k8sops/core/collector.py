@@ -18,3 +18,14 @@ def collect_rarely() -> None:
     shows them on a screen, and they are a seventh of what a backup costs (docs/performance.md).
     """
     gc.set_threshold(*THRESHOLDS)
+
+
+def put_off_collecting() -> None:
+    """Make no collection until `collect_again`: what a start loads stays, and looking through it finds nothing."""
+    gc.disable()
+
+
+def collect_again() -> None:
+    """Collect garbage as before, without ever looking again at what has been loaded until now."""
+    gc.freeze()
+    gc.enable()

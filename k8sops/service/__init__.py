@@ -6,23 +6,43 @@ waits for it. `open_records` opens the store alone. `k8sops.service.catalog` lis
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from k8sops.cluster.exec_plugin import ExecCredential
     from k8sops.service.config import Config
+    from k8sops.service.live.ahead import FirstTable
     from k8sops.service.ops import EngineOps
     from k8sops.service.records import Records
     from k8sops.service.schedules import ScheduleDesk
 
 
+def load_ahead() -> None:
+    """Begin to load, in a thread, what `open_ops` will load: a third of it is reading certificates, beside which the
+    caller can do something else.
+    """
+
+    def load() -> None:
+        # What cannot be loaded is told where it is needed: importing it there fails in the same way.
+        with suppress(ImportError):
+            for name in ("cluster.connect", "service.ops", "service.live.figured_rows"):
+                import_module(f"k8sops.{name}")
+
+    threading.Thread(target=load, name="loading").start()
+
+
 @asynccontextmanager
-async def open_ops(config: Config, held: ExecCredential | None = None) -> AsyncIterator[EngineOps]:
+async def open_ops(
+    config: Config, held: ExecCredential | None = None, *, first: FirstTable | None = None
+) -> AsyncIterator[EngineOps]:
     """Connect to the configured cluster and offer `Ops` on it until the block ends.
 
-    `held` is what a credential plugin gave a person just now. Runs still carried here when the block ends are
+    `held` is what a credential plugin gave a person just now; `first` names a table that will be asked for at once, and
+    is begun before. Runs still carried here when the block ends are
     cancelled safely, each saying what it had done. Raises UnreachableError, CredentialsError, UnknownContextError,
     PolicyError.
     """
@@ -43,6 +63,9 @@ async def open_ops(config: Config, held: ExecCredential | None = None) -> AsyncI
     )
     ops = EngineOps(cluster, config=config, clock=clock, ids=UlidSource())
     try:
+        if first is not None:
+            await ops.look_around()
+            ops.begin(await first(cluster.info.context, ops.default_namespace))
         yield ops
     finally:
         await ops.aclose()

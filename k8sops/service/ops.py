@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from k8sops.cluster.readonly import ReadOnlyCluster
+from k8sops.core.errors import K8sOpsError
+from k8sops.service.live.ahead import TableAhead
 
 if TYPE_CHECKING:
     from k8sops.cluster.client import KubeCluster
@@ -54,6 +56,7 @@ class EngineOps:
         self._clock = clock
         self._ids = ids
         self._default_namespace = config.namespace or cluster.default_namespace
+        self._ahead: TableAhead | None = None
         self._changing: Changing | None = None
         self._sessions: SessionDesk | None = None
         self._records: OpsRecords | None = None
@@ -203,8 +206,26 @@ class EngineOps:
         """A live table."""
         return await self._reader.rows(query)
 
+    async def look_around(self) -> None:
+        """Learn what the cluster serves, where that is to be had: any table takes it."""
+        with suppress(K8sOpsError):
+            # Whoever opens a table is told why not.
+            await self._cluster.discovery.resources()
+
+    def begin(self, query: TableQuery) -> None:
+        """Open a table ahead of the first call of `browse`, which is given it if it asks for the same."""
+        self._ahead = TableAhead(query, self._browse(query))
+
     async def browse(self, query: TableQuery) -> LiveRows:
         """A live table with figures beside its rows."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            if ahead.query == query:
+                return await ahead.taken()
+            await ahead.aclose()
+        return await self._browse(query)
+
+    async def _browse(self, query: TableQuery) -> LiveRows:
         from k8sops.service.live.opening import browse
 
         return await browse(self._reader, query, self._clock)
@@ -279,6 +300,8 @@ class EngineOps:
 
     async def aclose(self) -> None:
         """Let go of what is carried here, safely, and close."""
+        if self._ahead is not None:
+            await self._ahead.aclose()
         if self._sessions is not None:
             await self._sessions.aclose()
         if self._changing is not None:

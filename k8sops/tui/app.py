@@ -37,6 +37,7 @@ class K8sOpsApp(ApprovingApp):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True, id="app.leave"),
         Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True, id="app.interrupt"),
+        Binding("ctrl+a", "aliases", "All names", show=False, id="app.aliases"),
         Binding("ctrl+p", "palette", "Palette", show=False, id="app.palette"),
         *(Binding(key, f"try_this('{key}')", "Try this", show=False, id=f"app.try_{key}") for key in KEYS),
         Binding(HIDING, "hide_tries", "Hide", show=False, id="app.hide_tries"),
@@ -59,6 +60,10 @@ class K8sOpsApp(ApprovingApp):
         memory: ScreenMemory | None = None,
     ) -> None:
         super().__init__(driver_class=TerminalDriver)
+        if self.no_color:
+            from k8sops.tui.shell.colourless import without_colour  # noqa: PLC0415 - loaded when needed
+
+            without_colour(self)
         self._open_ops = open_ops
         self._start = start
         self._contexts = contexts
@@ -124,6 +129,14 @@ class K8sOpsApp(ApprovingApp):
     def action_hide_tries(self) -> None:
         """Put the suggestions away."""
         self.screen.query(TryPanel).remove()
+
+    def action_aliases(self) -> None:
+        """List what can be typed after the colon."""
+        from k8sops.tui.screens import SCREENS  # noqa: PLC0415 - loaded when opened
+
+        connection = connection_of(self)
+        if connection is not None and connection.connected and not isinstance(self.screen, ModalScreen):
+            self.push_screen(SCREENS["aliases"](connection, self._clock))
 
     def action_palette(self) -> None:
         """Find what can be done here by its name."""
@@ -201,7 +214,7 @@ class K8sOpsApp(ApprovingApp):
         return self._contexts.open("") if opened and self._contexts is not None else self._open_ops()
 
 
-def run(
+async def run(
     open_ops: Callable[[], AbstractAsyncContextManager[Ops]],
     start: TableQuery,
     *,
@@ -211,7 +224,7 @@ def run(
     tries: Sequence[TryThis] = (),
     memory: ScreenMemory | None = None,
 ) -> int:
-    """Run the application on its own event loop until it is left; returns the exit code. Raises what ended it."""
+    """Run the application until it is left; returns the exit code. Raises what ended it."""
     app = K8sOpsApp(
         open_ops,
         start,
@@ -222,7 +235,7 @@ def run(
         memory=memory,
     )
     with ended_by_signals(app):
-        app.run()
+        await app.run_async()
     if failure := failure_of(app):
         raise failure
     return app.return_value if app.return_value is not None else app.return_code or 0

@@ -309,13 +309,14 @@ class BrowseScreen(NavigatingScreen):
 
     def _tell(self) -> None:
         table, now = self.query_one(LiveTable), self._clock.now()
-        self.query_one(ClusterLine).tell(self._cluster, self._query, self._identity)
+        is_loading = self._state is FeedState.LOADING
+        self.query_one(ClusterLine).tell(self._cluster, self._query, self._identity, is_loading=is_loading)
         filter_text = table.filter.text
         counts = count_text(
             len(table.shown),
             table.total,
             filtered=bool(filter_text) or table.faults_only or bool(self._trail.here.owner),
-            loading=self._state is FeedState.LOADING,
+            loading=is_loading,
         )
         since = self._since()
         self.query_one(TableLine).tell(

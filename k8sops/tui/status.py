@@ -85,6 +85,7 @@ class ClusterLine(SaidLine):
         super().__init__()
         self._place: tuple[ClusterInfo | None, TableQuery] = (None, TableQuery(kind=""))
         self._identity = ""
+        self._is_loading = False
         self._waiting: int | None = None
         self._going = 0
         self._trouble = ""
@@ -93,19 +94,25 @@ class ClusterLine(SaidLine):
         """Count now and then."""
         self.set_interval(COUNT_EVERY_S, self.count)
 
-    def tell(self, cluster: ClusterInfo | None, query: TableQuery, identity: str = "") -> None:
-        """Say where we are, and as whom; where that is left out, it is found out."""
+    def tell(
+        self, cluster: ClusterInfo | None, query: TableQuery, identity: str = "", *, is_loading: bool = False
+    ) -> None:
+        """Say where we are, and as whom; where that is left out, it is found out. Runs are counted once rows are in."""
+        is_loaded, self._is_loading = self._is_loading and not is_loading, is_loading
         is_new = cluster is not None and self._place[0] != cluster
         self._place, self._identity = (cluster, query), identity or self._identity
         if is_new:
-            # What was asked for comes first; the store is opened when that is on its way.
             self._waiting, self._going, self._trouble = None, 0, ""
+        if (is_new or is_loaded) and not is_loading:
+            # What was asked for comes first: opening the store takes the engine, which takes long to load.
             self.set_timer(FIRST_COUNT_S, self.count)
         self._show()
 
     def count(self) -> None:
         """Ask what waits and what runs, while this screen is the one in sight."""
         connection = getattr(self.screen, "connection", None)
+        if self._is_loading:
+            return
         if isinstance(connection, Session) and connection.connected and self.screen.is_current:
             # As a function: a coroutine that is overtaken before it began would never be awaited.
             count: WorkType[None] = partial(self._count, connection)
