@@ -1,7 +1,7 @@
-"""Waiting for a screen: until something holds of it, or until it shows a word and no longer changes.
+"""Waiting for a screen: until something holds of it, or until it shows some words and no longer changes.
 
 What is looked at a frame too early fails on a busy machine alone; so whatever a worker or a thread brings is waited
-for, and a picture names a word that must be there first.
+for, and a picture names words that must be there first.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def _holds(holds: Callable[[], object]) -> bool:
         return False
 
 
-async def at_rest(pilot: Pilot[Any], word: str = "") -> None:
-    """Wait until this word is on the screen and several looks at it were alike; fails after two minutes."""
+async def at_rest(pilot: Pilot[Any], *words: str) -> None:
+    """Wait until these words are on the screen and several looks at it were alike; fails after two minutes."""
     async with asyncio.timeout(DEADLINE_S):
         last, alike = "", 0
         while alike < LOOKS_ALIKE:
             await pilot.pause()
             drawn = _drawn(pilot)
-            alike = alike + 1 if drawn == last and word in drawn else 0
+            alike = alike + 1 if drawn == last and all(word in drawn for word in words) else 0
             last = drawn
 
 

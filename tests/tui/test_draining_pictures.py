@@ -27,13 +27,13 @@ def test_the_plan_of_a_drain(snap_compare: Compare, size: tuple[int, int]) -> No
     ops.answer = lambda action, params: drain_plan()
 
     async def act(pilot: Pilot[int]) -> None:
-        await at_rest(pilot, "node-3")
+        await at_rest(pilot, "node-3", "alice@acme")
         await pilot.press("r")
         while not (isinstance(pilot.app.screen, ActionDialog) and pilot.app.screen._shown is not None):
             await pilot.pause(0.01)
         for field in pilot.app.screen.query(Input):
             field.cursor_blink = False
-        await at_rest(pilot)
+        await at_rest(pilot, "alice@acme")
 
     app = K8sOpsApp(Desk(ops).open, TableQuery(kind="nodes"), clock=FixedClock())
     assert snap_compare(app, terminal_size=size, run_before=act)
