@@ -68,6 +68,14 @@ PICTURES: Final = (
     Picture("describe", "A pod described, with its events", (*CHECKOUT, "d"), ("checkout", "Containers")),
     Picture("yaml", "A pod as YAML", (*CHECKOUT, "y"), ("apiVersion",)),
     Picture(
+        "logs",
+        "A crash-looping pod: its last attempt, and how it ended",
+        (*CHECKOUT, "p", "~all of it", "t", "w"),
+        ("checkout", "PREVIOUS"),
+        WIDE,
+    ),
+    Picture("helm", "Helm releases, one of which failed", (":helm",), ("grafana", "failed"), WIDE),
+    Picture(
         "actions",
         "What can be done to a deployment",
         (":deploy shop", "~web", "/web", "a"),
@@ -101,6 +109,13 @@ PICTURES: Final = (
     Picture("backups", "Backups, and how old the newest may be", (":backups",), ("nightly",), WIDE),
     Picture(
         "backup", "What is in a backup", (":backups", "~nightly", "enter"), ("acme", "deployments"), WIDE
+    ),
+    Picture(
+        "backup-diff",
+        "What has changed since the first of three backups",
+        (":backups", "~nightly", "j j", "d", "~[1-9]\\d* differences", "/apps"),
+        ("against", "differences", "grafana"),
+        WIDE,
     ),
     Picture("audit", "Who did what, and who was refused", (":audit", "/run"), ("alice",), WIDE),
     Picture("policy", "Who may do what, and why", (":policy",), ("disruptive", "edit"), WIDE),

@@ -31,6 +31,7 @@ from k8sops.sandbox.people import kubeconfigs
 from k8sops.sandbox.seed import seed
 from k8sops.sandbox.state import SandboxFolder
 from k8sops.service.history import Place, make_history
+from screenshots import helm_releases
 from screenshots.control_plane import ControlPlane, read_all
 from screenshots.moving import moved
 
@@ -126,7 +127,8 @@ async def set_up(stage: Stage) -> AsyncIterator[Standing]:
     try:
         place = Place(home / HISTORY)
         await asyncio.to_thread(_lay_out, stage, place)
-        async with ControlPlane.standing(home, SANDBOX, NODES, stage.entries, stage.now) as plane:
+        entries = (*stage.entries, *helm_releases.entries(stage.now))
+        async with ControlPlane.standing(home, SANDBOX, NODES, entries, stage.now) as plane:
             yield Standing(stage, plane, place)
     finally:
         await asyncio.to_thread(shutil.rmtree, home, ignore_errors=True)

@@ -19,10 +19,14 @@ _CRUMB_ROOM, _CRUMBS_ROOM = 24, 56
 
 def sentence(error: K8sOpsError) -> str:
     """An error with its hint, each as a sentence."""
-    parts = [
-        part if part.endswith((".", "?", "!")) else f"{part}." for part in (error.message, error.hint) if part
-    ]
+    told = (error.message, _capital(error.hint))
+    parts = [part if part.endswith((".", "?", "!")) else f"{part}." for part in told if part]
     return " ".join([*parts, LOG_IN] if isinstance(error, CredentialsError) else parts)
+
+
+def _capital(sentence: str) -> str:
+    """A hint stands behind a full stop."""
+    return sentence[:1].upper() + sentence[1:] if sentence.partition(" ")[0].isalpha() else sentence
 
 
 def crumbs_said(crumbs: str) -> str:
@@ -67,6 +71,8 @@ def placeholder(query: TableQuery, rows: LiveRows, table: LiveTable) -> str:
         return "No row passes the filter. Esc clears it."
     if query.label_selector or query.field_selector:
         where += f" with {query.label_selector or query.field_selector}"
+    if query.namespace:
+        return f"There are no {kind} {where}. 0 shows those of all namespaces, : goes elsewhere."
     return f"There are no {kind} {where}."
 
 

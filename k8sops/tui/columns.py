@@ -66,7 +66,7 @@ def view_columns(columns: Sequence[Column], *, wide: bool, with_namespace: bool)
             ready_source=ready,
             is_wide=column.priority > 0,
             spare=column.spare,
-            is_number=column.type in _NUMBERS or column.name.lower() in _NUMBER_TITLES,
+            is_number=_is_number(column),
         )
         for index, column in enumerate(columns)
         if wide or column.priority == 0
@@ -176,6 +176,12 @@ class ColumnWidths:
                     widths[index] -= given
                     excess -= given
         return tuple(widths)
+
+
+def _is_number(column: Column) -> bool:
+    title = column.name.lower()
+    # Of pods it says `6 (3m ago)`: one and the same column stands alike in every table.
+    return title != "restarts" and (column.type in _NUMBERS or title in _NUMBER_TITLES)
 
 
 def _role(column: Column, *, is_events: bool) -> Role:

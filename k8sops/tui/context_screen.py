@@ -8,14 +8,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from k8sops.core.clock import Clock
 from k8sops.core.contexts import Context, Contexts
 from k8sops.core.errors import K8sOpsError
-from k8sops.core.tables import Column, Row
+from k8sops.core.tables import Column, Row, TableQuery
+from k8sops.tui.key_line import KeyLine
 from k8sops.tui.live_table import LiveTable
-from k8sops.tui.status import Banner, TableLine
+from k8sops.tui.session import Session
+from k8sops.tui.shell.ending import connection_of
+from k8sops.tui.status import Banner, ClusterLine, TableLine
 
 COLUMNS = (
     Column(name="Name"),
@@ -60,15 +62,23 @@ class ContextScreen(Screen[str | None]):
         self._last = last
         self._why = why
 
+    @property
+    def connection(self) -> Session | None:
+        """The connection in use, until another is chosen."""
+        return connection_of(self.app)
+
     def compose(self) -> ComposeResult:
         """From top to bottom."""
+        yield ClusterLine()
         yield TableLine()
         yield Banner()
         yield LiveTable(clock=self._clock)
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
-        """Read the list."""
+        """Say where we are still, and read the list."""
+        if (connection := self.connection) is not None and connection.connected:
+            self.query_one(ClusterLine).tell(connection.ops.cluster_info, TableQuery(kind="contexts"))
         self.query_one(TableLine).say("contexts")
         self.query_one(Banner).say(self._why)
         self.query_one(LiveTable).focus()

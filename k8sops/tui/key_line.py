@@ -6,6 +6,7 @@ styles, layout and a drawing of the whole screen, several times what the table i
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import ClassVar, Final, NamedTuple
 
 from rich.style import Style
@@ -18,6 +19,15 @@ from textual.widgets import Footer
 from k8sops.tui.columns import width_of
 
 _DIM: Final = Style(dim=True)
+_PLACES: Final = MappingProxyType(
+    {"enter": 0, "tab": 2, "colon": 3, "slash": 4, "question_mark": 5, "escape": 6, "q": 6}
+)
+"""Going in stands first, looking elsewhere and the way out last, wherever a screen lists them: eyes find them blind."""
+_OWN: Final = 1
+
+
+def _place_of(key: str) -> int:
+    return _PLACES.get(key, _OWN)
 
 
 class _Key(NamedTuple):
@@ -108,7 +118,7 @@ class KeyLine(Footer):
             if binding.show and binding.action not in shown:
                 display = self.app.get_key_display(binding)
                 shown[binding.action] = _Key(binding.key, display, binding.description, not enabled)
-        keys = tuple(shown.values())
+        keys = tuple(sorted(shown.values(), key=lambda each: _place_of(each.key)))
         if keys != self._keys:
             self._keys, self._hovered = keys, -1
             self.refresh()

@@ -42,6 +42,7 @@ SCREENS: Final[Mapping[str, Opening]] = MappingProxyType(
         "audit": _opening("desk.audit_screen:AuditScreen"),
         "policy": _opening("desk.policy_screen:PolicyScreen"),
         "settings": _opening("desk.settings_screen:SettingsScreen"),
+        "aliases": _opening("desk.aliases_screen:AliasesScreen"),
     }
 )
 """By the name typed. A kind of the same name, `backups` of some operator, is still shown by its full one."""

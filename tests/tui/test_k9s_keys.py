@@ -8,6 +8,7 @@ from k8sops.core.tables import TableQuery
 from k8sops.tui.acting.edit_screen import EditScreen
 from k8sops.tui.context_screen import ContextScreen
 from k8sops.tui.describe_screen import DescribeScreen
+from k8sops.tui.desk.aliases_screen import AliasesScreen
 from k8sops.tui.detail import DetailScreen
 from k8sops.tui.document.uses_screen import UsesScreen
 from k8sops.tui.helm.releases_screen import ReleasesScreen
@@ -44,6 +45,7 @@ _SHOWN: dict[str, Callable[[Screenful], object]] = {
     "Ctrl-Z": lambda screen: screen.table.faults_only,
     "Ctrl-W": lambda screen: screen.table.wide,
     "Ctrl-R": lambda screen: len(screen.desk.ops.queries) == 2,
+    "Ctrl-A": lambda screen: isinstance(screen.app.screen, AliasesScreen),
     "Shift-N": lambda screen: screen.table.order == ("NAME", False),
     "Shift-A": lambda screen: screen.table.order == ("AGE", False),
     "Shift-P": lambda screen: screen.table.order == ("NAMESPACE", False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.containers import Vertical
 from textual.widgets import DataTable, Input, OptionList
 
 from k8sops.core.errors import DeniedError
@@ -121,8 +122,12 @@ async def test_attach_is_the_first_entry_of_the_pods_menu_and_keys_of_the_menu_w
 async def test_files_are_copied_out_of_the_pod_and_into_it(tmp_path: Path) -> None:
     """Which side is the pod's is told by the colon, as with kubectl cp."""
     async with stage() as on:
-        await on.press("t")
+        await on.press("F")
+        await on.until(lambda: isinstance(on.app.screen, PortScreen))
+        box = on.app.screen.query_one(Vertical).region
+        await on.press("escape", "t")
         await on.until(lambda: isinstance(on.app.screen, FilesScreen))
+        await on.until(lambda: on.app.screen.query_one(Vertical).region == box)
         await on.press("enter")
         assert isinstance(on.app.screen, FilesScreen)
         source, target = on.app.screen.query(Input)

@@ -19,7 +19,7 @@ from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, TextArea
+from textual.widgets import TextArea
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError, UsageError
@@ -28,6 +28,7 @@ from k8sops.tui.acting.confirming import sentence
 from k8sops.tui.acting.dialog import ActionDialog
 from k8sops.tui.acting.manifest_text import editable, moved_since, patch_of, text_of
 from k8sops.tui.acting.offers import Doing, known_kind
+from k8sops.tui.key_line import KeyLine
 from k8sops.tui.session import Session
 from k8sops.tui.status import Banner, SaidLine
 
@@ -101,7 +102,7 @@ class EditScreen(Screen[None]):
         yield SaidLine(id="headline")
         yield Banner()
         yield self._text
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Read the object."""

@@ -16,7 +16,6 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 from textual.worker import WorkType
 
 from k8sops.core.actor import Actor
@@ -24,6 +23,7 @@ from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.ops import Ops
 from k8sops.core.tables import TableQuery
+from k8sops.tui.key_line import KeyLine
 from k8sops.tui.running.actor import actor_at_screen
 from k8sops.tui.running.leaving import leave
 from k8sops.tui.running.words import sentence_of
@@ -100,7 +100,7 @@ class DeskScreen(Screen[None]):
         yield SaidLine(id="title")
         yield Banner()
         yield from self.body()
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Read, now and then."""

@@ -14,7 +14,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
@@ -24,6 +23,7 @@ from k8sops.service.config import data_folder
 from k8sops.tui.document.looks import Spans
 from k8sops.tui.document.saving import file_name, save
 from k8sops.tui.document.view import DocumentView, widest_of
+from k8sops.tui.key_line import KeyLine
 from k8sops.tui.prompt import Prompt
 from k8sops.tui.session import Session
 from k8sops.tui.status import SEPARATOR, Banner, ClusterLine, SaidLine
@@ -114,7 +114,7 @@ class DocumentScreen(Screen[None]):
         yield Banner()
         yield DocumentView(wraps=self.wraps)
         yield Prompt()
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Begin to fetch."""

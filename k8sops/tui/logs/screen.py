@@ -15,7 +15,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
@@ -26,6 +26,7 @@ from k8sops.service.config import data_folder
 from k8sops.tui.browse_words import sentence
 from k8sops.tui.document.saving import file_name, save
 from k8sops.tui.document.screen import SAVED_IN
+from k8sops.tui.key_line import KeyLine
 from k8sops.tui.logs.feed import LogFeed
 from k8sops.tui.logs.view import LogView
 from k8sops.tui.logs.words import part_said, span_wanted, state_said, subject_said
@@ -103,7 +104,7 @@ class LogScreen(Screen[None]):
         yield SearchLine(
             placeholder="regular expression; ! in front: lines without it", select_on_focus=False
         )
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Begin to read."""

@@ -29,7 +29,7 @@ class FactsView(VerticalScroll, can_focus=True):
     ]
 
     DEFAULT_CSS = """
-    FactsView { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
+    FactsView { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     FactsView > Static { height: auto; }
     """
 

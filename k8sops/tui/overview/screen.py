@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
@@ -23,6 +23,7 @@ from k8sops.core.text import counted, printable
 from k8sops.tui.acting.screen import Chosen
 from k8sops.tui.help import HelpScreen
 from k8sops.tui.jumping import jump
+from k8sops.tui.key_line import KeyLine
 from k8sops.tui.looking import LookingScreen
 from k8sops.tui.overview.tile_screen import TileScreen
 from k8sops.tui.overview.tiles_view import Tiles
@@ -101,7 +102,7 @@ class OverviewScreen(LookingScreen):
         yield TroubleTable(clock=self._clock)
         yield Static(id="why")
         yield Prompt()
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Begin to look."""

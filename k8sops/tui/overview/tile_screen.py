@@ -8,12 +8,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from k8sops.core.clock import Clock
 from k8sops.core.overview import Tile
 from k8sops.core.tables import TableQuery
 from k8sops.core.text import printable
+from k8sops.tui.key_line import KeyLine
 from k8sops.tui.overview.facts_view import FactsView
 from k8sops.tui.overview.words import GLYPHS, STYLES
 from k8sops.tui.session import Session
@@ -49,7 +50,7 @@ class TileScreen(Screen[None]):
         yield SaidLine(id="title")
         yield Static(id="why")
         yield FactsView()
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Show what is known."""

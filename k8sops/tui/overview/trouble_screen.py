@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
@@ -19,6 +19,7 @@ from k8sops.core.text import printable
 from k8sops.tui.acting.screen import Chosen
 from k8sops.tui.describe_screen import DescribeScreen
 from k8sops.tui.detail import DetailScreen
+from k8sops.tui.key_line import KeyLine
 from k8sops.tui.looking import LookingScreen
 from k8sops.tui.overview.facts_view import FactsView
 from k8sops.tui.overview.words import GLYPHS, STYLES, age_text, label_of, trouble_row
@@ -79,7 +80,7 @@ class TroubleScreen(LookingScreen):
         yield Banner()
         yield Static(id="why")
         yield FactsView()
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Say what the overview knew, and read the rest."""

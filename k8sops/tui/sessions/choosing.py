@@ -87,16 +87,16 @@ class _Form(ModalScreen[object]):
         Binding("up", "app.focus_previous", show=False, id="form.previous"),
     ]
     DEFAULT_CSS = """
-    PortScreen, FilesScreen { align: center middle; }
-    PortScreen > Vertical, FilesScreen > Vertical {
+    _Form { align: center middle; }
+    _Form > Vertical {
         width: 72; max-width: 100%; height: auto; max-height: 100%;
         border: round $accent; background: $surface; padding: 0 1;
     }
-    PortScreen Input, FilesScreen Input {
+    _Form Input {
         border: none; height: 1; padding: 0; margin: 0 0 1 0; background: $panel;
     }
-    PortScreen Input:focus, FilesScreen Input:focus { border: none; }
-    PortScreen #refusal, FilesScreen #refusal { color: $text-error; display: none; height: auto; }
+    _Form Input:focus { border: none; }
+    _Form #refusal { color: $text-error; display: none; height: auto; }
     """
     _title = ""
 

@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer
+from textual.widgets import DataTable
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
@@ -17,6 +17,7 @@ from k8sops.core.sessions import Forwarding
 from k8sops.core.tables import TableQuery
 from k8sops.core.text import printable
 from k8sops.tui.durations import age
+from k8sops.tui.key_line import KeyLine
 from k8sops.tui.session import Session
 from k8sops.tui.status import Banner, ClusterLine, SaidLine
 
@@ -52,7 +53,7 @@ class ForwardsScreen(Screen[None]):
         yield SaidLine(id="title")
         yield Banner()
         yield DataTable(cursor_type="row", zebra_stripes=False)
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Show them, and how they do."""
