@@ -9,6 +9,7 @@ from k8sops.core.errors import StoreUnreachableError
 from k8sops.core.events import Progress
 from k8sops.core.plan import Decision
 from k8sops.core.run import RunError, RunState
+from k8sops.tui.running.lines_view import LinesView
 from k8sops.tui.running.run_screen import RunScreen
 from k8sops.tui.session import Session
 from tests.tui.fake_runs import RunOps, a_run
@@ -77,6 +78,28 @@ async def test_the_end_comes_first_and_offers_the_way_back() -> None:
         await shown.sees("✓ succeeded: node-3 is empty: 57 pods moved")
         assert "cancel" not in shown.offered()
         assert "undo" in shown.offered()
+
+
+async def test_a_step_whose_change_was_made_in_vain_is_no_success() -> None:
+    """The template was written and the pods never came: a check mark beside that would be believed."""
+    ops = _running()
+    ops.tell(RUN, "step_started", "draining node-3", step="drain/node-3")
+    ops.tell(RUN, "step_done", "node-3 is asked to go", step="drain/node-3")
+    ops.tell(RUN, "progress", "0 of 2", data={"done": 0, "total": 2}, step="drain/node-3")
+    why = "node-3 is not empty after 5 s"
+    error = RunError(code="wait_deadline", message=why, hint="--timeout waits longer")
+    ops.become(RUN, RunState.FAILED, outcome=f"failed: {why}", error=error, ended_at=START)
+    async with stage(ops) as shown:
+        await _opened(shown)
+        await shown.sees(
+            "✗ drain nodes/node-3", "but what it waits for did not come", "✓ cordon nodes/node-3"
+        )
+        ops.tell(RUN, "state", f"failed: {why}", data={"state": "failed"})
+        await shown.press("r")
+        log = shown.app.screen.query_one("#log", LinesView)
+        await shown.until(lambda: any(line.endswith("failed") for line in log.texts))
+        page = shown.app.screen.query_one("#page", LinesView).texts
+        assert sum(why in line for line in [*page, *log.texts]) == 1, "once is enough"
 
 
 async def test_a_failure_says_why_and_what_to_do() -> None:

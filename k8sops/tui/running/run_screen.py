@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 from textual.worker import WorkType
 
 from k8sops.core.clock import Clock
@@ -26,6 +26,7 @@ from k8sops.core.run import WAITING, Run, RunId, RunState, Settlement
 from k8sops.core.tables import TableQuery
 from k8sops.core.text import counted, printable
 from k8sops.tui.draining.on_run import RunPicture
+from k8sops.tui.key_line import KeyLine
 from k8sops.tui.running.asking import Choice, ask
 from k8sops.tui.running.deeds import Checked, Deeds, Done, NextFound, Refused
 from k8sops.tui.running.following import RunFollower
@@ -111,7 +112,7 @@ class RunScreen(Screen[None]):
             yield LinesView(id="page")
             yield SaidLine(id="log-title")
             yield LinesView(id="log", follows=True)
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Begin to follow."""
@@ -349,8 +350,11 @@ class RunScreen(Screen[None]):
         going = "" if run.state.ended else progress_text(follower.progress)
         self._put("#progress", going)
         self._picture.tell(follower, self._drift, self._clock.now())
-        self.query_one("#page", LinesView).show(run_lines(run, steps_told(follower.events), self._drift))
-        log = [line for event in follower.events if (line := log_line(event)) is not None]
+        self.query_one("#page", LinesView).show(
+            run_lines(run, steps_told(run, follower.events), self._drift)
+        )
+        said = run.error.message if run.error is not None else ""
+        log = [line for event in follower.events if (line := log_line(event, said)) is not None]
         shows_log = run.state not in WAITING
         self.query_one("#log", LinesView).display = shows_log
         title = self.query_one("#log-title", SaidLine)

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+import msgspec
+
 from k8sops.core.digests import SHORTEST_DIGEST
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.events import Event, Progress
@@ -112,7 +114,7 @@ def outcome_lines(run: Run) -> Iterator[Line]:
     yield Line(f"{head}{colon}{rest}", sign.look, len(head), 2)
     if run.error is not None and run.error.hint:
         yield Line(f"  {run.error.hint}", indent=2)
-    if run.error is not None and run.outcome and run.outcome != run.error.message:
+    if run.error is not None and run.outcome.removeprefix(f"{run.state}: ") not in {"", run.error.message}:
         yield Line(f"  {run.outcome}", indent=2)
 
 
@@ -151,20 +153,33 @@ def run_lines(run: Run, steps: Mapping[str, Event], drift: Sequence[str] | None)
     return lines
 
 
-def steps_told(events: Sequence[Event]) -> dict[str, Event]:
-    """What was last told of each step: begun, done or failed."""
-    return {event.step: event for event in events if event.kind in _STEP_SIGNS}
+def steps_told(run: Run, events: Sequence[Event]) -> dict[str, Event]:
+    """What was last told of each step: begun, done or failed.
+
+    Of a run that failed with all its steps done, the one it still waited for has failed: its change was made, and what
+    it was made for did not come.
+    """
+    told = {event.step: event for event in events if event.kind in _STEP_SIGNS}
+    of_plan = [told.get(step.id) for step in run.plan.steps]
+    if run.state is not RunState.FAILED or any(one is None or one.kind != "step_done" for one in of_plan):
+        return told
+    last = next((event.step for event in reversed(events) if event.step in told), "")
+    if last:
+        text = f"{told[last].text}, but what it waits for did not come"
+        told[last] = msgspec.structs.replace(told[last], kind="step_failed", text=text)
+    return told
 
 
-def log_line(event: Event) -> Line | None:
-    """An event as a line of the log; None where it is no news."""
+def log_line(event: Event, said: str = "") -> Line | None:
+    """An event as a line of the log; None where it is no news. What is `said` above already is not said again."""
     if event.kind == "progress" or event.data.get("quiet"):
         return None
     glyph, look = _STEP_SIGNS.get(event.kind, ("·", "muted"))
     if event.kind == "state":
         sign = SIGNS.get(RunState(str(event.data.get("state", ""))), Sign("·", "", "muted"))
         glyph, look = sign.glyph, sign.look
-    return Line(f"{glyph} {event.at:%H:%M:%S}  {event.text}", look, 1, 12)
+    text = event.text.removesuffix(f": {said}") if said else event.text
+    return Line(f"{glyph} {event.at:%H:%M:%S}  {text}", look, 1, 12)
 
 
 def who_may(decision: Decision | None) -> str:
