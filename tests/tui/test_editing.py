@@ -16,7 +16,7 @@ from k8sops.core.run import RunState
 from k8sops.tui.acting.dialog import ActionDialog
 from k8sops.tui.acting.edit_screen import EditScreen
 from k8sops.tui.acting.manifest_text import editable, moved_since, patch_of, text_of
-from k8sops.tui.status import Banner
+from k8sops.tui.status import Banner, ClusterLine
 from tests.tui.acting_desk import Acting, ActingOps, acting
 from tests.tui.feeds import pod
 
@@ -111,6 +111,9 @@ async def test_e_then_what_is_typed_then_ctrl_s_is_a_plan_and_the_text_stays_unt
     async with acting("configmaps", pod("web"), ops=ops) as seen:
         await seen.press("e")
         assert seen.is_at(EditScreen)
+        assert "acme-staging" in str(seen.app.screen.query_one(ClusterLine).content), (
+            "where it would be changed"
+        )
         await seen.until(lambda: "two" in _text(seen).text)
         await seen.press("ctrl+s")
         assert _banner(seen) == "Nothing is changed yet."

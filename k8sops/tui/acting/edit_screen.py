@@ -24,13 +24,14 @@ from textual.widgets import TextArea
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError, UsageError
 from k8sops.core.plan import JsonObject, Target
+from k8sops.core.tables import TableQuery
 from k8sops.tui.acting.confirming import sentence
 from k8sops.tui.acting.dialog import ActionDialog
 from k8sops.tui.acting.manifest_text import editable, moved_since, patch_of, text_of
 from k8sops.tui.acting.offers import Doing, known_kind
 from k8sops.tui.key_line import KeyLine
 from k8sops.tui.session import Session
-from k8sops.tui.status import Banner, SaidLine
+from k8sops.tui.status import Banner, ClusterLine, SaidLine
 
 EDITORS: Final = ("KUBE_EDITOR", "VISUAL", "EDITOR")
 """Environment variables that name an editor, as kubectl asks for them."""
@@ -99,6 +100,7 @@ class EditScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
+        yield ClusterLine()
         yield SaidLine(id="headline")
         yield Banner()
         yield self._text
@@ -106,6 +108,9 @@ class EditScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Read the object."""
+        if self._connection.connected:
+            query = TableQuery(kind="", namespace=self._target.namespace)
+            self.query_one(ClusterLine).tell(self._connection.ops.cluster_info, query)
         self.query_one("#headline", SaidLine).say(f"Edit {self.label} · {KEPT}")
         self._text.focus()
         self.run_worker(self._load(), group="load", exclusive=True)
