@@ -173,10 +173,10 @@ def test_what_ends_in_time_is_finished_before_a_worker_stops(
 ) -> None:
     """SIGTERM is an everyday thing: the exit code says all is well, and a second one changes nothing."""
     run = queue("web")
-    worker = a_worker(processes)
+    worker = a_worker(processes, "--grace", "240")
     until(lambda: "0 of 2 ready" in texts(shown(command, run)))
     worker.signal(signal.SIGTERM)
-    worker.until("stopping: what goes on has 30 s to end, then it is handed over")
+    worker.until("stopping: what goes on has 240 s to end, then it is handed over")
     worker.signal(signal.SIGTERM)
     worker.until("already stopping")
     get_ready(sandbox, cluster_namespace, "web")

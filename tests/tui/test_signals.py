@@ -68,7 +68,7 @@ async def test_q_leaves_no_process_behind(desk: PtyTerminal) -> None:
     desk.type("q")
     assert await desk.ended() == 0
     assert desk.unrestored() == []
-    assert running(started) == []
+    await desk.until(lambda: not running(started))
 
 
 async def test_an_error_nobody_foresaw_ends_in_one_sentence_on_a_sound_terminal(at_terminal: Start) -> None:
