@@ -239,6 +239,7 @@ class BrowseScreen(NavigatingScreen):
     def action_filter(self) -> None:
         """Type a filter, beginning with the one in force."""
         self._open_prompt("filter")
+        self.query_one(LiveTable).prepare_filter()
         self._tell()
 
     def action_command(self) -> None:

@@ -21,6 +21,8 @@ _COMMA_OUTSIDE_SET = re.compile(r",(?![^(]*\))")
 def parse_label_selector(text: str) -> LabelSelector:
     """A test of an object's labels. Raises ValueError naming the part that is not a requirement."""
     requirements = [_requirement(part.strip()) for part in _COMMA_OUTSIDE_SET.split(text)]
+    if len(requirements) == 1:
+        return requirements[0]
     return lambda labels: all(requirement(labels) for requirement in requirements)
 
 

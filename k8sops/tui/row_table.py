@@ -7,6 +7,7 @@ that protocol, does no I/O, and has no keys: those are `live_table`'s.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
@@ -29,6 +30,7 @@ from k8sops.tui.row_view import RowView
 from k8sops.tui.table_look import OPAQUE_PARTS, OVERLAY_PARTS, TABLE_CSS
 
 HEADER = 1
+_PREPARED_AT_ONCE = 250
 
 
 class _Line(NamedTuple):
@@ -177,6 +179,10 @@ class RowTable(OwnRoom, can_focus=True):
             self._apply_view()
             self._scroll_to_cursor()
 
+    def prepare_filter(self) -> None:
+        """Make ready, a little at a time, what the first letter of a filter would else wait for."""
+        self.run_worker(self._prepare, group="filter", exclusive=True)
+
     def sort_by(self, title: str, *, reverse: bool = False) -> None:
         """Order by a column, which is shown from then on; an empty title means the server's own order."""
         self._view.sort_column = next((column for column in self._set.every if column.title == title), None)
@@ -263,6 +269,13 @@ class RowTable(OwnRoom, can_focus=True):
         for line in range(self._page):
             if not self._line_at(top + line).same_as(self._drawn.get(line + HEADER)):
                 self.refresh(Region(0, line + HEADER, width, 1))
+
+    async def _prepare(self) -> None:
+        start = 0
+        while start < len(self._source):
+            self._view.learn(self._source[start : start + _PREPARED_AT_ONCE])
+            start += _PREPARED_AT_ONCE
+            await asyncio.sleep(0)
 
     # Rows, columns and widths
 

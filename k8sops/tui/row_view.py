@@ -58,6 +58,10 @@ class RowView:
             source = self._faulty(source)
         self.shown = self._ordered(self.filter.select(source, lambda fold: self._texts(source, fold)))
 
+    def learn(self, rows: Sequence[Row]) -> None:
+        """Make ready what a filter looks at in some rows; in lower case, as most are typed."""
+        self._folded.learn(rows, self.unsearched_cell)
+
     def index_of(self, key: str, hint: int) -> int | None:
         """Where a row stands now; `hint`, its last place, is tried first."""
         shown = self.shown

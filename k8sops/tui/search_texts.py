@@ -29,21 +29,31 @@ class SearchTexts:
             self._made_of, self._texts, self._last, self._skipped = {}, {}, ((), []), skipped
         if self._last[0] is rows:
             return self._last[1]
-        made_of, texts, found = self._made_of, self._texts, []
-        for row in rows:
-            key = row.uid or f"{row.namespace}/{row.name}"
-            if made_of.get(key) is not row:
-                made_of[key] = row
-                texts[key] = self._text(row)
-            found.append(texts[key])
+        found = self._made(rows)
         if not isinstance(rows, list):
             # A list may be changed in place; what a live table gives out never is.
             self._last = (rows, found)
         return found
 
-    def _text(self, row: Row) -> str:
-        skip = self._skipped
-        cells = row.cells if skip is None else row.cells[:skip] + row.cells[skip + 1 :]
-        # One cell a line: ^ and $ of a pattern mean the ends of a cell.
-        text = "\n".join((row.namespace, *cells))
-        return text.lower() if self._fold else text
+    def learn(self, rows: Sequence[Row], skipped: int | None) -> None:
+        """Make the texts of some rows before they are asked for."""
+        if skipped == self._skipped or not self._texts:
+            self._skipped = skipped
+            self._made(rows)
+
+    def _made(self, rows: Sequence[Row]) -> list[str]:
+        made_of, texts, found = self._made_of, self._texts, []
+        for row in rows:
+            key = row.uid or f"{row.namespace}/{row.name}"
+            if made_of.get(key) is not row:
+                made_of[key] = row
+                texts[key] = search_text(row, self._skipped, fold=self._fold)
+            found.append(texts[key])
+        return found
+
+
+def search_text(row: Row, skipped: int | None, *, fold: bool) -> str:
+    """A row's text. One cell a line: ^ and $ of a pattern mean the ends of a cell."""
+    cells = row.cells if skipped is None else row.cells[:skipped] + row.cells[skipped + 1 :]
+    text = "\n".join((row.namespace, *cells))
+    return text.lower() if fold else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,9 +11,12 @@ from textual.app import App, ComposeResult
 from textual.events import MouseScrollDown
 from textual.geometry import Region
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from k8sops.core.tables import Row
 from k8sops.tui.live_table import LiveTable
+from k8sops.tui.row_table import HEADER
+from tests.tui.at_rest import at_rest, until
 from tests.tui.feeds import POD_COLUMNS, FixedClock, many_pods, pod
 
 
@@ -304,3 +308,46 @@ async def test_an_empty_table_says_why() -> None:
     async with _table([]) as (app, _):
         app.table.placeholder = "There are no pods in namespace shop."
         assert app.lines()[2].strip() == "There are no pods in namespace shop."
+
+
+async def test_a_filters_letters_lay_the_screen_out_anew_only_where_the_scrollbar_comes_or_goes() -> None:
+    """On a full screen a layout is most of what a keystroke costs, and what a table holds does not move it."""
+    async with _table(many_pods(600), size=(100, 20)) as (app, pilot):
+        layouts: list[Screen[object]] = []
+        app.screen.screen_layout_refresh_signal.subscribe(app.table, layouts.append)
+        for text in ("w", "crash", "crashloop", "web-000"):
+            app.table.set_filter(text)
+            await at_rest(pilot)
+            assert app.table.vertical_scrollbar.window_virtual_size == len(app.table.shown) + HEADER
+        assert layouts == []
+        app.table.set_filter("web-00001")
+        await at_rest(pilot)
+        assert layouts
+        assert not app.table.show_vertical_scrollbar
+        app.table.set_filter("")
+        await until(pilot, lambda: app.table.show_vertical_scrollbar)
+
+
+async def test_a_filter_typed_far_down_shows_what_it_finds() -> None:
+    """Rows scrolled away with nothing left below them would be an empty table that says it found some."""
+    async with _table(many_pods(600), size=(100, 20)) as (app, pilot):
+        await pilot.press("G")
+        await until(pilot, lambda: app.table.scroll_offset.y == 600 + HEADER - 20)
+        app.table.set_filter("web-0002")
+        await until(pilot, lambda: app.table.scroll_offset.y == 0)
+        assert app.lines()[1].split()[0].lstrip("▌").startswith("web-0002")
+
+
+async def test_a_filter_that_is_made_ready_holds_up_nobody() -> None:
+    """Texts of very many rows are made between keys."""
+    async with _table(many_pods(5000)) as (app, pilot):
+        turns = 0
+        app.table.prepare_filter()
+        (worker,) = app.workers
+        while not worker.is_finished:
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns >= 5000 // 250
+        app.table.set_filter("web-04999")
+        await pilot.pause()
+        assert _selected(app).startswith("web-04999")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from k8sops.core.tables import Row
+from k8sops.tui import search_texts
 from k8sops.tui.row_filter import RowFilter
 from k8sops.tui.row_view import RowView
+from k8sops.tui.search_texts import search_text
 from tests.tui.feeds import pod
 
 ROWS = [
@@ -90,3 +93,33 @@ def test_a_row_that_changed_is_searched_anew() -> None:
     assert [row.name for row in view.shown] == ["web-1"]
     view.refresh([*ROWS[:2], pod("web-1"), ROWS[3]])
     assert not view.shown
+
+
+def test_what_was_made_ready_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first letter of a filter over very many rows finds their texts there, but for what changed since."""
+    made: list[str] = []
+
+    def counted(row: Row, skipped: int | None, *, fold: bool) -> str:
+        made.append(row.name)
+        return search_text(row, skipped, fold=fold)
+
+    monkeypatch.setattr(search_texts, "search_text", counted)
+    view = RowView()
+    view.unsearched_cell = 4
+    view.learn(ROWS[:3])
+    view.filter = RowFilter("web")
+    changed = [msgspec.structs.replace(ROWS[0], cells=("web-9",)), *ROWS[1:]]
+    view.refresh(changed)
+    assert made == [row.name for row in (*ROWS[:3], ROWS[0], ROWS[3])]
+    assert [row.name for row in view.shown] == ["api-0", "web-0", "web-1", "Web.b"]
+
+
+def test_what_was_made_ready_while_ages_were_searched_is_not_believed_when_they_are_not() -> None:
+    """Columns may become known after rows were looked at."""
+    view = RowView()
+    view.learn(ROWS)
+    view.unsearched_cell = 4
+    view.learn(ROWS)
+    view.filter = RowFilter("1s")
+    view.refresh(ROWS)
+    assert view.shown == []
