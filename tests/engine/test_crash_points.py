@@ -33,7 +33,7 @@ from tests.support.ledger import free, lines_of
 WHENS = ("before", "after")
 AT_ONCE = 14
 REPEATED = {"step.started", "step.next", "step.done", "heartbeat"}
-IMPATIENT = msgspec.structs.replace(DYING, step_s=0.4)
+IMPATIENT = msgspec.structs.replace(DYING, step_s=1.5)
 
 
 def test_every_commit_of_the_engine_has_a_case() -> None:

@@ -139,7 +139,7 @@ async def test_a_drain_outlives_an_api_server_restart(fresh_cluster: SandboxHand
             await kill_api_server(fresh_cluster)
             await heard(ops, run.id, lambda text: text.startswith("note: "))
             await repair(fresh_cluster)
-            over = await ended(ops, run.id, within_s=120)
+            over = await ended(ops, run.id)
         assert over.state is RunState.SUCCEEDED, (over.error, told(over))
         assert await ground.pods(first) == []
         evicted = [
