@@ -76,7 +76,7 @@ def _certain(policy: Policy, trace: Sequence[RuleTrace]) -> Iterator[str]:
         rule = rules.get(one.rule) if one.source in {"rule", "freeze"} else None
         if rule is None or not _looks_into_plans(rule):
             why = one.why.removeprefix("denied: ")
-            yield printable(f"policy {one.rule}: {why}")
+            yield printable(f"policy: {why} ({one.rule})")
 
 
 def _looks_into_plans(rule: Rule | Freeze) -> bool:

@@ -111,11 +111,13 @@ async def _by_policy(tmp_path: Path, rights: Rights, namespace: str, *actions: s
 async def test_what_policy_refuses_in_any_case_is_told_with_the_rule_and_its_sentence(tmp_path: Path) -> None:
     """Who may not drain here learns it from the menu, not after having filled in a form."""
     found = await _by_policy(tmp_path, Rights("patch nodes"), "", "cordon", "drain", "delete")
-    assert found["drain"] == ("policy no-drains-here: nodes of this cluster are drained by the platform team")
+    assert found["drain"] == (
+        "policy: nodes of this cluster are drained by the platform team (no-drains-here)"
+    )
     assert found["cordon"].startswith("RBAC: ")
     assert "delete" not in found, "what needs approval may be asked for"
     closed = await _by_policy(tmp_path, Rights(resource=WEB), "payments", "delete", "restart")
-    assert closed == dict.fromkeys(("delete", "restart"), "policy payments-is-closed: denied")
+    assert closed == dict.fromkeys(("delete", "restart"), "policy: denied (payments-is-closed)")
 
 
 async def test_what_depends_on_the_plan_is_left_to_the_plan(tmp_path: Path) -> None:
