@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 
@@ -14,7 +14,7 @@ from k8sops.tui.desk.list_screen import ListScreen, row_of
 from k8sops.tui.navigating import NavigatingScreen
 from k8sops.tui.screens import SCREENS
 
-LIST = "list"
+LIST: Final = "list"
 
 
 class AliasesScreen(ListScreen):
@@ -26,7 +26,8 @@ class AliasesScreen(ListScreen):
     ]
     WORD: ClassVar[str] = "name"
     COLUMNS: ClassVar[tuple[Column, ...]] = (
-        Column(name="Name"),
+        # Not called NAME: of those the middle gives way, and it is to be typed.
+        Column(name="Typed"),
         Column(name="Short"),
         Column(name="Kind"),
         Column(name="Version"),
