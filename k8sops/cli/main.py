@@ -19,7 +19,6 @@ from k8sops import __version__
 from k8sops.cli.settings import CONNECTION_FLAGS, connection_options, read_only_option
 from k8sops.core.collector import collect_rarely
 from k8sops.core.errors import ExitCode, K8sOpsError
-from k8sops.service.catalog import all_actions
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "get": ("k8sops.cli.get:get_command", "Show objects of any kind, with kubectl's columns."),
@@ -55,18 +54,22 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("k8sops.cli.doctor:doctor_command", "Check configuration and access, in plain sentences."),
     "completion": ("k8sops.cli.completion:completion_command", "Print the shell's completion script."),
 }
-SECTIONS: Final = (
-    ("Look", ("get", "tui", "doctor")),
-    (
-        "Change (planned first, then applied)",
-        (*(spec.name for spec in all_actions() if not spec.command), "rollout"),
-    ),
-    ("Look into backups", ("backups",)),
-    ("Follow and decide", ("runs", "approvals", "approve", "deny", "schedules", "grants")),
-    ("Prove and rule", ("audit", "policy", "identity")),
-    ("Practise", ("demo", "sandbox")),
-    ("Set up", ("worker", "rbac", "store", "completion")),
-)
+
+
+def sections() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The commands as help shows them, under headings."""
+    from k8sops.service.catalog import all_actions
+
+    changing = (spec.name for spec in all_actions() if not spec.command)
+    return (
+        ("Look", ("get", "tui", "doctor")),
+        ("Change (planned first, then applied)", (*changing, "rollout")),
+        ("Look into backups", ("backups",)),
+        ("Follow and decide", ("runs", "approvals", "approve", "deny", "schedules", "grants")),
+        ("Prove and rule", ("audit", "policy", "identity")),
+        ("Practise", ("demo", "sandbox")),
+        ("Set up", ("worker", "rbac", "store", "completion")),
+    )
 
 
 class RootGroup(click.Group):
@@ -74,7 +77,7 @@ class RootGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command, in the order of the sections."""
-        return [name for _, names in SECTIONS for name in names]
+        return [name for _, names in sections() for name in names]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the chosen command."""
@@ -82,6 +85,8 @@ class RootGroup(click.Group):
             module, _, attribute = COMMANDS[cmd_name][0].partition(":")
             command: click.Command = getattr(import_module(module), attribute)
             return _with_line_breaks(command)
+        from k8sops.service.catalog import all_actions
+
         for spec in all_actions():
             if spec.typed == cmd_name:
                 from k8sops.cli.action_command import action_command
@@ -91,9 +96,11 @@ class RootGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Sections instead of one alphabet."""
+        from k8sops.service.catalog import all_actions
+
         summaries = {name: summary for name, (_, summary) in COMMANDS.items()}
         summaries |= {spec.name: spec.summary for spec in all_actions()}
-        for title, names in SECTIONS:
+        for title, names in sections():
             with formatter.section(title):
                 formatter.write_dl([(name, summaries[name]) for name in names])
 

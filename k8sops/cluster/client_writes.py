@@ -24,7 +24,6 @@ from k8sops.cluster.client_base import (
 )
 from k8sops.cluster.paths import object_path, subject_of
 from k8sops.cluster.scale import path_of_scale, scale_body, scale_view
-from k8sops.cluster.websocket_exec import run_command
 from k8sops.core.plan import JsonObject
 from k8sops.core.ports import PatchType, Resource, ScaleView
 from k8sops.core.raw import CommandResult
@@ -134,6 +133,8 @@ class ClusterWrites(ClusterBase):
         deadline_s: float = 60.0,
     ) -> CommandResult:
         """Run a command in a container to its end, never twice. Raises DeadlineError, ClusterError."""
+        from k8sops.cluster.websocket_exec import run_command  # noqa: PLC0415 - loaded when needed
+
         ended = await run_command(
             self.transport,
             object_path(PODS, pod, namespace, "exec"),

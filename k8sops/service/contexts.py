@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,9 +16,11 @@ from k8sops.cluster.credentials import load_credentials
 from k8sops.cluster.credentials_kubeconfig import default_paths, read_kubeconfig
 from k8sops.cluster.exec_plugin import ExecCredential
 from k8sops.core.contexts import Context
-from k8sops.core.ops import Ops
 from k8sops.service import open_ops
 from k8sops.service.config import Config
+
+if TYPE_CHECKING:
+    from k8sops.core.ops import Ops
 
 
 class ConfiguredContexts:

@@ -15,7 +15,6 @@ from typing import Final
 import msgspec
 
 from k8sops.core.errors import UsageError
-from k8sops.core.moments import parse_span
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,99}", re.ASCII)
@@ -57,14 +56,14 @@ class RepositoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             )
         if self.rpo:
             try:
-                parse_span(self.rpo, "rpo")
+                _span(self.rpo)
             except UsageError as error:
                 raise ValueError(f"rpo: {error.message}") from error
 
     @property
     def rpo_span(self) -> timedelta | None:
         """The recovery point objective, if one is stated."""
-        return parse_span(self.rpo, "rpo") if self.rpo else None
+        return _span(self.rpo) if self.rpo else None
 
 
 class BackupConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,3 +83,9 @@ class BackupConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 raise ValueError(
                     f"repositories: {one.name} is a copy of {one.copy_of!r}, which is no other one of the list"
                 )
+
+
+def _span(text: str) -> timedelta:
+    from k8sops.core.moments import parse_span
+
+    return parse_span(text, "rpo")

@@ -6,7 +6,6 @@ import asyncio
 import json
 from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 FILE: Final = "screen.json"
@@ -38,6 +37,8 @@ class FileMemory:
         return found if isinstance(found, dict) else {}
 
     def _write(self, changed: dict[str, Any]) -> None:
+        from tempfile import NamedTemporaryFile
+
         text = json.dumps(self._read() | changed, ensure_ascii=False, indent=1)
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
-from k8sops.core.ops import Ops
 from k8sops.core.tables import LiveRows, Row, TableQuery
+
+if TYPE_CHECKING:
+    from k8sops.core.ops import Ops
 
 COLUMN: Final = "Context"
 _MARK: Final = "\x1f"

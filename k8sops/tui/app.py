@@ -6,7 +6,7 @@ import asyncio
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
@@ -15,8 +15,6 @@ from textual.widget import AwaitMount
 from textual.widgets import Footer
 
 from k8sops.core.clock import Clock, SystemClock
-from k8sops.core.contexts import Contexts
-from k8sops.core.ops import Ops
 from k8sops.core.screen import NoMemory, ScreenChoice, ScreenMemory, TryThis
 from k8sops.core.tables import TableQuery
 from k8sops.tui.browse import BrowseScreen
@@ -27,6 +25,10 @@ from k8sops.tui.shell.looks import OFFERED, know_themes, theme_named
 from k8sops.tui.shell.remembering import Remembered
 from k8sops.tui.shell.terminal_driver import TerminalDriver
 from k8sops.tui.shell.try_panel import HIDING, KEYS, TryPanel
+
+if TYPE_CHECKING:
+    from k8sops.core.contexts import Contexts
+    from k8sops.core.ops import Ops
 
 
 class K8sOpsApp(ApprovingApp):

@@ -10,19 +10,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.message import Message
 
 from k8sops.core.actor import Identity
 from k8sops.core.clock import Clock, SystemClock
 from k8sops.core.errors import CredentialsError, K8sOpsError, UnreachableError
-from k8sops.core.ops import Ops
 from k8sops.core.plan import ClusterInfo, JsonObject
 from k8sops.core.ports import Resource
 from k8sops.core.tables import LiveRows, TableQuery
 from k8sops.tui.across import browse_across
 from k8sops.tui.running.ringing import KnownRequests
+
+if TYPE_CHECKING:
+    from k8sops.core.ops import Ops
 
 CLOSING_DEADLINE_S = 5.0
 
@@ -92,7 +94,7 @@ class FeedChanged(Message):
         return isinstance(message, FeedChanged) and message.rows is self.rows
 
 
-Opener = Callable[[str], AbstractAsyncContextManager[Ops]]
+Opener = Callable[[str], AbstractAsyncContextManager["Ops"]]
 """From the name of a context (empty: the one the program was started with) to the service on it."""
 
 

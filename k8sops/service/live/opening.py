@@ -14,7 +14,6 @@ import msgspec
 from k8sops.core.clock import Clock
 from k8sops.core.ports import ClusterReader
 from k8sops.core.tables import LiveRows, TableQuery
-from k8sops.service.live.joined_rows import JoinedRows
 
 SEPARATOR: Final = ","
 """Between the namespaces of a query."""
@@ -50,4 +49,6 @@ async def _joined(reader: ClusterReader, query: TableQuery, names: list[str], cl
         for table in tables:
             await table.aclose()
         raise failed
+    from k8sops.service.live.joined_rows import JoinedRows
+
     return JoinedRows(tuple(zip(names, tables, strict=True)), clock)

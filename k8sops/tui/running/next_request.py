@@ -16,10 +16,10 @@ from textual.worker import WorkType
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
-from k8sops.core.ops import Ops
 from k8sops.tui.session import Session
 
 if TYPE_CHECKING:
+    from k8sops.core.ops import Ops
     from k8sops.core.run import RunId
 
 MOST_WAITING: Final = 200
