@@ -146,9 +146,11 @@ class ClusterReads(ClusterBase):
         query = _selecting(label_selector, "")
         return raw_changes(self.transport, resource, namespace, since=since, query=query)
 
-    async def raw(self, resource: Resource, name: str, namespace: str = "") -> RawObject:
-        """One object, undecoded. Raises NotFoundError, ForbiddenError."""
-        return await raw_object(self.transport, resource, name, namespace)
+    async def raw(
+        self, resource: Resource, name: str, namespace: str = "", *, not_older_than: str = ""
+    ) -> RawObject:
+        """One object, undecoded, now or at any time since that state. Raises NotFoundError, ForbiddenError."""
+        return await raw_object(self.transport, resource, name, namespace, not_older_than=not_older_than)
 
     def watch(
         self, resource: Resource, namespace: str = "", *, label_selector: str = "", field_selector: str = ""

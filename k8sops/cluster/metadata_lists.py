@@ -8,6 +8,8 @@ in JSON, as it is asked to: `is_protobuf` tells which it was.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -49,9 +51,14 @@ def list_head(data: bytes) -> ListHead:
 def objects_of(data: bytes) -> tuple[list[RawObject], int]:
     """The objects of a page, without bytes, and how many are to come (-1: not said). Raises ServerError."""
     page, found = _parsed("List", data), []
+    # Copies of one template have the same labels, and taking these apart is most of the work.
+    known: dict[tuple[bytes, ...], dict[str, str]] = {}
     for item in page.items:
         meta = item.metadata
-        labels = {label.key: label.value for label in meta.labels}
+        entries = tuple(meta.labels)
+        labels = known.get(entries)
+        if labels is None:
+            labels = known[entries] = _labels_of(entries)
         # One text for all of a namespace: whoever keeps rows of 100,000 objects keeps this.
         found.append(
             RawObject(sys.intern(meta.namespace), meta.name, meta.uid, meta.resourceVersion, labels, b"")
@@ -59,12 +66,24 @@ def objects_of(data: bytes) -> tuple[list[RawObject], int]:
     return found, page.metadata.remaining if page.metadata.HasField("remaining") else -1
 
 
+def _labels_of(entries: tuple[bytes, ...]) -> dict[str, str]:
+    with _told():
+        labels = [_messages()["Label"].FromString(entry) for entry in entries]
+    return {label.key: label.value for label in labels}
+
+
 def _parsed(name: str, data: bytes) -> Any:
+    messages = _messages()
+    with _told():
+        return messages[name].FromString(messages["Unknown"].FromString(data[len(MAGIC) :]).raw)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
     from google.protobuf.message import DecodeError  # noqa: PLC0415 - see `_messages`
 
-    messages = _messages()
     try:
-        return messages[name].FromString(messages["Unknown"].FromString(data[len(MAGIC) :]).raw)
+        yield
     except DecodeError as error:
         raise ServerError(f"the API server's list of metadata cannot be read: {error}") from error
 
@@ -88,7 +107,7 @@ def _messages() -> dict[str, Any]:
     message("Unknown", ("raw", 2, _BYTES))
     message("ListMeta", *_LIST_META)
     message("Label", ("key", 1, _STRING), ("value", 2, _STRING))
-    message("ObjectMeta", *_OBJECT_META, ("labels", 11, _MESSAGE, "Label", _MANY))
+    message("ObjectMeta", *_OBJECT_META, ("labels", 11, _BYTES, "", _MANY))
     message("Object", ("metadata", 1, _MESSAGE, "ObjectMeta", _ONE))
     message("Heading", ("metadata", 1, _MESSAGE, "ListMeta", _ONE))
     message("List", ("metadata", 1, _MESSAGE, "ListMeta", _ONE), ("items", 2, _MESSAGE, "Object", _MANY))

@@ -82,11 +82,25 @@ async def send_repeatedly(
     retry_429: bool,
 ) -> T:
     """The result of `send`, sent as often as is allowed within `deadline_s` seconds; raises the last failure."""
+    begun = clock.monotonic()
+    try:
+        return await send()
+    except Exception as error:
+        if not may_repeat(error, repeatable=repeatable, retry_429=retry_429):
+            raise
+        # What comes of nearly every request is its first answer: the machinery for more is made when it is needed.
+        failed: list[Exception] = [error]
+
+    async def sent() -> T:
+        if failed:
+            raise failed.pop()
+        return await send()
+
     attempts = AsyncRetrying(
         sleep=clock.sleep,
         wait=_Backoff(source),
-        stop=stop_any(stop_before_delay(deadline_s), _TooManyAttempts()),
+        stop=stop_any(stop_before_delay(deadline_s - (clock.monotonic() - begun)), _TooManyAttempts()),
         retry=retry_if_exception(lambda error: may_repeat(error, repeatable=repeatable, retry_429=retry_429)),
         reraise=True,
     )
-    return await attempts(send)
+    return await attempts(sent)

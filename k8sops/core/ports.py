@@ -186,8 +186,13 @@ class ClusterReader(Protocol):
         """What happens after a list's resourceVersion, until the server ends it. Raises GoneError if too old."""
         ...
 
-    async def raw(self, resource: Resource, name: str, namespace: str = "") -> RawObject:
-        """One object, undecoded. Raises NotFoundError, ForbiddenError."""
+    async def raw(
+        self, resource: Resource, name: str, namespace: str = "", *, not_older_than: str = ""
+    ) -> RawObject:
+        """One object, undecoded, as it is now; or as it was at that resourceVersion of a list, or at any time since.
+
+        Raises NotFoundError, ForbiddenError.
+        """
         ...
 
     def watch(

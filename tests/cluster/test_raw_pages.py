@@ -12,7 +12,7 @@ import pytest
 from k8sops.cluster.client import KubeCluster
 from k8sops.cluster.metadata_lists import list_head
 from k8sops.cluster.raw_pages import _page, raw_pages
-from k8sops.core.errors import ServerError
+from k8sops.core.errors import NotFoundError, ServerError
 from k8sops.core.ports import Resource
 from k8sops.core.raw import RawPage
 from tests.cluster.scripted_api import scripted_api
@@ -117,6 +117,52 @@ async def test_an_object_that_holds_another_with_its_fields_is_left_as_it_is() -
             kept = msgspec.json.decode(found.data)
             assert kept["spec"] == spec
             assert kept["metadata"]["name"] == "outer"
+
+
+async def test_a_page_keeps_what_is_embedded_and_loses_what_is_its_objects_own() -> None:
+    """The fields of all objects of a page are taken out at once: none may be taken for those of another."""
+    fields = [{"manager": "kubectl", "operation": "Update"}]
+    owned = {"metadata": {"name": "owned", "managedFields": fields}}
+    bare = {"metadata": {"name": "bare"}, "spec": {"note": "managedFields"}}
+    holding = {"metadata": {"name": "holding"}, "spec": {"template": owned}}
+    for items, emptied in (([owned, bare, owned], True), ([holding, owned, bare], False)):
+        body = msgspec.json.encode({"metadata": {"resourceVersion": "7"}, "items": items})
+        kept = [msgspec.json.decode(one.data) for one in _page(body, CONFIG_MAPS, "7", False).objects]
+        assert [one["metadata"]["name"] for one in kept] == [str(one["metadata"]["name"]) for one in items]
+        assert [one.get("spec") for one in kept] == [one.get("spec") for one in items]
+        assert (kept[0]["metadata"].get("managedFields") == []) is emptied
+
+
+async def test_objects_of_one_template_have_each_their_own_labels(
+    cluster: KubeCluster, cluster_namespace: str
+) -> None:
+    """Labels are taken apart once for all that have the same ones: neither more nor fewer may count as the same."""
+    resource = await cluster.resource("configmaps")
+    wanted = {"a-0": {"app": "web"}, "a-1": {"app": "web", "tier": ""}, "a-2": {}, "a-3": {"app": "web"}}
+    for name, labels in wanted.items():
+        metadata = {"name": name, "namespace": cluster_namespace, "labels": labels}
+        await cluster.create(resource, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+    pages = cluster.pages(resource, cluster_namespace, metadata_only=True, with_data=False)
+    async with aclosing(pages):
+        found = {one.name: one.labels async for page in pages for one in page.objects}
+    assert {name: found[name] for name in wanted} == wanted
+
+
+async def test_an_object_no_older_than_a_list_is_had_even_from_a_server_that_lags_behind(
+    cluster: KubeCluster, cluster_namespace: str
+) -> None:
+    """One API server of several may not have come as far as the one that answered the list; it waits, and says so."""
+    await _config_maps(cluster, cluster_namespace, 1)
+    resource = await cluster.resource("configmaps")
+    pages = cluster.pages(resource, cluster_namespace, metadata_only=True, with_data=False)
+    async with aclosing(pages):
+        (state,) = [page.resource_version async for page in pages]
+    now = await cluster.raw(resource, "c-0", cluster_namespace)
+    assert await cluster.raw(resource, "c-0", cluster_namespace, not_older_than=state) == now
+    ahead = str(int(state) + 1_000_000)
+    assert await cluster.raw(resource, "c-0", cluster_namespace, not_older_than=ahead) == now
+    with pytest.raises(NotFoundError):
+        await cluster.raw(resource, "c-1", cluster_namespace, not_older_than=state)
 
 
 async def test_one_page_tells_how_many_objects_are_to_come(

@@ -160,13 +160,16 @@ class Reading:
         self.unread.add(kind.key)
 
     async def fetched(
-        self, kind: ChosenKind, places: Sequence[Place]
+        self, kind: ChosenKind, places: Sequence[Place], since: str = ""
     ) -> AsyncGenerator[RawObject | Place, None]:
-        """These objects, one request each; the place of one that is gone. What cannot be read becomes a gap."""
+        """These objects, one request each; the place of one that is gone. What cannot be read becomes a gap.
+
+        `since` is the state of the list that showed them, the newest of several: nothing older will do.
+        """
 
         async def one(place: Place) -> RawObject | Place | K8sOpsError:
             try:
-                return await raw_or_gone(self.cluster, kind, place[1], place[0]) or place
+                return await raw_or_gone(self.cluster, kind, place[1], place[0], since) or place
             except UNREADABLE as error:
                 return error
 
@@ -222,7 +225,7 @@ class Reading:
             self.watchers[kind.key] = Watcher(self.cluster, source, since)
         if changed:
             many = len(changed) > SINGLY_PER_PAGE * math.ceil(count / PAGE_SIZE)
-            await (self._list_again(kind) if many else self._fetch(kind, changed))
+            await (self._list_again(kind) if many else self._fetch(kind, changed, since))
 
     async def _take_page(self, source: Source, page: RawPage, changed: list[Place]) -> None:
         """Take a page; with metadata only, what has to be fetched is added to `changed`."""
@@ -261,10 +264,10 @@ class Reading:
         async with self._taking:
             await self._writer.take(items)
 
-    async def _fetch(self, kind: ChosenKind, places: Sequence[Place]) -> None:
+    async def _fetch(self, kind: ChosenKind, places: Sequence[Place], since: str) -> None:
         """These objects, by single requests."""
         items: list[Item] = []
-        async for found in self.fetched(kind, places):
+        async for found in self.fetched(kind, places, since):
             if isinstance(found, RawObject) and self.takes(kind, found):
                 self.read_bytes += len(found.data)
                 items.append(item_of(kind, found))

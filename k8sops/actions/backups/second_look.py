@@ -139,7 +139,8 @@ class SecondLook:
     async def _items(self, kind: ChosenKind, changed: list[Place], gone: list[Place]) -> AsyncIterator[Item]:
         for place in gone:
             yield self._gone(kind, place)
-        async for found in self._reading.fetched(kind, changed):
+        since = self._reading.resource_versions.get(kind.key, "")
+        async for found in self._reading.fetched(kind, changed, since):
             if isinstance(found, RawObject):
                 if self._reading.takes(kind, found):
                     self.read_again += 1

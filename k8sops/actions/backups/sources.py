@@ -114,10 +114,10 @@ async def no_more(cluster: ClusterReader, kind: ChosenKind, error: K8sOpsError) 
 
 
 async def raw_or_gone(
-    cluster: ClusterReader, kind: ChosenKind, name: str, namespace: str
+    cluster: ClusterReader, kind: ChosenKind, name: str, namespace: str, since: str = ""
 ) -> RawObject | None:
-    """One object, or None where it is no more."""
+    """One object, now or at any time since that state, or None where it is no more."""
     try:
-        return await cluster.raw(kind.resource, name, namespace)
+        return await cluster.raw(kind.resource, name, namespace, not_older_than=since)
     except NotFoundError:
         return None

@@ -10,7 +10,10 @@ import pytest
 
 from k8sops.backup.vault.contents import load_contents
 from k8sops.backup.vault.items import Key
+from k8sops.cluster.client import KubeCluster
 from k8sops.core.errors import PartialError, UnknownKindError
+from k8sops.core.ports import Resource
+from k8sops.core.raw import RawObject
 from k8sops.core.risk import Risk
 from tests.actions.backups.backing_up import Desk, names, said
 
@@ -59,6 +62,35 @@ async def test_the_second_backup_reads_and_stores_what_changed(backups: Desk) ->
     assert "c" not in names(found, "configmaps")
     key = Key("", "configmaps", backups.namespace, "b")
     assert found[key] == await backups.there("configmaps", "b")
+
+
+class Asked(KubeCluster):
+    """Notes of which state each object was asked for."""
+
+    def __init__(self, cluster: KubeCluster) -> None:
+        super().__init__(cluster.transport, cluster.info, cluster.discovery, cluster.clock)
+        self.since: list[tuple[str, str]] = []
+
+    async def raw(
+        self, resource: Resource, name: str, namespace: str = "", *, not_older_than: str = ""
+    ) -> RawObject:
+        """The object, once that is noted."""
+        self.since.append((name, not_older_than))
+        return await super().raw(resource, name, namespace, not_older_than=not_older_than)
+
+
+async def test_what_changed_is_asked_for_as_new_as_its_list_at_least(backups: Desk) -> None:
+    """The API server has it in its cache then; anything older would be a backup of what no longer was."""
+    await backups.config_map("a")
+    await backups.back_up()
+    await backups.change("a", "changed")
+    asked = backups.cluster = Asked(backups.cluster)
+    await backups.back_up()
+    (asked_for,) = asked.since
+    found = await backups.there("configmaps", "a")
+    assert asked_for[0] == "a"
+    assert int(asked_for[1]) >= int(found[1])
+    assert (await backups.objects())[Key("", "configmaps", backups.namespace, "a")] == found
 
 
 async def test_a_kind_of_which_much_changed_is_listed_again(backups: Desk) -> None:
