@@ -209,7 +209,8 @@ def _without_managed_fields(heads: Sequence[_Head], data: bytes) -> bytes:
     written = [fields for fields in members if fields]
     if data.count(_MANAGED_FIELDS) != len(written):
         return data
-    parts, at = [], 0
+    parts: list[bytes] = []
+    at = 0
     for fields in written:
         begin = data.find(_MANAGED_FIELDS, at) + len(_MANAGED_FIELDS)
         if not data.startswith(fields, begin):

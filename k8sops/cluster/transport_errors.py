@@ -7,9 +7,11 @@ clusters must see at once which of them is away.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Final
 
 import aiohttp
@@ -18,7 +20,14 @@ from k8sops.cluster.credentials import Credentials
 from k8sops.cluster.one_line import one_line
 from k8sops.cluster.retry import NeverSentError
 from k8sops.cluster.status import Asked, Status, error_of_status
-from k8sops.core.errors import CredentialsError, DeadlineError, K8sOpsError, TlsError, UnreachableError
+from k8sops.core.errors import (
+    CredentialsError,
+    DeadlineError,
+    ForbiddenError,
+    K8sOpsError,
+    TlsError,
+    UnreachableError,
+)
 
 # OpenSSL's X509_V_ERR_* numbers (openssl-verification-options).
 _NOT_YET_VALID: Final = 9
@@ -27,6 +36,7 @@ _UNKNOWN_ISSUER: Final = frozenset({2, 18, 19, 20, 21})
 _WRONG_NAME: Final = frozenset({62, 64})
 
 _ALERT: Final = "ALERT"
+_SUBRESOURCE: Final = re.compile(r"/namespaces/(?P<namespace>[^/]+)/pods/[^/]+/(?P<name>\w+)$")
 
 # TLS alerts (RFC 8446 §6.2) a server sends when it is our certificate that it does not take.
 _CLIENT_CERTIFICATE_ALERTS: Final = (
@@ -87,6 +97,8 @@ def error_of_connection(  # noqa: PLR0911 - a table
                 f"{where} cannot be reached: {_os_reason(error)}",
                 hint="check that the API server is up and that the context is the one you mean",
             )
+        case aiohttp.WSServerHandshakeError(status=HTTPStatus.FORBIDDEN):
+            return _not_let_in(asked)
         case aiohttp.WSServerHandshakeError():
             return error_of_status(
                 asked, error.status, Status(message=error.message), server=credentials.server
@@ -111,6 +123,15 @@ def _proxy_failure(
         )
     told = one_line(error.message, 200)
     return UnreachableError(f"{where}: the proxy refused to connect ({error.status} {told})", hint=hint)
+
+
+def _not_let_in(asked: Asked) -> ForbiddenError:
+    """A refused handshake brings no Status: which right it took is known by the path alone."""
+    found = _SUBRESOURCE.search(asked.path)
+    wanted = f"create on pods/{found['name']} in namespace {found['namespace']}" if found else "it"
+    return ForbiddenError(
+        f"{asked.sentence} is forbidden to these credentials", hint=f"ask for a role that allows {wanted}"
+    )
 
 
 def _cut_off(error: BaseException) -> bool:

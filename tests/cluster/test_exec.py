@@ -141,8 +141,10 @@ async def test_a_command_that_hangs_meets_its_deadline(tmp_path: Path) -> None:
 async def test_a_refusal_is_one_sentence(tmp_path: Path) -> None:
     """RBAC refuses before the WebSocket is there; an unknown protocol after."""
     async with kubelet(tmp_path, V5) as (_, transport):
-        with pytest.raises(ForbiddenError, match="forbidden"):
-            await run_command(transport, PATH, ["refuse"])
+        with pytest.raises(ForbiddenError) as caught:
+            await run_command(transport, PATH, ["refuse"], subject="a shell in shop/web")
+        assert str(caught.value.message) == "a shell in shop/web is forbidden to these credentials"
+        assert caught.value.hint == "ask for a role that allows create on pods/exec in namespace shop"
     async with kubelet(tmp_path, "base64.channel.k8s.io") as (_, transport):
         with pytest.raises(InvalidError, match="speaks neither"):
             await run_command(transport, PATH, ["ls"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -122,13 +123,13 @@ async def test_an_object_that_holds_another_with_its_fields_is_left_as_it_is() -
 async def test_a_page_keeps_what_is_embedded_and_loses_what_is_its_objects_own() -> None:
     """The fields of all objects of a page are taken out at once: none may be taken for those of another."""
     fields = [{"manager": "kubectl", "operation": "Update"}]
-    owned = {"metadata": {"name": "owned", "managedFields": fields}}
-    bare = {"metadata": {"name": "bare"}, "spec": {"note": "managedFields"}}
-    holding = {"metadata": {"name": "holding"}, "spec": {"template": owned}}
+    owned: dict[str, Any] = {"metadata": {"name": "owned", "managedFields": fields}}
+    bare: dict[str, Any] = {"metadata": {"name": "bare"}, "spec": {"note": "managedFields"}}
+    holding: dict[str, Any] = {"metadata": {"name": "holding"}, "spec": {"template": owned}}
     for items, emptied in (([owned, bare, owned], True), ([holding, owned, bare], False)):
         body = msgspec.json.encode({"metadata": {"resourceVersion": "7"}, "items": items})
         kept = [msgspec.json.decode(one.data) for one in _page(body, CONFIG_MAPS, "7", False).objects]
-        assert [one["metadata"]["name"] for one in kept] == [str(one["metadata"]["name"]) for one in items]
+        assert [one["metadata"]["name"] for one in kept] == [one["metadata"]["name"] for one in items]
         assert [one.get("spec") for one in kept] == [one.get("spec") for one in items]
         assert (kept[0]["metadata"].get("managedFields") == []) is emptied
 
