@@ -127,6 +127,6 @@ async def test_a_key_acts_on_the_row_that_the_keys_before_it_lead_to() -> None:
 def test_no_screen_of_rows_has_another_use_for_a_key_that_acts_first(key: str) -> None:
     """What a class binds to a key takes the place of what its bases bind: cordoning was lost to copying so."""
     for screen in (BrowseScreen, ActingScreen):
-        first = screen._merged_bindings.key_to_bindings[key][0]
+        first = screen._merge_bindings().key_to_bindings[key][0]
         assert first.action in {"menu", f"act('{key}')"}, screen
         assert first.priority

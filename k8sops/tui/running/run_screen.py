@@ -350,9 +350,7 @@ class RunScreen(Screen[None]):
         going = "" if run.state.ended else progress_text(follower.progress)
         self._put("#progress", going)
         self._picture.tell(follower, self._drift, self._clock.now())
-        self.query_one("#page", LinesView).show(
-            run_lines(run, steps_told(run, follower.events), self._drift)
-        )
+        self.query_one("#page", LinesView).show(run_lines(run, steps_told(run, follower.events), self._drift))
         said = run.error.message if run.error is not None else ""
         log = [line for event in follower.events if (line := log_line(event, said)) is not None]
         shows_log = run.state not in WAITING
