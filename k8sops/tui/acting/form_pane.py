@@ -36,7 +36,7 @@ class FormPane(Vertical):
     DEFAULT_CSS = """
     FormPane { height: auto; overflow-y: auto; scrollbar-size-vertical: 1; }
     FormPane.-brief { layout: horizontal; height: 1; padding: 0 1; overflow: auto hidden; scrollbar-size: 0 0; }
-    FormPane.-brief > More { width: auto; padding: 0; }
+    FormPane.-brief > More { dock: left; width: auto; padding: 0 1 0 0; }
     """
 
     def __init__(self, fields: tuple[FormField, ...]) -> None:
