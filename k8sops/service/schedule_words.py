@@ -44,6 +44,6 @@ def _rules(view: ScheduleView) -> Iterator[Fact]:
     if view.jitter_s:
         yield "jitter", f"up to {view.jitter_s} s"
     if view.alert_after_s:
-        yield "alert", f"when it has not succeeded for {view.alert_after_s} s"
+        yield "alert", f"when it has not succeeded for {in_words(view.alert_after_s)}"
     if view.rpo_s:
         yield "rpo", f"alert when the newest complete backup is older than {in_words(view.rpo_s)}"

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 REFUSED: Final = "session.refused"
 ENDED: Final = "session.ended"
+READ_ONLY: Final = "it takes a screen without --read-only, and no read_only in configuration or policy"
 _READS: Final = frozenset({"port_forward", "copy from"})
 _VALID: Final = timedelta(minutes=1)
 CHANGES_NOTHING: Final = "session"
@@ -120,7 +121,8 @@ class SessionBook:
             why = f"{wanted.said} takes an approval, and a session cannot wait for one: {decision.why}"
         if why:
             await self._chain(REFUSED, plan, target, actor, decision, outcome="refused", reason=why)
-            raise DeniedError(why, hint=f"the rule would have to except the action {plan.action}")
+            other = f"the rule would have to except the action {plan.action}"
+            raise DeniedError(why, hint=READ_ONLY if policy.read_only else other)
         _consented(decision, consent, plan.cluster.name or plan.cluster.context)
         return decision
 

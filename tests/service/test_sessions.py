@@ -285,9 +285,10 @@ async def test_what_policy_refuses_is_not_begun_and_on_record(
     policy, why = REFUSING[case]
     config = _config(kubeconfig, cluster_namespace, f"sqlite:///{tmp_path / 'store.db'}", policy, tmp_path)
     async with _room(config, cluster, cluster_namespace, monkeypatch, tmp_path) as room:
-        with pytest.raises(DeniedError, match=why):
+        with pytest.raises(DeniedError, match=why) as caught:
             async with room.ops.sessions.terminal(room.wanted(), ALICE, Consent()):
                 raise AssertionError("it began")
+        assert ("without --read-only" in caught.value.hint) == (case == "read-only"), "no rule is to blame"
         (record,) = await room.records()
     assert (record.code, record.action, record.outcome) == ("session.refused", "session.exec", "refused")
     assert why in record.reason

@@ -179,7 +179,7 @@ def a_schedule(name: str, *, waits: bool = False) -> ScheduleView:
         concurrency="forbid",
         missed="skip",
         jitter_s=0,
-        alert_after_s=None,
+        alert_after_s=93_600,
         rpo_s=None,
         version=1,
         next=(START + timedelta(hours=15),),

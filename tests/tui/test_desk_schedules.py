@@ -56,6 +56,7 @@ async def test_one_schedule_shows_its_rules_its_firings_and_takes_a_vote() -> No
         await shown.sees("web-night")
         await shown.press("end", "enter")
         await shown.sees("awaits votes", "no worker is alive", "skipped", "one was still going", "failed")
+        await shown.sees("has not succeeded for 26 h")
         await _answer(shown, "y", "seen")
         await shown.until(lambda: ("vote", "web-night", "approve", "ab" * 32) in ops.kept_here.done)
         await shown.sees("the standing approval of web-night is granted")
