@@ -157,6 +157,8 @@ class ContainerLog:
         self._news.clear()
 
     async def _previous(self) -> list[LogEntry]:
+        if self.state.before is None and not self.state.life:
+            return [self._marker("no container ran before this one: it has never been restarted")]
         asked = self._query()._replace(previous=True)
         found = await self._collected(asked)
         ended = self.state.before or self.state.ended

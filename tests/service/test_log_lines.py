@@ -199,6 +199,14 @@ async def test_the_previous_container_and_the_head_are_read_and_not_followed() -
         assert await reader.to_the_end() == ["new 10", "new 11"]
 
 
+async def test_where_nothing_ran_before_the_previous_log_says_so() -> None:
+    """The server's answer, an invalid request, sounds like a fault of ours."""
+    async with reading(LogWorld(a_pod()), _but(POD, previous=True)) as reader:
+        assert await reader.to_the_end() == [
+            "-- no container ran before this one: it has never been restarted"
+        ]
+
+
 async def test_a_container_that_never_ran_says_why_and_is_waited_for() -> None:
     """An image that cannot be pulled writes nothing; silence would not say so."""
     world = LogWorld(a_pod(state={"waiting": {"reason": "ImagePullBackOff"}}))
