@@ -63,6 +63,9 @@ async def test_progress_and_what_is_waited_for_stand_above_the_steps() -> None:
             data={"done": 12, "total": 57, "unit": "pods moved", "waiting_for": waiting},
         )
         await shown.sees("12 of 57 pods moved", f"waiting for {waiting}")
+        ops.tell(RUN, "step_done", "web-1 is gone", step="drain/node-3/evict:shop.web-1")
+        await shown.sees("web-1 is gone")
+        await shown.sees(f"waiting for {waiting}")
         ops.tell(RUN, "progress", "57 of 57", data={"done": 57, "total": 57, "unit": "pods moved"})
         await shown.sees("57 of 57 pods moved")
         assert "payments-pdb" not in shown.text()

@@ -44,6 +44,8 @@ class RunFollower:
         self._connection = connection
         self._post = post
         self._over: set[str] = set()
+        self._waiting = ""
+        """The step that the progress is of; of a drain, whose pods are steps, the whole."""
 
     async def follow(self) -> None:
         """Until the run has ended; tries again for as long as it takes."""
@@ -97,10 +99,12 @@ class RunFollower:
         self.events.append(event)
         if event.kind in {"step_done", "step_failed"}:
             self._over.add(event.step)
-            self.progress = msgspec.structs.replace(self.progress, waiting_for="")
+            if event.step == self._waiting:
+                self.progress = msgspec.structs.replace(self.progress, waiting_for="")
         elif event.kind == "progress" and event.step not in self._over:
             known = {key: event.data[key] for key in Progress.__struct_fields__ if key in event.data}
             self.progress = msgspec.convert(known, Progress, strict=False)
+            self._waiting = event.step
 
 
 @asynccontextmanager
