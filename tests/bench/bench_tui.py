@@ -135,8 +135,8 @@ def starts(kubeconfig: Path, rows: str) -> list[Figure]:
     ]
 
 
-def keys(watch: Stopwatch, what: str) -> list[Figure]:
-    """Cursor keys and keystrokes of filters."""
+def keys(watch: Stopwatch, what: str, *, filtering: float | None = None) -> list[Figure]:
+    """Cursor keys and keystrokes of filters, which may have a limit of their own."""
     moves = [watch.press("j", CURSOR) for _ in range(KEYS)]
     pages = [watch.press("\x06\x02"[number % 2], CURSOR) for number in range(20)]
     typed: list[Pressed] = []
@@ -149,7 +149,7 @@ def keys(watch: Stopwatch, what: str) -> list[Figure]:
     return [
         *_of_keys(f"cursor key to frame{what}", moves, limit=50),
         *_of_keys(f"page key to frame{what}", pages),
-        *_of_keys(f"filter keystroke to frame{what}", typed, limit=50),
+        *_of_keys(f"filter keystroke to frame{what}", typed, limit=filtering),
     ]
 
 
@@ -203,7 +203,7 @@ async def on_cluster(kubeconfig: Path, rows: str, parts: Sequence[str]) -> list[
         watch.seconds_until(rf"{rows} rows.*live")
         watch.rest(SETTLING_S)
         if "keys" in parts:
-            figures += keys(watch, "")
+            figures += keys(watch, "", filtering=50)
         if "traffic" in parts:
             figures += await under_traffic(watch, kubeconfig)
         figures.append(Figure("resident memory", watch.process.memory_info().rss / MIB, "MiB", 250))
