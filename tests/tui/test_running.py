@@ -71,6 +71,16 @@ async def test_progress_and_what_is_waited_for_stand_above_the_steps() -> None:
         assert "payments-pdb" not in shown.text()
 
 
+async def test_what_a_change_is_waited_for_after_it_was_made_is_shown_too() -> None:
+    """A rollout's template is written in a moment; its pods are what one watches it for."""
+    ops = _running()
+    async with stage(ops) as shown:
+        await _opened(shown)
+        coming = {"done": 1, "total": 3, "unit": "replicas ready", "waiting_for": "pod web-2"}
+        ops.tell(RUN, "progress", "1 of 3", data=coming, step="cordon/node-3")
+        await shown.sees("1 of 3 replicas ready", "waiting for pod web-2")
+
+
 async def test_the_end_comes_first_and_offers_the_way_back() -> None:
     """How it ended is read before how it went."""
     ops = _running()

@@ -43,7 +43,6 @@ class RunFollower:
         """Why nothing newer can be shown; None while all is well."""
         self._connection = connection
         self._post = post
-        self._over: set[str] = set()
         self._waiting = ""
         """The step that the progress is of; of a drain, whose pods are steps, the whole."""
 
@@ -98,10 +97,10 @@ class RunFollower:
             return
         self.events.append(event)
         if event.kind in {"step_done", "step_failed"}:
-            self._over.add(event.step)
             if event.step == self._waiting:
                 self.progress = msgspec.structs.replace(self.progress, waiting_for="")
-        elif event.kind == "progress" and event.step not in self._over:
+        elif event.kind == "progress":
+            # Also of a step that is done: its change is made, and the run waits for what comes of it.
             known = {key: event.data[key] for key in Progress.__struct_fields__ if key in event.data}
             self.progress = msgspec.convert(known, Progress, strict=False)
             self._waiting = event.step
