@@ -257,8 +257,9 @@ async def test_no_color_sends_no_colour_and_leaves_every_word_and_sign(
         drawn = screen.app.screen._compositor.render_strips()
         styles = [segment.style for strip in drawn for segment in strip if segment.style is not None]
         assert all(style.color is None and style.bgcolor is None for style in styles), "greys are colours too"
-        cursor = [segment for segment in drawn[3] if segment.style is not None and segment.text.strip()]
-        assert all(segment.style.reverse for segment in cursor), "the line of the cursor still stands out"
+        cursor = [segment.style for segment in drawn[3] if segment.text.strip(" ▌")]
+        assert cursor
+        assert all(style is not None and style.reverse for style in cursor), "its line still stands out"
 
 
 async def test_an_unknown_kind_is_one_sentence_and_the_table_stays() -> None:
