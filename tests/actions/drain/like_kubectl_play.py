@@ -39,7 +39,7 @@ from tests.forecast.budget_world import read, read_scales, until
 T = TypeVar("T")
 
 AT_ONCE: Final = 8
-TOGETHER: Final = 24
+TOGETHER: Final = 25
 """Scenarios that are there at the same time: their nodes renew leases, and each plan reads all of them."""
 STUCK_FOR_S: Final = 2.5
 """Longer than the shortest time after which a stuck pod is skipped."""

@@ -51,7 +51,7 @@ MIRROR = PodIn("static", "", mirror=True)
 GUARD = PodIn("guard", labels=GUARDED)
 SICK = PodIn("sick", state="unready", labels=GUARDED)
 CLOSED = {"maxUnavailable": 0}
-BRIEFLY = {"timeout": 1}
+BRIEFLY = {"timeout": 4}
 MIXED = (WEB, BARE, SCRATCH, AGENT, MIRROR, PodIn("db", "StatefulSet"), PodIn("done", "", "succeeded"))
 
 OWNERS = (
@@ -197,4 +197,4 @@ BUDGETS = (
         "a budget over a Job cannot be computed", (PodIn("job", "Job", labels=GUARDED),), BRIEFLY, (CLOSED,)
     ),
 )
-SCENARIOS = OWNERS + LOCAL_DATA + DAEMONSETS + MIRRORS + PHASES + FLAGS + BUDGETS
+SCENARIOS = BUDGETS + OWNERS + LOCAL_DATA + DAEMONSETS + MIRRORS + PHASES + FLAGS
