@@ -16,6 +16,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
+from textual.worker import WorkType
 
 from k8sops.core.clock import Clock
 from k8sops.core.tables import Column, Row
@@ -181,7 +182,9 @@ class RowTable(OwnRoom, can_focus=True):
 
     def prepare_filter(self) -> None:
         """Make ready, a little at a time, what the first letter of a filter would else wait for."""
-        self.run_worker(self._prepare, group="filter", exclusive=True)
+        # As a function: a coroutine that is overtaken before it began would never be awaited.
+        prepare: WorkType[None] = self._prepare
+        self.run_worker(prepare, group="filter", exclusive=True)
 
     def sort_by(self, title: str, *, reverse: bool = False) -> None:
         """Order by a column, which is shown from then on; an empty title means the server's own order."""
