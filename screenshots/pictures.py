@@ -39,7 +39,7 @@ PICTURES: Final = (
         "drain",
         "What a drain of node-4 does, before it does it",
         (":nodes", "~node-4", "j j j", "r", "~needs --ignore", "space", "down", "space"),
-        ("node-4", r"\[x\] --surge", "Safe"),
+        ("node-4", r"\[x\] --surge", "Fits"),
         HERO,
     ),
     Picture(
