@@ -29,14 +29,9 @@ def tui_command(**values: Any) -> int:
     """
     import sys
 
-    from k8sops.service import load_ahead, open_ops
-
-    if is_terminal := sys.stdin.isatty() and sys.stdout.isatty():
-        # Before all that takes a while itself.
-        load_ahead()
-
     from k8sops.core.errors import UsageError
     from k8sops.core.tables import TableQuery
+    from k8sops.service import open_ops
     from k8sops.service.config import data_folder
     from k8sops.service.contexts import ConfiguredContexts
     from k8sops.service.screen_memory import FileMemory
@@ -45,7 +40,7 @@ def tui_command(**values: Any) -> int:
 
     kind, everywhere = values.pop("kind"), values.pop("all_namespaces")
     config = take_config(values)
-    if not is_terminal:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the live screen needs a terminal", hint=f"`k8sops get {kind}` prints the same rows")
     start = TableQuery(kind=kind, namespace="" if everywhere else config.namespace)
     memory = FileMemory(data_folder())

@@ -6,10 +6,8 @@ waits for it. `open_records` opens the store alone. `k8sops.service.catalog` lis
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from importlib import import_module
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,20 +17,6 @@ if TYPE_CHECKING:
     from k8sops.service.ops import EngineOps
     from k8sops.service.records import Records
     from k8sops.service.schedules import ScheduleDesk
-
-
-def load_ahead() -> None:
-    """Begin to load, in a thread, what `open_ops` will load: a third of it is reading certificates, beside which the
-    caller can do something else.
-    """
-
-    def load() -> None:
-        # What cannot be loaded is told where it is needed: importing it there fails in the same way.
-        with suppress(ImportError):
-            for name in ("cluster.connect", "service.ops", "service.live.figured_rows"):
-                import_module(f"k8sops.{name}")
-
-    threading.Thread(target=load, name="loading").start()
 
 
 @asynccontextmanager

@@ -45,11 +45,11 @@ def run_tui(
     """
 
     async def opened() -> int:
-        put_off_collecting()
         asyncio.get_running_loop().call_later(STARTING_S, collect_again)
         early = EarlyOpening(open_ops)
         try:
-            # The cluster is asked first: what answering takes it is then waited for by nobody.
+            # The cluster is asked first, and what asking takes is loaded by then: two threads that load at once take
+            # a third longer than one after the other.
             await asyncio.sleep(0)
             # In a thread, so that the cluster is asked and answers meanwhile. Only who opens a screen loads Textual.
             module = await asyncio.to_thread(import_module, "k8sops.tui.app")
@@ -68,4 +68,5 @@ def run_tui(
             await early.aclose()
         return code
 
+    put_off_collecting()
     return asyncio.run(opened())
