@@ -6,10 +6,15 @@ import asyncio
 from contextlib import aclosing
 from pathlib import Path
 
+import pytest
+
 from k8sops.cluster.client import KubeCluster
+from k8sops.core.clock import Clock
+from k8sops.core.ports import ClusterReader
 from k8sops.core.tables import LiveRows, TableQuery
 from k8sops.service import open_ops
 from k8sops.service.config import Config
+from k8sops.service.live import opening
 from tests.support.workloads import create, naked_pod
 
 DEADLINE_S = 180
@@ -59,6 +64,36 @@ async def test_pods_nodes_and_containers_show_what_they_use(
                 if {row.namespace for row in both.rows} == {cluster_namespace, "default"}:
                     break
         await both.aclose()
+
+
+async def test_a_table_begun_before_there_is_a_screen_is_the_one_it_is_given(
+    kubeconfig: Path, cluster_namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listed a second time it would come later than without: what is begun has to be what is shown, and only once."""
+    opened: list[TableQuery] = []
+    browse = opening.browse
+
+    async def counted(cluster: ClusterReader, query: TableQuery, clock: Clock) -> LiveRows:
+        opened.append(query)
+        return await browse(cluster, query, clock)
+
+    monkeypatch.setattr(opening, "browse", counted)
+    first, other = (TableQuery(kind=kind, namespace=cluster_namespace) for kind in ("configmaps", "secrets"))
+
+    async def asked_first(_context: str, _namespace: str) -> TableQuery:
+        return first
+
+    async with open_ops(Config(kubeconfig=(kubeconfig,)), first=asked_first) as ops:
+        given = await ops.browse(first)
+        assert opened == [first]
+        again = await ops.browse(first)
+        assert opened == [first, first]
+        assert again is not given
+        ops.begin(first)
+        elsewhere = await ops.browse(other)
+        assert opened[-1] == other
+        for rows in (given, again, elsewhere):
+            await rows.aclose()
 
 
 async def _until(rows: LiveRows, name: str, column: str, ending: str) -> None:
