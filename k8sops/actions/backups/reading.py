@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from k8sops.actions.backups.ending import Ending
 from k8sops.actions.backups.incremental import Place, size_of, sizes_of, versions_of
 from k8sops.actions.backups.kinds import CLAIMS, RELATED, ChosenKind, Judge
 from k8sops.actions.backups.related import Related
@@ -95,6 +96,7 @@ class Reading:
         """Of the large kinds, since they were listed."""
         self._begun: Final[dict[tuple[str, str], float]] = {}
         """When the list of a kind that came in one page was begun."""
+        self._ending: Final = Ending(clock, what.fresh_s / 2)
         self._judges: Final[dict[tuple[str, str], Judge]] = {}
         self._taking: Final = asyncio.Lock()
         self._clock: Final = clock
@@ -121,12 +123,11 @@ class Reading:
         sizes = sizes_of(self._writer.base)
         plain.sort(key=lambda kind: size_of(kind.key, sizes), reverse=True)
         many = sum(size_of(kind.key, sizes) >= self.what.watched_from for kind in plain)
-        await self._all(plain[:many], KINDS_AT_ONCE)
-        # Small kinds only now: what was listed a moment before the end needs no second look.
-        await self._all(plain[many:], KINDS_AT_ONCE)
+        # Small kinds last: what was listed a moment before the end needs no second look.
+        await self._all(plain[:many], plain[many:], KINDS_AT_ONCE)
         # Who they belong to is known only now.
         judged = [kind for kind in self.what.kinds if self.related.judges(kind)]
-        await self._all(sorted(judged, key=lambda kind: RELATED.index(kind.key)), 1)
+        await self._all((), sorted(judged, key=lambda kind: RELATED.index(kind.key)), 1)
         base = await self._writer.base_rows()
         self.rewritten.extend(await asyncio.to_thread(self._rewritten, base))
         self.last_at = self._clock.now()
@@ -186,15 +187,26 @@ class Reading:
         for watcher in self.watchers.values():
             await watcher.close()
 
-    async def _all(self, kinds: Sequence[ChosenKind], at_once: int) -> None:
-        """Several kinds at once: while one's page is packed, the server is at work on others'."""
-        waiting = iter(kinds)
+    async def _all(self, large: Sequence[ChosenKind], small: Sequence[ChosenKind], at_once: int) -> None:
+        """Several kinds at once: while one's page is packed, the server is at work on others'.
+
+        The small ones once little of the large ones is to come.
+        """
+        self._ending.expect([kind.key for kind in large])
+        waiting, later = iter(large), iter(small)
+
+        async def done(kind: ChosenKind) -> None:
+            await self._one(kind)
+            self._ending.ended(kind.key)
+            self.kinds_done += 1
+            await self._told()
 
         async def each() -> None:
             for kind in waiting:
-                await self._one(kind)
-                self.kinds_done += 1
-                await self._told()
+                await done(kind)
+            await self._ending.near()
+            for kind in later:
+                await done(kind)
 
         await all_of(each() for _ in range(at_once))
 
@@ -218,6 +230,8 @@ class Reading:
                     since = part.resource_version
                     self.resource_versions.setdefault(kind.key, since)
                     count, pages = count + len(part.objects), pages + 1
+                    if len(source.namespaces) == 1:
+                        self._ending.came(kind.key, len(part.objects), part.remaining)
                     await self._take_page(source, part, changed)
         if whole and pages == len(source.namespaces):
             self._begun[kind.key] = begun

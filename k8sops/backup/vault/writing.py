@@ -20,7 +20,7 @@ from k8sops.backup.errors import RepositoryError, RepositoryUntrustedError
 from k8sops.backup.listing import GREATEST_DEPTH
 from k8sops.backup.names import file_name
 from k8sops.backup.packs import PackEntry
-from k8sops.backup.sealed import Entropy
+from k8sops.backup.sealed import Entropy, SealedFile
 from k8sops.backup.signed import Signer
 from k8sops.backup.vault.committing import check_epoch, commit
 from k8sops.backup.vault.contents import Contents, load_contents
@@ -159,12 +159,11 @@ class BackupWriter:
         """
         await self.base_rows()
         for _ in range(ROUNDS):
-            await self._packing.finish()
-            await self._read_again()
-            packs = await asyncio.to_thread(self._packs)
+            if self._unheld:
+                await self._packing.finish()
+                await self._read_again()
+            packs, listing = await self._store_and_list(facts)
             used = set(packs)
-            await self._write_index(used)
-            listing = await self._write_listing(facts)
             looked_at = self._vault.clock.monotonic()
             if await self._all_there(listing, packs):
                 return await self._put_manifest(facts, listing, looked_at, used)
@@ -172,6 +171,19 @@ class BackupWriter:
             f"the backup was not committed: {ROUNDS} times a file it rests on was gone before it could be",
             hint="see what else deletes files in this place",
         )
+
+    async def _store_and_list(self, facts: Facts) -> tuple[dict[str, PackEntry], _Listed]:
+        """Put the last packs, their index, then the listing, which is made beside them: no row changes any more."""
+        base = self.base if self.base and self.base.listings[0].head.depth < GREATEST_DEPTH else None
+        making = asyncio.create_task(asyncio.to_thread(self._listing_file, facts, base))
+        try:
+            await self._packing.finish()
+            packs = await asyncio.to_thread(self._packs)
+            await self._write_index(set(packs))
+            return packs, await self._put_listing(await making, base)
+        finally:
+            # A thread cannot be ended; who comes after must not find it at the rows.
+            await asyncio.gather(making, return_exceptions=True)
 
     async def _write_index(self, used: set[str]) -> None:
         """Of packs that no index names; in the place of many, or every backup would read all there ever were."""
@@ -297,10 +309,8 @@ class BackupWriter:
             and before == self._holdings.indexes_of(set(used))
         )
 
-    async def _write_listing(self, facts: Facts) -> _Listed:
-        base = self.base if self.base and self.base.listings[0].head.depth < GREATEST_DEPTH else None
-        file = await asyncio.to_thread(
-            listing_file,
+    def _listing_file(self, facts: Facts, base: Contents | None) -> SealedFile:
+        return listing_file(
             self._rows,
             self._who.cluster,
             facts.kinds,
@@ -308,6 +318,8 @@ class BackupWriter:
             self._who.entropy,
             resting_on=(base, self._base_rows) if base else None,
         )
+
+    async def _put_listing(self, file: SealedFile, base: Contents | None) -> _Listed:
         name = file_name("listings", file.id)
         await put_surely(self._vault.storage, name, file.data, self._vault.clock)
         self._packing.progress.bytes_put += len(file.data)
