@@ -136,13 +136,14 @@ def _with_line_breaks(command: click.Command) -> click.Command:
 )
 @click.version_option(__version__, prog_name="k8sops")
 @click.pass_context
-def root(ctx: click.Context, /, **values: Any) -> None:
+def root(ctx: click.Context, /, **values: Any) -> Any:
     """The operations desk for Kubernetes."""
     ctx.obj = {flag: values.get(flag) for flag in CONNECTION_FLAGS}
-    if ctx.invoked_subcommand is None:
-        tui = root.get_command(ctx, "tui")
-        assert tui is not None  # noqa: S101 - it stands in COMMANDS
-        ctx.invoke(tui, kind="pods", all_namespaces=False, **values)
+    if ctx.invoked_subcommand is not None:
+        return None
+    tui = root.get_command(ctx, "tui")
+    assert tui is not None  # noqa: S101 - it stands in COMMANDS
+    return ctx.invoke(tui, kind="pods", all_namespaces=False, **values)
 
 
 root.params.extend([*connection_options(), read_only_option()])

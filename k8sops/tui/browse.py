@@ -88,6 +88,9 @@ class BrowseScreen(NavigatingScreen):
 
     def on_mount(self) -> None:
         """Connect."""
+        if not self.children:
+            # Told to end before anything was put on it.
+            return
         table, prompt = self.query_one(LiveTable), self.query_one(Prompt)
         prompt.home = table
         if not prompt.is_open:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
@@ -63,6 +64,19 @@ async def _prompts(seen: Screenful, text: str) -> list[str]:
             break
         await seen.pilot.pause(0.01)
     return listed()
+
+
+async def test_a_screen_that_is_ended_before_anything_is_on_it_asks_no_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A signal in the first moments was told as a defect of the program."""
+    monkeypatch.setattr(BrowseScreen, "compose", lambda _: iter(()))
+    desk = _desk()
+    app = K8sOpsApp(desk.open, TableQuery(kind="pods"), clock=FixedClock())
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert isinstance(app.screen, BrowseScreen)
+    assert desk.opened == 0
 
 
 async def test_help_and_palette_tell_the_keys_that_are_in_force() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -13,6 +15,14 @@ from tests.tui.pty_terminal import PtyTerminal, children_of, desk_command, runni
 from tests.tui.scenes import SECRET_TEXT
 
 INTERRUPTED = 130
+NOWHERE = """
+apiVersion: v1
+kind: Config
+current-context: nowhere
+contexts: [{name: nowhere, context: {cluster: nowhere, user: somebody}}]
+clusters: [{name: nowhere, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: somebody, user: {token: made-up}}]
+"""
 
 
 class Start(Protocol):
@@ -53,6 +63,19 @@ async def test_a_signal_ends_the_program_and_gives_the_terminal_back(
     assert await desk.ended() == INTERRUPTED
     assert desk.unrestored() == []
     assert number is signal.SIGHUP or f"ended by {number.name}" in desk.text
+
+
+async def test_the_exit_code_is_the_same_where_no_command_was_said(
+    at_terminal: Start, tmp_path: Path
+) -> None:
+    """`k8sops` alone is how most people start it, and a script around it has to see that it was ended."""
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(NOWHERE)
+    terminal = at_terminal(sys.executable, "-m", "k8sops", "--kubeconfig", str(kubeconfig))
+    await terminal.sees("pods")
+    terminal.process.send_signal(signal.SIGTERM)
+    assert await terminal.ended() == INTERRUPTED
+    assert terminal.unrestored() == []
 
 
 async def test_a_window_that_is_closed_takes_the_program_with_it(desk: PtyTerminal) -> None:

@@ -21,6 +21,7 @@ from k8sops.tui.session import Session
 from k8sops.tui.shell.terminal_driver import TerminalDriver
 
 ENDING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+AGAIN_S: Final = 0.05
 
 
 @contextmanager
@@ -72,6 +73,9 @@ def connection_of(app: App[Any]) -> Session | None:
 def _end(app: App[int], number: int) -> None:
     if app.is_running:
         app.run_worker(_ended(app, number), group="ending", exclusive=True)
+    elif app._loop is not None:
+        # Between its loop and its first screen; once it has ended, the loop ends before this comes again.
+        app._loop.call_later(AGAIN_S, _end, app, number)
 
 
 async def _ended(app: App[int], number: int) -> None:
