@@ -85,7 +85,7 @@ async def send_repeatedly(
     begun = clock.monotonic()
     try:
         return await send()
-    except Exception as error:
+    except Exception as error:  # `may_repeat` says which are meant; every other one is raised as it came
         if not may_repeat(error, repeatable=repeatable, retry_429=retry_429):
             raise
         # What comes of nearly every request is its first answer: the machinery for more is made when it is needed.

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from textual import work
 from textual.binding import Binding, BindingType
-from textual.message import Message
 
+from k8sops.core.actor import Actor
 from k8sops.core.clock import Clock
-from k8sops.core.errors import K8sOpsError
 from k8sops.core.releases import Release, ReleaseDetail
 from k8sops.core.text import printable
 from k8sops.tui.describe import fact_line
 from k8sops.tui.document.looks import words_spans, yaml_spans
-from k8sops.tui.document.screen import DocumentScreen, Laid
+from k8sops.tui.document.revealing import RevealingScreen
+from k8sops.tui.document.screen import Laid
 from k8sops.tui.manifest import yaml_lines
-from k8sops.tui.running.actor import actor_at_screen
 from k8sops.tui.session import Session
 
 Part = Literal["notes", "values", "all", "manifest"]
@@ -30,7 +28,7 @@ TITLES: dict[Part, str] = {
 }
 
 
-class ReleaseScreen(DocumentScreen):
+class ReleaseScreen(RevealingScreen[ReleaseDetail]):
     """A part of a revision at a time."""
 
     ending = "yaml"
@@ -43,23 +41,12 @@ class ReleaseScreen(DocumentScreen):
         Binding("x", "secrets", "Decode", id="release.secrets"),
     ]
 
-    class _Revealed(Message):
-        def __init__(self, found: ReleaseDetail) -> None:
-            super().__init__()
-            self.found = found
-
-    class _Hidden(Message):
-        def __init__(self, error: K8sOpsError) -> None:
-            super().__init__()
-            self.error = error
-
     def __init__(self, release: Release, part: Part, connection: Session, clock: Clock) -> None:
         label = f"{release.namespace}/helm/{release.name} v{release.revision}"
         super().__init__(label, connection, clock, namespace=release.namespace)
         self._release = release
         self._part: Part = part
         self._detail: ReleaseDetail | None = None
-        self._shown: ReleaseDetail | None = None
 
     def action_values(self) -> None:
         """The values that were given; a second time with the chart's own below them."""
@@ -70,34 +57,14 @@ class ReleaseScreen(DocumentScreen):
         self._part = part
         self.lay_out()
 
-    def action_secrets(self) -> None:
-        """Show what is masked, or mask it again."""
-        if self._shown is not None:
-            self._shown = None
-            self.lay_out()
-        else:
-            self.tell("~ putting on record that the values are looked at")
-            self._reveal()
-
-    def on_release_screen__revealed(self, message: _Revealed) -> None:
-        """Show the values, which are on record by now as looked at."""
-        self._shown = message.found
-        self.tell("")
-        self.lay_out()
-
-    def on_release_screen__hidden(self, message: _Hidden) -> None:
-        """Say why they stay masked."""
-        self.tell("")
-        self.refuse(message.error)
-
     async def fetch(self) -> None:
         """Read the revision."""
         self._detail = await (await self._connection.ops.reading()).release(self._release)
-        self._shown = None
+        self.revealed = None
 
     def lay(self) -> Laid:
         """The part that is looked at."""
-        detail = self._shown or self._detail
+        detail = self.revealed or self._detail
         if detail is None:
             return Laid(())
         if self._part == "notes":
@@ -112,17 +79,12 @@ class ReleaseScreen(DocumentScreen):
 
     def notes(self) -> list[str]:
         """Which part, and whether secrets are masked."""
-        shown = "! SHOWN, on record; x masks" if self._shown else "secrets masked, x decodes"
+        shown = "! SHOWN, on record; x masks" if self.revealed else "secrets masked, x decodes"
         return [TITLES[self._part], shown]
 
-    @work(group="reveal", exclusive=True)
-    async def _reveal(self) -> None:
-        ops = self._connection.ops
-        try:
-            actor = await actor_at_screen(ops)
-            self.post_message(self._Revealed(await (await ops.reading()).release(self._release, actor)))
-        except K8sOpsError as error:
-            self.post_message(self._Hidden(error))
+    async def read_revealed(self, actor: Actor) -> ReleaseDetail:
+        """Read the revision with its values."""
+        return await (await self._connection.ops.reading()).release(self._release, actor)
 
 
 def _words(detail: ReleaseDetail) -> Iterator[str]:
