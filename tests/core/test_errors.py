@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 import pytest
 
+import k8sops
 from k8sops.core import errors
 from k8sops.core.errors import EXIT_CODES, ExitCode, K8sOpsError, exit_code_of
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _every_room() -> None:
+    """Errors are declared in several rooms: which of them were loaded by other tests must not matter."""
+    for module in pkgutil.walk_packages(k8sops.__path__, "k8sops."):
+        if module.name.endswith(".errors"):
+            importlib.import_module(module.name)
 
 
 def _all_errors(base: type[K8sOpsError] = K8sOpsError) -> list[type[K8sOpsError]]:
