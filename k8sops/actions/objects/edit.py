@@ -17,12 +17,12 @@ from typing import Any, ClassVar, Final
 from pydantic import field_validator
 
 from k8sops.actions.choosing import Chosen, ChosenParams, chosen
-from k8sops.actions.locked_patch import patch_locked
+from k8sops.actions.locked_patch import CONFLICT_TRIES, patch_locked
 from k8sops.actions.objects.apply_body import apply_body
 from k8sops.actions.objects.field_owners import holders
 from k8sops.actions.planning import make_plan, no_change, resting_on, walk_steps
 from k8sops.core.clock import Clock
-from k8sops.core.errors import DriftedError, InvalidError, ServerError, UsageError
+from k8sops.core.errors import ConflictError, DriftedError, InvalidError, ServerError, UsageError
 from k8sops.core.journal import Journal
 from k8sops.core.merge_patch import differences, inverse_patch, patched, value_named
 from k8sops.core.params import PlainText, option
@@ -92,20 +92,20 @@ class Edit:
         objects = await chosen(params, cluster, "edited")
         steps: list[Step] = []
         findings: list[Finding] = []
-        for one in objects:
-            if one.resource.qualified == "secrets":
+        for named in objects:
+            if named.resource.qualified == "secrets":
                 raise UsageError(
-                    f"{one.target.label} is not edited here: its values would be in the plan, for all to read",
+                    f"{named.target.label} is not edited here: its values would be in the plan, for all to read",
                     hint="change it where it is made, such as in your secret store",
                 )
-            after = await _tried(one, params.change, cluster)
+            one, after, can_be_applied = await _tried(named, params.change, cluster)
             changes = list(differences(_edited(one.object), _edited(after)))
             if not changes:
                 findings.append(no_change(f"{one.target.label} is so already", one.target.label))
                 continue
             steps.append(_step(one, params, changes))
             findings += _findings(one, changes)
-            if not await _can_be_applied(one, params.change, after, cluster):
+            if not can_be_applied:
                 findings.append(_as_patch(one))
         return make_plan(
             self,
@@ -183,15 +183,48 @@ def _applied(resource: Resource, found: JsonObject, change: JsonObject) -> JsonO
     }
 
 
+async def _tried(one: Chosen, change: JsonObject, cluster: ClusterReader) -> tuple[Chosen, JsonObject, bool]:
+    """The object, what the server would make of it, and whether apply can say so: all of one resourceVersion.
+
+    What a controller writes between two of these requests would otherwise look like a part of the edit.
+    """
+    for _ in range(CONFLICT_TRIES):
+        try:
+            after = await _patched(one, change, cluster)
+            return one, after, await _can_be_applied(one, change, after, cluster)
+        except ConflictError:
+            found = await cluster.get(one.resource, one.target.name, one.target.namespace)
+            one = Chosen(resource=one.resource, object=found)
+    raise ConflictError(
+        f"{one.target.label} was changed by others {CONFLICT_TRIES} times in a row while it was looked at",
+        hint="run the command again",
+    )
+
+
 async def _can_be_applied(one: Chosen, change: JsonObject, after: JsonObject, cluster: ClusterReader) -> bool:
     """Whether apply makes the same of it as the edit itself."""
     body = _applied(one.resource, one.object, change)
+    body["metadata"] |= _lock(one)
     try:
         tried = await cluster.preview_apply(one.resource, body, field_manager=FIELD_MANAGER, force=True)
     except (InvalidError, ServerError):
         # The edit itself is one that the server takes: it is apply that cannot say it.
         return False
     return _edited(tried) == _edited(after)
+
+
+async def _patched(one: Chosen, change: JsonObject, cluster: ClusterReader) -> JsonObject:
+    body = {**change, "metadata": (change.get("metadata") or {}) | _lock(one)}
+    try:
+        return await cluster.preview_patch(one.resource, one.target.name, one.target.namespace, body=body)
+    except InvalidError as error:
+        # The server repeats the whole object before it says what is wrong with it.
+        message = _REPEATED.sub("", error.message)
+        raise InvalidError(message, hint=error.hint) from None
+
+
+def _lock(one: Chosen) -> JsonObject:
+    return {key: one.object["metadata"][key] for key in ("uid", "resourceVersion")}
 
 
 def _as_patch(one: Chosen) -> Finding:
@@ -202,16 +235,6 @@ def _as_patch(one: Chosen) -> Finding:
         "holds, and sorts no list",
         subjects=(one.target.label,),
     )
-
-
-async def _tried(one: Chosen, change: JsonObject, cluster: ClusterReader) -> JsonObject:
-    body = {**change, "metadata": {"uid": one.target.uid, **(change.get("metadata") or {})}}
-    try:
-        return await cluster.preview_patch(one.resource, one.target.name, one.target.namespace, body=body)
-    except InvalidError as error:
-        # The server repeats the whole object before it says what is wrong with it.
-        message = _REPEATED.sub("", error.message)
-        raise InvalidError(message, hint=error.hint) from None
 
 
 def _edited(found: Mapping[str, Any]) -> JsonObject:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from k8sops.actions.objects.edit import EditParams
+from k8sops.actions.objects.edit import Edit, EditParams
 from k8sops.cluster.client import KubeCluster
-from k8sops.core.errors import InvalidError, UsageError
+from k8sops.core.errors import ConflictError, InvalidError, UsageError
+from k8sops.core.plan import JsonObject
+from k8sops.core.ports import Resource
 from k8sops.core.risk import Risk
 from k8sops.core.run import RunState
 from tests.support.desk import Desk
@@ -37,6 +39,37 @@ async def test_an_edit_sets_replaces_and_removes_and_undo_brings_back_what_was(
     assert await desk.labels("deployment", "web") == {"old": "yes", "tier": "tin"}
     again = (await desk.plan("edit", "deployment/web", patch=json.dumps({"spec": {"replicas": 0}}))).plan
     assert again.steps == ()
+
+
+class _Annotating(KubeCluster):
+    """A controller that writes right after each of the first reads, as the one of Deployments does to a new one."""
+
+    def __init__(self, cluster: KubeCluster, times: int) -> None:
+        super().__init__(cluster.transport, cluster.info, cluster.discovery, cluster.clock)
+        self.left = times
+
+    async def get(self, resource: Resource, name: str, namespace: str = "") -> JsonObject:
+        """The object as it was before."""
+        found = await super().get(resource, name, namespace)
+        if self.left:
+            self.left -= 1
+            body = {"metadata": {"annotations": {"revision": str(self.left)}}}
+            await super().patch(resource, name, namespace, body=body)
+        return found
+
+
+async def test_what_a_controller_writes_while_the_plan_is_made_is_no_part_of_the_edit(
+    desk: Desk, cluster: KubeCluster
+) -> None:
+    """It would stand in the plan as ours, and the run would be void for lack of it."""
+    await create(cluster, deployment("web", desk.namespace, replicas=0))
+    params = EditParams(
+        targets=("deployment/web",), namespace=desk.namespace, patch='{"spec":{"minReadySeconds":5}}'
+    )
+    (step,) = (await Edit().plan(params, _Annotating(cluster, 2), cluster.clock)).steps
+    assert step.after == {"spec.minReadySeconds": 5}
+    with pytest.raises(ConflictError, match="was changed by others 5 times in a row while it was looked at"):
+        await Edit().plan(params, _Annotating(cluster, 6), cluster.clock)
 
 
 async def test_what_the_server_would_not_take_is_told_when_planning(desk: Desk, cluster: KubeCluster) -> None:
