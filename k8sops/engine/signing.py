@@ -60,8 +60,8 @@ class Signer(Protocol):
         """The signed statement. Raises StatementError, one sentence."""
         ...
 
-    def has_said(self, saying: Saying, rows: tuple[SignedBytes, ...]) -> bool:
-        """Whether one of these statements is this person's own, of this kind, on this subject and digest, in time."""
+    def has_said(self, saying: Saying, rows: tuple[SignedBytes, ...], actor: Actor) -> bool:
+        """Whether one of these statements is this actor's own, of this kind, on this subject and digest, in time."""
         ...
 
     def unproposed(self, run: Run, rows: tuple[SignedBytes, ...]) -> str:
@@ -178,8 +178,8 @@ def say_start(
             hint="somebody changed the store: tell who looks after it, and propose again",
         )
     rows = statements_about(tx, run.id)
-    before = signer.has_said(proposal, rows)
-    shown = before or bool(seen) or signer.has_said(proposal_of(run, until=until, held=True), rows)
+    before = signer.has_said(proposal, rows, actor)
+    shown = before or bool(seen) or signer.has_said(proposal_of(run, until=until, held=True), rows, actor)
     if not shown:
         raise DeniedError(
             f"run {run.id} was not confirmed where its plan was shown, so there is nothing to sign",

@@ -31,6 +31,7 @@ class Problem(NamedTuple):
 def problems(file: PolicyFile) -> Iterator[Problem]:
     """All that is wrong, in the order of the file."""
     yield from _clusters(file)
+    yield from _channels(file)
     yield from _people(file)
     yield from _groups(file)
     yield from _keys(file)
@@ -78,6 +79,15 @@ def _clusters(file: PolicyFile) -> Iterator[Problem]:
 
 def _unknown_cluster(path: str, name: str) -> Problem:
     return Problem(path, f"no cluster is called {name!r}", "list it under clusters, or correct the name")
+
+
+def _channels(file: PolicyFile) -> Iterator[Problem]:
+    known = {name for pin in file.clusters for name in (pin.uid, pin.name, *pin.aliases)}
+    for one in file.slack.channels:
+        if one.cluster not in known:
+            yield _unknown_cluster("slack.channels", one.cluster)
+    for name in _twice([f"{one.channel} of {one.team}" for one in file.slack.channels]):
+        yield Problem("slack.channels", f"{name} is listed twice", "a channel means one cluster: remove one")
 
 
 def _people(file: PolicyFile) -> Iterator[Problem]:

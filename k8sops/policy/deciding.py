@@ -122,6 +122,18 @@ def set_aside(asked: Sequence[Asked], *, freezes: bool) -> tuple[tuple[Asked, ..
     return tuple(found), tuple(found) != tuple(asked)
 
 
+def beyond_chat(asked: Sequence[Asked]) -> tuple[Asked, ...]:
+    """For a risk the chat is not trusted with: at least one of the approvals is given at a terminal."""
+    return tuple(_one_at_terminal(one) if one.effect == "approve" else one for one in asked)
+
+
+def _one_at_terminal(asked: Asked) -> Asked:
+    if asked.outcome.at_terminal:
+        return asked
+    outcome = asked.outcome.model_copy(update={"at_terminal": 1})
+    return msgspec.structs.replace(asked, outcome=outcome, why=f"{asked.why}, at least 1 at a terminal")
+
+
 def added_up(asked: Sequence[Asked], *, version: str, break_glass: bool) -> Decision:
     """One decision that is as strict as each part."""
     effect = max((one.effect for one in asked), key=strictness)

@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints
 
 from k8sops.core.params import Seconds
 from k8sops.core.risk import Risk
+from k8sops.policy.chat_model import ChatRules
 from k8sops.policy.parts import (
     ChatUserId,
     Environment,
@@ -211,6 +212,7 @@ class PolicyFile(Part):
     """What changes on clusters marked `protected` take."""
     execute_as: ExecuteAs = ExecuteAs()
     attestation: Attestation = Attestation()
+    slack: ChatRules = ChatRules()
     access_review: AccessReview = AccessReview()
     checkpoint_keys: tuple[PinnedKey, ...] = ()
     """Keys whose signatures under the audit's checkpoints are trusted."""

@@ -33,6 +33,7 @@ class Directory:
                     self._cluster_keys[self._uid_of(cluster), user.username] = name
             for chat in entry.slack:
                 self._chat_keys[chat.team, chat.user] = name
+        self._channels = {(one.team, one.channel): one.cluster for one in file.slack.channels}
 
     def pin(self, uid: str) -> ClusterPin | None:
         """The cluster of this uid; None where the policy does not list it."""
@@ -41,6 +42,15 @@ class Directory:
     def pin_named(self, name: str) -> ClusterPin | None:
         """The cluster of this name, alias or uid."""
         return self._by_name.get(name)
+
+    @property
+    def chats(self) -> bool:
+        """Whether anybody is known in a chat."""
+        return bool(self._chat_keys)
+
+    def pin_of_channel(self, team: str, channel: str) -> ClusterPin | None:
+        """The cluster that a channel means; None where the policy says none."""
+        return self.pin_named(self._channels.get((team, channel), ""))
 
     def person(self, name: str) -> Person | None:
         """A person by name; None where there is no such person in the policy."""

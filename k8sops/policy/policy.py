@@ -21,6 +21,7 @@ from k8sops.policy.deciding import (
     RuleTrace,
     Verdict,
     added_up,
+    beyond_chat,
     blocker_of,
     read_only_of,
     refusal,
@@ -139,6 +140,8 @@ class Policy:
             else:
                 idle.append(judged)
         found, broken = self._in_emergency(tuple(asked), request)
+        if self.directory.chats and facts.risk.rank > self.file.slack.approve_up_to.rank:
+            found = beyond_chat(found)
         decision = added_up(found, version=self.version, break_glass=broken)
         trace = [*self._cluster_trace(facts), *(traced(one) for one in found), *idle]
         return Verdict(decision=decision, trace=tuple(trace))

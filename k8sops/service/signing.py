@@ -1,5 +1,6 @@
 """Signing at this door: the person's own key, and whose it is by the policy file of this process.
 
+A chat's bot signs with its own, for the persons whom the policy lets it speak for, and says that it attests.
 The key is loaded when something is first signed. What cannot be believed by a carrier is refused here, in one
 sentence, before it lies about in the store: a key nobody pinned, one that is another person's than the cluster's word
 for who asks, a cluster whose uid could not be read.
@@ -58,9 +59,12 @@ class KeySigner:
 
     @property
     def person(self) -> str:
-        """Whose key it is by the policy; empty where it is nobody's."""
-        pin = self._pins.get(self._key.key_id)
-        return pin.person if pin else ""
+        """Whose key it is by the policy; empty where it is nobody's, or a bot's that speaks for several."""
+        return self._pin.person if self._pin else ""
+
+    @property
+    def _pin(self) -> TrustedKey | None:
+        return self._pins.get(self._key.key_id)
 
     def now(self) -> datetime:
         """Time on this machine, in whole milliseconds as statements have it."""
@@ -68,13 +72,20 @@ class KeySigner:
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def person_for(self, actor: Actor, cluster_uid: str) -> str:
-        """Whose key it is. Raises StatementError where that is nobody, or somebody else than who asks."""
+        """In whose name it signs. Raises StatementError where that is nobody, or somebody else than who asks."""
+        known = self._policy.person_of(actor, cluster_uid).name
+        if self._pin and self._pin.attested_by:
+            if not self._pin.may_speak_for(known):
+                raise StatementError(
+                    f"key {self._key.key_id} is the bot's, which may not speak for {known or actor.name}",
+                    hint="the policy maps persons to the team that the bot's key is pinned for",
+                )
+            return known
         if not self.person:
             raise StatementError(
                 f"nothing can be signed with key {self._key.key_id}: the policy does not pin it for any person",
                 hint="`k8sops identity show` prints the lines that a policy administrator adds",
             )
-        known = self._policy.person_of(actor, cluster_uid).name
         if known and known != self.person:
             raise StatementError(
                 f"key {self._key.key_id} is pinned for {self.person}, but the cluster knows you as {known}",
@@ -99,6 +110,7 @@ class KeySigner:
             cluster_uid=saying.cluster_uid,
             execute_as=saying.execute_as,
             step=saying.step,
+            attested_by=self._pin.attested_by if self._pin else "",
             reason=saying.reason,
             made_at=now,
             expires_at=_until(saying, now),
@@ -115,9 +127,11 @@ class KeySigner:
             key_id=signed.key_id,
         )
 
-    def has_said(self, saying: Saying, rows: tuple[SignedBytes, ...]) -> bool:
-        """Whether one of the rows is this key's own statement of the same, and still holds."""
-        own = trusted_keys([TrustedKey(public_key=self._key.public, person=self.person or "nobody")])
+    def has_said(self, saying: Saying, rows: tuple[SignedBytes, ...], actor: Actor) -> bool:
+        """Whether one of the rows is this key's own statement of the same for this actor, and still holds."""
+        person = self.person or self._policy.person_of(actor, saying.cluster_uid).name
+        pin = self._pin or TrustedKey(public_key=self._key.public, person="nobody")
+        own = trusted_keys([pin])
         for row in rows:
             try:
                 found = authentic(
@@ -126,11 +140,11 @@ class KeySigner:
             except StatementError:
                 continue
             same = (
-                *(found.kind, found.verdict, found.run, found.digest),
+                *(found.person, found.kind, found.verdict, found.run, found.digest),
                 *(found.cluster_uid, found.execute_as),
             )
             wanted = (
-                *(saying.kind, saying.verdict, saying.subject, saying.digest),
+                *(person, saying.kind, saying.verdict, saying.subject, saying.digest),
                 *(saying.cluster_uid, saying.execute_as),
             )
             if same == wanted and found.expires_at > self.now():

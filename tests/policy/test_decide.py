@@ -94,6 +94,34 @@ def test_a_click_in_the_chat_destroys_nothing(team: Policy) -> None:
     assert "strangers-only-look" not in applying(found)
 
 
+CHATTING = """
+clusters: [{uid: 5a0c6f6e-0d5c-4a3e-9d5a-2f6f3f1c9e10, name: prod, environment: production}]
+people: {alice: {groups: [sre], cluster: [{cluster: prod, username: alice}]%s}}
+baseline:
+  disruptive: {effect: approve, from: [sre]}
+  destructive: {effect: approve, approvals: 2}
+"""
+IN_CHAT = ", slack: [{team: T1, user: U1}]"
+
+
+def test_clicks_alone_approve_up_to_the_risk_the_chat_is_trusted_with() -> None:
+    """Whoever takes over a chat account must not be able to destroy anything with it."""
+    chatting = policy(CHATTING % IN_CHAT)
+    assert [demand.at_terminal for demand in decision(chatting, DISRUPT).demands] == [0]
+    (demand,) = decision(chatting, DESTROY).demands
+    assert (demand.count, demand.at_terminal) == (2, 1)
+    assert "2 approvals, at least 1 at a terminal" in decision(chatting, DESTROY).why
+    strict = policy(CHATTING % IN_CHAT + "slack: {approve_up_to: low}")
+    assert [demand.at_terminal for demand in decision(strict, DISRUPT).demands] == [1]
+    assert [demand.groups for demand in decision(strict, DISRUPT).demands] == [("sre",)]
+
+
+def test_where_nobody_is_known_in_a_chat_nothing_is_said_of_terminals() -> None:
+    """It would be read by people who have no chat at all."""
+    (demand,) = decision(policy(CHATTING % ""), DESTROY).demands
+    assert demand.at_terminal == 0
+
+
 def test_a_cluster_nobody_listed_counts_as_production(team: Policy) -> None:
     """A kubeconfig can call a cluster what it likes, and its name here is the kubeconfig's."""
     answer = verdict(team, plan(step(), cluster=UNKNOWN), "alice@example.org")

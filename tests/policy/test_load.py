@@ -94,6 +94,12 @@ def test_what_is_wrong_is_named_with_file_and_key(text: str, said: str) -> None:
         ("break_glass: {people: [zoe]}", "break_glass.people: there is no person 'zoe'"),
         ("concurrency: {clusters: {prd: 2}}", "concurrency.clusters.prd"),
         ("execute_as: {people: {zoe: {user: zoe}}}", "execute_as.people: there is no person 'zoe'"),
+        ("slack: {channels: [{team: T1, channel: C1, cluster: prd}]}", "no cluster is called 'prd'"),
+        ("slack: {channels: [{team: T1, channel: ops, cluster: prod}]}", "slack.channels[0].channel"),
+        (
+            "slack: {channels: [{team: T1, channel: C1, cluster: prod}, {team: T1, channel: C1, cluster: prod}]}",
+            "C1 of T1 is listed twice",
+        ),
     ],
 )
 def test_a_name_that_is_not_there_is_refused(text: str, said: str) -> None:

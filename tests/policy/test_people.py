@@ -160,3 +160,17 @@ def test_a_carrier_acts_only_as_its_own_policy_says(
 def test_the_shipped_policy_knows_nobody() -> None:
     """It asks for no approvals, so it needs no persons; and nothing it says depends on who claims to be whom."""
     assert load_policy(None).person_of(Actor(name="alice@example.org"), PROD) == Person()
+
+
+def test_a_channel_means_the_cluster_the_policy_says_and_no_other() -> None:
+    """Whoever makes a channel of the same name elsewhere must not be able to send commands to production."""
+    text = f"""
+clusters: [{{uid: {PROD}, name: prod-eu, aliases: [eu], environment: production}}]
+slack: {{channels: [{{team: {TEAM}, channel: C0OPS, cluster: eu}}]}}
+"""
+    directory = policy(text).directory
+    found = directory.pin_of_channel(TEAM, "C0OPS")
+    assert found is not None
+    assert found.name == "prod-eu"
+    assert directory.pin_of_channel("T9", "C0OPS") is None
+    assert directory.pin_of_channel(TEAM, "C0DEV") is None
