@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from k8sops.core.actor import Actor
     from k8sops.core.plan import JsonObject
-    from k8sops.core.releases import Release, ReleaseDetail
+    from k8sops.core.releases import Release, ReleaseDetail, Releases
     from k8sops.core.uses import Uses
 
 
@@ -23,8 +23,12 @@ class OpsReading(Protocol):
         """
         ...
 
-    async def releases(self, namespace: str = "") -> tuple[Release, ...]:
-        """The newest revision of every Helm release, everywhere without a namespace. Raises ForbiddenError."""
+    async def releases(self, namespace: str = "") -> Releases:
+        """The newest revision of every Helm release, everywhere without a namespace.
+
+        Raises ForbiddenError where Secrets, which Helm keeps releases in unless told otherwise, may not be listed and
+        none was found elsewhere.
+        """
         ...
 
     async def release_history(self, namespace: str, name: str) -> tuple[Release, ...]:

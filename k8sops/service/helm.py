@@ -1,78 +1,83 @@
-"""Helm releases, read from the Secrets that Helm 3 keeps them in: no Helm is run, and nothing is changed.
+"""Helm releases, read from what Helm 3 itself keeps on the cluster: no Helm is run, and nothing is changed.
 
-Source: Helm's storage driver `secret`: type helm.sh/release.v1, labels owner, name, status and version, and under
-`release` a gzip of JSON, in base64 twice. Only the newest revision of each release is read whole for a list.
+Only the newest revision of each release is read whole for a list.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import gzip
-import json
-import zlib
-from collections.abc import Iterable
-from datetime import UTC
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from k8sops.core.clock import parse_rfc3339
-from k8sops.core.errors import K8sOpsError, NotFoundError, UsageError
+from k8sops.core.errors import ForbiddenError, K8sOpsError, NotFoundError, UsageError
 from k8sops.core.plan import JsonObject
-from k8sops.core.releases import Release, ReleaseDetail
-from k8sops.core.tables import Row, TableQuery
+from k8sops.core.releases import Hook, Release, ReleaseDetail, Releases, Storage
 from k8sops.service.helm_masking import masked_notes, masked_object, masked_values
+from k8sops.service.helm_storage import (
+    OWNED,
+    STORAGES,
+    Body,
+    Chart,
+    ChartMetadata,
+    HookBody,
+    HookRun,
+    Info,
+    body_of,
+    listed,
+)
 
 if TYPE_CHECKING:
     from k8sops.core.ports import ClusterReader
 
-TYPE: Final = "helm.sh/release.v1"
-OWNED: Final = "owner=helm"
 AT_ONCE: Final = 4
-LARGEST: Final = 64 * 1024 * 1024
-"""Of a release unpacked: a Secret holds 1 MiB, and a bomb in one must not fill the memory."""
+NEVER: Final = "0001-01-01T00:00:00Z"
+"""How Go writes a time that was not set."""
 
 
-async def releases(reader: ClusterReader, namespace: str) -> tuple[Release, ...]:
+async def releases(reader: ClusterReader, namespace: str) -> Releases:
     """The newest revision of every release, by namespace and name. Raises ForbiddenError."""
-    newest: dict[tuple[str, str], Release] = {}
-    for one in await _listed(reader, namespace, OWNED):
-        key = (one.namespace, one.name)
+    newest: dict[tuple[str, str, str], Release] = {}
+    found, unread = await _everywhere(reader, namespace, OWNED)
+    for one in found:
+        key = (one.namespace, one.name, one.storage)
         if key not in newest or newest[key].revision < one.revision:
             newest[key] = one
-    return await _whole(reader, [newest[key] for key in sorted(newest)])
+    return Releases(await _whole(reader, [newest[key] for key in sorted(newest)]), unread)
 
 
 async def history(reader: ClusterReader, namespace: str, name: str) -> tuple[Release, ...]:
     """Every revision that Helm has kept, the newest first. Raises NotFoundError, ForbiddenError."""
-    listed = await _listed(reader, namespace, f"{OWNED},name={name}")
-    if not listed:
+    found, _ = await _everywhere(reader, namespace, f"{OWNED},name={name}")
+    if not found:
         raise NotFoundError(f"there is no release {namespace}/{name}")
-    return await _whole(reader, sorted(listed, key=lambda one: -one.revision))
+    return await _whole(reader, sorted(found, key=lambda one: -one.revision))
 
 
 async def detail(reader: ClusterReader, release: Release, *, reveal: bool = False) -> ReleaseDetail:
     """A revision whole. Raises NotFoundError, ForbiddenError, UsageError where it cannot be unpacked."""
-    body = await _read(reader, release)
-    values: JsonObject = body.get("config") or {}
-    everything = laid_over((body.get("chart") or {}).get("values") or {}, values)
-    notes = str((body.get("info") or {}).get("notes") or "")
-    objects = await asyncio.to_thread(documents, str(body.get("manifest") or ""))
+    body = await body_of(reader, release)
+    values = body.config or {}
+    everything = laid_over((body.chart or Chart()).values or {}, values)
+    notes = (body.info or Info()).notes
+    objects = await asyncio.to_thread(documents, body.manifest)
+    hooks = await asyncio.to_thread(lambda: tuple(_hooks(body.hooks or ())))
+    if not reveal:
+        notes, values, everything = masked_notes(notes), masked_values(values), masked_values(everything)
+        objects = tuple(masked_object(one) for one in objects)
+        hooks = tuple(msgspec.structs.replace(one, object=masked_object(one.object)) for one in hooks)
     return ReleaseDetail(
         release=_release(body, release),
-        notes=notes if reveal else masked_notes(notes),
-        values=values if reveal else masked_values(values),
-        all_values=everything if reveal else masked_values(everything),
-        objects=objects if reveal else tuple(masked_object(one) for one in objects),
+        notes=notes,
+        values=values,
+        all_values=everything,
+        objects=objects,
+        hooks=hooks,
         masked=not reveal,
     )
-
-
-def secret_name(release: Release) -> str:
-    """What Helm calls the Secret of a revision."""
-    return f"sh.helm.release.v1.{release.name}.v{release.revision}"
 
 
 def laid_over(chart: JsonObject, given: JsonObject) -> JsonObject:
@@ -88,23 +93,6 @@ def laid_over(chart: JsonObject, given: JsonObject) -> JsonObject:
     return result
 
 
-def unpacked(data: str, *, largest: int = LARGEST) -> JsonObject:
-    """What stands under `release`. Raises UsageError where it is not what Helm writes."""
-    try:
-        packed = base64.b64decode(base64.b64decode(data, validate=True), validate=True)
-        if packed[:3] == b"\x1f\x8b\x08":
-            unzip = zlib.decompressobj(16 + zlib.MAX_WBITS)
-            packed = unzip.decompress(packed, largest)
-            if unzip.unconsumed_tail:
-                raise UsageError(f"the release is larger than {largest:,} bytes unpacked")
-        found = json.loads(packed)
-    except (ValueError, binascii.Error, zlib.error, gzip.BadGzipFile) as error:
-        raise UsageError(f"the release cannot be unpacked: {error}") from error
-    if not isinstance(found, dict):
-        raise UsageError("the release cannot be unpacked: it is no object")
-    return found
-
-
 def documents(manifest: str) -> tuple[JsonObject, ...]:
     """The objects of a manifest. Raises UsageError where it is no YAML."""
     import yaml
@@ -117,60 +105,71 @@ def documents(manifest: str) -> tuple[JsonObject, ...]:
     return tuple(one for one in found if isinstance(one, dict))
 
 
-async def _listed(reader: ClusterReader, namespace: str, selector: str) -> list[Release]:
-    """Revisions as far as labels tell: what they hold is not transferred."""
-    query = TableQuery(
-        kind="secrets", namespace=namespace, label_selector=selector, field_selector=f"type={TYPE}"
+async def _everywhere(
+    reader: ClusterReader, namespace: str, selector: str
+) -> tuple[list[Release], tuple[Storage, ...]]:
+    """Revisions in Secrets and ConfigMaps, and which of these may not be listed. Raises ForbiddenError (`releases`)."""
+    answers = await asyncio.gather(
+        *(listed(reader, storage, namespace, selector) for storage in STORAGES), return_exceptions=True
     )
-    found = (await reader.table(query)).rows
-    return [one for row in found if (one := _by_labels(row)) is not None]
-
-
-def _by_labels(row: Row) -> Release | None:
-    name, version = row.labels.get("name", ""), row.labels.get("version", "")
-    if not name or not version.isdigit():
-        return None
-    return Release(
-        name=name,
-        namespace=row.namespace,
-        revision=int(version),
-        status=row.labels.get("status", ""),
-        updated=row.created,
-        uid=row.uid,
-    )
+    found: list[Release] = []
+    refused: dict[Storage, ForbiddenError] = {}
+    for storage, answer in zip(STORAGES, answers, strict=True):
+        if isinstance(answer, ForbiddenError):
+            refused[storage] = answer
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            found += answer
+    if "secrets" in refused and not found:
+        raise refused["secrets"]
+    return found, tuple(refused)
 
 
 async def _whole(reader: ClusterReader, found: Iterable[Release]) -> tuple[Release, ...]:
-    """Revisions with what only their Secrets tell, read few at a time."""
+    """Revisions with what only their objects tell, read few at a time."""
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def whole(one: Release) -> Release:
         async with slots:
             try:
-                return _release(await _read(reader, one), one)
+                return _release(await body_of(reader, one), one)
             except K8sOpsError as error:
                 return msgspec.structs.replace(one, trouble=error.message)
 
     return tuple(await asyncio.gather(*(whole(one) for one in found)))
 
 
-async def _read(reader: ClusterReader, release: Release) -> JsonObject:
-    secret = await reader.get(await reader.resource("secrets"), secret_name(release), release.namespace)
-    return await asyncio.to_thread(unpacked, str((secret.get("data") or {}).get("release") or ""))
-
-
-def _release(body: JsonObject, known: Release) -> Release:
-    info, chart = body.get("info") or {}, (body.get("chart") or {}).get("metadata") or {}
-    try:
-        deployed = info.get("last_deployed")
-        updated = parse_rfc3339(str(deployed)).astimezone(UTC) if deployed else known.updated
-    except ValueError:
-        updated = known.updated
+def _release(body: Body, known: Release) -> Release:
+    info, chart = body.info or Info(), (body.chart or Chart()).metadata or ChartMetadata()
     return msgspec.structs.replace(
         known,
-        status=str(info.get("status") or known.status),
-        updated=updated,
-        chart="-".join(str(chart[key]) for key in ("name", "version") if chart.get(key)),
-        app_version=str(chart.get("appVersion") or ""),
-        description=str(info.get("description") or ""),
+        status=info.status or known.status,
+        updated=_time(info.last_deployed) or known.updated,
+        chart="-".join(part for part in (chart.name, chart.version) if part),
+        app_version=chart.app_version,
+        description=info.description,
     )
+
+
+def _hooks(found: Iterable[HookBody]) -> Iterator[Hook]:
+    for one in found:
+        ran = one.last_run or HookRun()
+        for manifest in documents(one.manifest):
+            yield Hook(
+                events=one.events or (),
+                weight=one.weight,
+                phase=ran.phase,
+                ended=_time(ran.completed_at),
+                object=manifest,
+            )
+
+
+def _time(written: str) -> datetime | None:
+    """A time of Helm's; nothing where none was set, or it is none."""
+    if not written or written == NEVER:
+        return None
+    try:
+        return parse_rfc3339(written).astimezone(UTC)
+    except ValueError:
+        return None

@@ -9,9 +9,10 @@ from k8sops.core.actor import Actor
 from k8sops.core.audit import AuditObject
 from k8sops.core.plan import JsonObject
 from k8sops.core.ports import ClusterReader
-from k8sops.core.releases import Release, ReleaseDetail
+from k8sops.core.releases import Release, ReleaseDetail, Releases
 from k8sops.core.uses import Uses
 from k8sops.service import helm
+from k8sops.service.helm_storage import object_name
 from k8sops.service.revealing import record_view, reveal
 from k8sops.service.using import used_by
 
@@ -34,7 +35,7 @@ class ReadDesk:
         where = namespace or self._default_namespace
         return await reveal(self._reader, await self._storage(), name, where, actor)
 
-    async def releases(self, namespace: str = "") -> tuple[Release, ...]:
+    async def releases(self, namespace: str = "") -> Releases:
         """The newest revision of every Helm release."""
         return await helm.releases(self._reader, namespace)
 
@@ -46,7 +47,7 @@ class ReadDesk:
         """A revision of a Helm release, whole; what is masked is shown once that is on record."""
         if reveal_to is not None:
             about = AuditObject(
-                kind="secrets", name=helm.secret_name(release), namespace=release.namespace, uid=release.uid
+                kind=release.storage, name=object_name(release), namespace=release.namespace, uid=release.uid
             )
             said = {"release": release.name, "revision": release.revision}
             await record_view(await self._storage(), self._reader, about, reveal_to, **said)

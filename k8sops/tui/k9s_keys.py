@@ -124,7 +124,7 @@ KEYS: Final[tuple[Key, ...]] = (
         ":helm",
         "Helm releases",
         ":helm",
-        "Enter: history, `v` values, `d` notes, `y` manifest",
+        "Enter: history, `v` values, `d` notes, `y` manifest, `h` hooks",
         press=("colon", *"helm", "enter"),
     ),
     Key(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,19 @@ from k8sops.core.secret_values import MASK
 from k8sops.service import open_ops
 from k8sops.service.audit_trail import open_audit
 from k8sops.service.config import Config, config_of
-from k8sops.service.helm import documents, laid_over, unpacked
+from k8sops.service.helm import documents, laid_over
 from k8sops.service.helm_masking import masked_notes, masked_object, masked_values
-from tests.support.helm import GIVEN, MANIFEST, NOTES, PASSWORD, release_secret, sealed
+from k8sops.service.helm_storage import unpacked
+from tests.support.engine_world import eventually
+from tests.support.helm import (
+    GIVEN,
+    MANIFEST,
+    NOTES,
+    PASSWORD,
+    release_config_map,
+    release_secret,
+    sealed,
+)
 
 ALICE = Actor(name="alice", surface="tui")
 
@@ -40,7 +51,7 @@ async def test_the_newest_revision_of_each_release_is_listed_and_a_broken_one_hi
     )
     async with open_ops(config) as ops:
         reading = await ops.reading()
-        cart, odd = await reading.releases(cluster_namespace)
+        cart, odd = (await reading.releases(cluster_namespace)).found
         assert (cart.name, cart.revision, cart.status, cart.chart) == ("cart", 10, "deployed", "cart-2.1.0")
         assert cart.updated is not None
         assert (cart.updated.hour, cart.app_version) == (9, "1.29"), "told in UTC, whatever zone Helm ran in"
@@ -67,6 +78,100 @@ async def test_the_newest_revision_of_each_release_is_listed_and_a_broken_one_hi
     async with open_ops(nobody) as ops:
         with pytest.raises(ForbiddenError):
             await (await ops.reading()).releases()
+
+
+async def test_what_helm_keeps_in_config_maps_is_listed_beside_the_rest_and_masked_as_well(
+    kubeconfig: Path, cluster: KubeCluster, cluster_namespace: str, tmp_path: Path
+) -> None:
+    """`HELM_DRIVER=configmap` is not rare, and its releases would seem not to be there."""
+    config_maps, secrets = await cluster.resource("configmaps"), await cluster.resource("secrets")
+    await cluster.create(config_maps, release_config_map("cart", cluster_namespace, 2))
+    await cluster.create(config_maps, release_config_map("cart", cluster_namespace, 3))
+    await cluster.create(secrets, release_secret("other", cluster_namespace, 1))
+    named_like_one = {"name": "owned", "labels": {"owner": "helm", "name": "owned", "version": "1"}}
+    await cluster.create(
+        config_maps,
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": named_like_one | {"namespace": cluster_namespace},
+        },
+    )
+    config = Config(
+        kubeconfig=(kubeconfig,), namespace=cluster_namespace, database_url=f"sqlite:///{tmp_path}/store.db"
+    )
+    async with open_ops(config) as ops:
+        reading = await ops.reading()
+        cart, other = (await reading.releases(cluster_namespace)).found
+        assert (cart.storage, cart.revision, cart.chart, cart.trouble) == ("configmaps", 3, "cart-2.1.0", "")
+        assert (other.storage, other.name) == ("secrets", "other")
+        assert [one.revision for one in await reading.release_history(cluster_namespace, "cart")] == [3, 2]
+        shown = await reading.release(cart)
+        assert PASSWORD not in repr(shown)
+        assert (await reading.release(cart, ALICE)).values == GIVEN
+    async with open_audit(config) as trail:
+        (one,) = await trail.find(AuditFilter(code="session.secret_view"))
+    assert one.record is not None
+    assert one.record.objects[0].kind == "configmaps"
+
+
+async def test_who_may_read_config_maps_alone_is_told_what_is_missing_and_never_shown_an_empty_list(
+    kubeconfig: Path, cluster: KubeCluster, cluster_namespace: str
+) -> None:
+    """An auditor who may not read Secrets must not conclude that nothing is installed."""
+    role = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]}
+    about = {"name": "config-maps", "namespace": cluster_namespace}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "config-maps"}
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "an-auditor"}
+    rbac = "rbac.authorization.k8s.io/v1"
+    await cluster.create(
+        await cluster.resource("roles"),
+        {"apiVersion": rbac, "kind": "Role", "metadata": about, "rules": [role]},
+    )
+    await cluster.create(
+        await cluster.resource("rolebindings"),
+        {
+            "apiVersion": rbac, "kind": "RoleBinding", "metadata": about,
+            "roleRef": reference, "subjects": [subject],
+        },
+    )  # fmt: skip
+    auditor = config_of({"kubeconfig": (kubeconfig,), "as": "an-auditor"})
+
+    async with open_ops(auditor) as ops:
+        reading = await ops.reading()
+        with pytest.raises(ForbiddenError, match="secrets"):
+            await reading.releases(cluster_namespace)
+        await cluster.create(
+            await cluster.resource("configmaps"), release_config_map("cart", cluster_namespace, 1)
+        )
+
+        async def sees_it() -> bool:
+            try:
+                return bool((await reading.releases(cluster_namespace)).found)
+            except ForbiddenError:
+                return False
+
+        await eventually(sees_it)
+        found = await reading.releases(cluster_namespace)
+        assert ([one.name for one in found.found], found.unread) == (["cart"], ("secrets",))
+
+
+async def test_hooks_are_read_with_how_they_went_and_masked(
+    kubeconfig: Path, cluster: KubeCluster, cluster_namespace: str
+) -> None:
+    """They are in no manifest; a migration's password is on its command line."""
+    await cluster.create(await cluster.resource("secrets"), release_secret("cart", cluster_namespace, 1))
+    async with open_ops(Config(kubeconfig=(kubeconfig,), namespace=cluster_namespace)) as ops:
+        reading = await ops.reading()
+        (cart,) = (await reading.releases(cluster_namespace)).found
+        migration, trial = (await reading.release(cart)).hooks
+    assert (migration.events, migration.weight) == (("pre-install", "pre-upgrade"), -5)
+    assert (migration.phase, migration.ended) == (
+        "Succeeded",
+        datetime(2026, 11, 20, 9, 0, 7, 200_000, tzinfo=UTC),
+    )
+    assert migration.object["spec"]["template"]["spec"]["containers"][0]["args"] == ["--password", MASK]
+    assert (trial.events, trial.phase, trial.ended) == (("test",), "", None)
 
 
 def test_values_are_masked_by_name_and_by_look_and_references_stay() -> None:
@@ -122,9 +227,12 @@ def test_a_release_is_unpacked_zipped_or_not_and_a_bomb_is_refused() -> None:
     def packed(data: bytes) -> str:
         return base64.b64encode(base64.b64encode(data)).decode()
 
-    assert unpacked(packed(json.dumps({"name": "old"}).encode())) == {"name": "old"}
+    old = json.dumps({"name": "old", "config": {"a": 1}, "chart": None}).encode()
+    assert unpacked(packed(old)).config == {"a": 1}
+    assert unpacked(base64.b64encode(old).decode(), layers=1).config == {"a": 1}
     with pytest.raises(UsageError, match="larger than"):
         unpacked(packed(gzip.compress(b" " * 5000 + b"{}")), largest=1024)
-    for broken in ("", "!", packed(b"\x1f\x8b\x08junk"), packed(b"[]")):
+    odd = [b"\x1f\x8b\x08junk", b"[]", b'{"info": []}', b'{"hooks": [{"weight": "x"}]}', b"[" * 100_000]
+    for broken in ("", "!", *map(packed, odd)):
         with pytest.raises(UsageError, match="cannot be unpacked"):
             unpacked(broken)

@@ -1,4 +1,4 @@
-"""Helm releases as Helm 3 keeps them, made up: a Secret for each revision."""
+"""Helm releases as Helm 3 keeps them, made up: a Secret, or a ConfigMap, for each revision."""
 
 from __future__ import annotations
 
@@ -50,6 +50,38 @@ CHART: JsonObject = {
     },
 }
 
+HOOK: JsonObject = {
+    "name": "cart-migration",
+    "kind": "Job",
+    "path": "cart/templates/migration.yaml",
+    "manifest": """apiVersion: batch/v1
+kind: Job
+metadata:
+  name: cart-migration
+spec:
+  template:
+    spec:
+      containers:
+        - name: migration
+          args: ["--password", "made-up-password"]
+""",
+    "events": ["pre-install", "pre-upgrade"],
+    "weight": -5,
+    "delete_policies": ["before-hook-creation"],
+    "last_run": {
+        "started_at": "2026-11-20T10:00:00.1+01:00",
+        "completed_at": "2026-11-20T10:00:07.2+01:00",
+        "phase": "Succeeded",
+    },
+}
+TRIAL: JsonObject = {
+    "name": "cart-test",
+    "kind": "Pod",
+    "manifest": "apiVersion: v1\nkind: Pod\nmetadata: {name: cart-test}\n",
+    "events": ["test"],
+    "last_run": {"started_at": "0001-01-01T00:00:00Z", "completed_at": "0001-01-01T00:00:00Z", "phase": ""},
+}
+
 GIVEN: JsonObject = {
     "replicas": 3,
     "database": {"password": PASSWORD, "existingSecret": {"name": "db", "key": "url"}},
@@ -74,6 +106,7 @@ def release_secret(
         "chart": CHART,
         "config": GIVEN,
         "manifest": MANIFEST,
+        "hooks": [HOOK, TRIAL],
     } | changed
     packed = base64.b64encode(gzip.compress(json.dumps(body).encode()))
     return sealed(name, namespace, revision, packed, status=status)
@@ -93,4 +126,16 @@ def sealed(
             "labels": {"owner": "helm", "name": name, "status": status, "version": str(revision)},
         },
         "data": {"release": base64.b64encode(packed).decode()},
+    }
+
+
+def release_config_map(name: str, namespace: str, revision: int) -> JsonObject:
+    """The same as `HELM_DRIVER=configmap` keeps it: no type, and a base64 less."""
+    secret = release_secret(name, namespace, revision)
+    release = base64.b64decode(secret["data"]["release"]).decode()
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": secret["metadata"],
+        "data": {"release": release},
     }

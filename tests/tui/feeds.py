@@ -23,7 +23,7 @@ from k8sops.core.ops_records import OpsRecords
 from k8sops.core.overview import Diagnosis, Overview
 from k8sops.core.plan import ClusterInfo, JsonObject
 from k8sops.core.ports import Resource
-from k8sops.core.releases import Release, ReleaseDetail
+from k8sops.core.releases import Release, ReleaseDetail, Releases
 from k8sops.core.run import Run, RunFilter, RunId, RunSummary, Settlement, Vote
 from k8sops.core.tables import Column, FeedState, Row, Table, TableQuery
 from k8sops.core.uses import Uses
@@ -214,7 +214,7 @@ class DeskOps:
         self.asked_of = (kind, namespace, tuple(names), actor.name if actor else "")
         return {action: why for action, why in self.refused.items() if action in actions}
 
-    async def releases(self, namespace: str = "") -> tuple[Release, ...]:
+    async def releases(self, namespace: str = "") -> Releases:
         raise NotImplementedError
 
     async def release_history(self, namespace: str, name: str) -> tuple[Release, ...]:

@@ -8,7 +8,7 @@ import msgspec
 
 from k8sops.core.actor import Actor
 from k8sops.core.errors import ForbiddenError, UnreachableError
-from k8sops.core.releases import Release, ReleaseDetail
+from k8sops.core.releases import Hook, Release, ReleaseDetail, Releases, Storage
 from k8sops.core.secret_values import MASK
 from k8sops.tui.document.view import DocumentView
 from k8sops.tui.helm.release_screen import ReleaseScreen
@@ -33,6 +33,14 @@ OLD = msgspec.structs.replace(CART, revision=9, status="superseded")
 ODD = Release(
     name="odd", namespace="data", revision=1, status="failed", trouble="the release cannot be unpacked"
 )
+MIGRATION = Hook(
+    events=("pre-install", "pre-upgrade"),
+    weight=-5,
+    phase="Succeeded",
+    ended=START - timedelta(hours=2),
+    object={"kind": "Job", "metadata": {"name": "cart-migration"}},
+)
+TRIAL = Hook(events=("test",), object={"kind": "Pod", "metadata": {"name": "cart-test"}})
 
 
 class HelmOps(RunOps):
@@ -42,11 +50,14 @@ class HelmOps(RunOps):
         super().__init__()
         self.limited = False
         self.listed: tuple[Release, ...] = (ODD, CART)
+        self.unread: tuple[Storage, ...] = ()
+        self.hooks: tuple[Hook, ...] = (MIGRATION, TRIAL)
 
-    async def releases(self, namespace: str = "") -> tuple[Release, ...]:
+    async def releases(self, namespace: str = "") -> Releases:
         if self.limited and not namespace:
             raise ForbiddenError("list secrets is forbidden to alice")
-        return tuple(one for one in self.listed if namespace in {"", one.namespace})
+        found = tuple(one for one in self.listed if namespace in {"", one.namespace})
+        return Releases(found, self.unread)
 
     async def release_history(self, namespace: str, name: str) -> tuple[Release, ...]:
         return (CART, OLD)
@@ -63,6 +74,7 @@ class HelmOps(RunOps):
             values={"password": password},
             all_values={"password": password, "replicas": 1},
             objects=({"kind": "Deployment", "metadata": {"name": "cart"}},),
+            hooks=self.hooks,
             masked=reveal_to is None,
         )
 
@@ -123,3 +135,33 @@ async def test_whoever_may_read_one_namespace_sees_its_releases_and_that_it_is_o
         ops.listed = ()
         await shown.press("r")
         await shown.sees("There are no Helm releases here")
+
+
+async def test_hooks_are_told_with_the_notes_and_shown_by_a_key_of_their_own() -> None:
+    """A migration that failed is a hook: it is in no manifest, and the release only says that it timed out."""
+    ops = HelmOps()
+    async with stage(ops, size=(80, 24)) as shown:
+        await shown.open(SCREENS["helm"])
+        await shown.sees("cart-2.1.0")
+        await shown.press("slash", *"cart", "enter", "d")
+        await shown.until(lambda: isinstance(shown.app.screen, ReleaseScreen) and _lines(shown))
+        ran = "pre-install, pre-upgrade (weight -5); succeeded last, 2026-11-21 10:00:00 UTC"
+        assert f"  Job/cart-migration: {ran}" in _lines(shown)
+        assert "  Pod/cart-test: test; has not run" in _lines(shown)
+        await shown.press("h")
+        await shown.until(lambda: "kind: Job" in _lines(shown))
+        assert f"# {ran}" in _lines(shown)
+        assert "hooks" in _title(shown)
+        ops.hooks = ()
+        await shown.press("r")
+        await shown.until(lambda: _lines(shown) == ["# none: this chart runs nothing beside its objects"])
+
+
+async def test_a_list_that_lacks_what_may_not_be_read_says_so() -> None:
+    """Half of a list that looks whole would be taken for all of it."""
+    ops = HelmOps()
+    ops.unread = ("configmaps",)
+    async with stage(ops) as shown:
+        await shown.open(SCREENS["helm"])
+        await shown.sees("cart-2.1.0")
+        assert "! without those in ConfigMaps: not permitted" in _title(shown)

@@ -1,4 +1,4 @@
-"""A revision of a Helm release: its notes, the values it was given, and its objects, secrets masked until asked for."""
+"""A revision of a Helm release: notes, the values it was given, objects and hooks, secrets masked until asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from textual.binding import Binding, BindingType
 
 from k8sops.core.actor import Actor
 from k8sops.core.clock import Clock
-from k8sops.core.releases import Release, ReleaseDetail
+from k8sops.core.plan import JsonObject
+from k8sops.core.releases import Hook, Release, ReleaseDetail
 from k8sops.core.text import printable
 from k8sops.tui.describe import fact_line
 from k8sops.tui.document.looks import words_spans, yaml_spans
@@ -18,13 +19,14 @@ from k8sops.tui.document.screen import Laid
 from k8sops.tui.manifest import yaml_lines
 from k8sops.tui.session import Session
 
-Part = Literal["notes", "values", "all", "manifest"]
+Part = Literal["notes", "values", "all", "manifest", "hooks"]
 
 TITLES: dict[Part, str] = {
     "notes": "notes",
     "values": "values given",
     "all": "all values",
     "manifest": "manifest",
+    "hooks": "hooks",
 }
 
 
@@ -38,6 +40,7 @@ class ReleaseScreen(RevealingScreen[ReleaseDetail]):
         Binding("v", "values", "Values", id="release.values"),
         Binding("d", "part('notes')", "Notes", show=False, id="release.notes"),
         Binding("y", "part('manifest')", "Manifest", id="release.manifest"),
+        Binding("h", "part('hooks')", "Hooks", show=False, id="release.hooks"),
         Binding("x", "secrets", "Decode", id="release.secrets"),
     ]
 
@@ -72,6 +75,14 @@ class ReleaseScreen(RevealingScreen[ReleaseDetail]):
             return Laid(lines, words_spans(lines))
         if self._part == "manifest":
             lines = [line for one in detail.objects for line in ("---", *yaml_lines(one))]
+            lines = lines or ["# none: this revision sent no objects"]
+        elif self._part == "hooks":
+            lines = [
+                line
+                for one in detail.hooks
+                for line in ("---", f"# {_of_hook(one)}", *yaml_lines(one.object))
+            ]
+            lines = lines or ["# none: this chart runs nothing beside its objects"]
         else:
             values = detail.values if self._part == "values" else detail.all_values
             lines = yaml_lines(values) if values else ["# none: the chart's own are in force; v shows them"]
@@ -105,6 +116,23 @@ def _words(detail: ReleaseDetail) -> Iterator[str]:
     yield from (f"  {line}" for line in (detail.notes.strip("\n").split("\n") if detail.notes else ("none",)))
     yield ""
     yield "Objects"
-    for found in detail.objects:
-        metadata = found.get("metadata") or {}
-        yield f"  {found.get('kind', '')}/{metadata.get('name', '')}"
+    yield from (f"  {_named(found)}" for found in detail.objects)
+    if not detail.objects:
+        yield "  none"
+    if detail.hooks:
+        yield ""
+        yield "Hooks"
+        yield from (f"  {_named(one.object)}: {_of_hook(one)}" for one in detail.hooks)
+
+
+def _named(found: JsonObject) -> str:
+    name = (found.get("metadata") or {}).get("name", "")
+    return f"{found.get('kind', '')}/{name}"
+
+
+def _of_hook(one: Hook) -> str:
+    when = ", ".join(one.events) + (f" (weight {one.weight})" if one.weight else "")
+    if not one.phase or one.phase == "Unknown":
+        return f"{when}; has not run"
+    at = f", {one.ended:%Y-%m-%d %H:%M:%S} UTC" if one.ended is not None else ""
+    return printable(f"{when}; {one.phase.lower()} last{at}")

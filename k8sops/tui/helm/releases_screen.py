@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from textual.binding import Binding, BindingType
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import ForbiddenError
 from k8sops.core.ops import Ops
-from k8sops.core.releases import Release
+from k8sops.core.releases import Release, Releases, Storage
 from k8sops.core.tables import Column, Row
 from k8sops.core.text import counted
 from k8sops.tui.desk.list_screen import ListScreen, row_of
 from k8sops.tui.helm.release_screen import Part, ReleaseScreen
 from k8sops.tui.session import Session
+
+STORED_IN: Final[dict[Storage, str]] = {"secrets": "Secrets", "configmaps": "ConfigMaps"}
 
 
 class ReleasesScreen(ListScreen):
@@ -27,10 +29,12 @@ class ReleasesScreen(ListScreen):
         Binding("v", "part('values')", "Values", id="helm.values"),
         Binding("d", "part('notes')", "Notes", id="helm.notes"),
         Binding("y", "part('manifest')", "Manifest", id="helm.manifest"),
+        Binding("h", "part('hooks')", "Hooks", show=False, id="helm.hooks"),
     ]
     WORD: ClassVar[str] = "release"
     EMPTY: ClassVar[str] = (
-        "There are no Helm releases here: Helm keeps each in a Secret of type helm.sh/release.v1."
+        "There are no Helm releases here: no Secret of type helm.sh/release.v1, and no ConfigMap of Helm's. "
+        "What is kept in a database (HELM_DRIVER=sql) is not on the cluster."
     )
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column(name="Name"),
@@ -47,6 +51,7 @@ class ReleasesScreen(ListScreen):
         super().__init__(connection, clock)
         self._releases: dict[str, tuple[Release, Row]] = {}
         self._only = ""
+        self._unread: tuple[Storage, ...] = ()
 
     async def fetch(self, ops: Ops) -> Any:
         """Every release; where only one namespace may be read, that one's."""
@@ -59,9 +64,10 @@ class ReleasesScreen(ListScreen):
     def show(self, found: Any) -> None:
         """Show them; rows of releases that have not changed stay the same rows."""
         releases, self._only = found
+        self._unread = releases.unread
         known, self._releases = self._releases, {}
-        for one in releases:
-            key = f"{one.namespace}/{one.name}/{one.revision}"
+        for one in releases.found:
+            key = _key(one)
             row = self._row(one)
             kept = known.get(key)
             self._releases[key] = (one, kept[1] if kept is not None and kept[1] == row else row)
@@ -74,6 +80,8 @@ class ReleasesScreen(ListScreen):
         yield from ("helm", *super().notes())
         if self._only:
             yield f"! in namespace {self._only} only: more is not permitted"
+        if self._unread:
+            yield f"! without those in {STORED_IN[self._unread[0]]}: not permitted"
         if unread := sum(1 for one, _ in self._releases.values() if one.trouble):
             yield f"! {counted(unread, 'release')} could not be read whole"
 
@@ -103,10 +111,9 @@ class ReleasesScreen(ListScreen):
 
     @staticmethod
     def _row(one: Release) -> Row:
-        key = f"{one.namespace}/{one.name}/{one.revision}"
         said = f"! {one.trouble}" if one.trouble else one.description
         cells = (one.name, str(one.revision), one.status, one.chart, one.app_version, "", said)
-        return row_of(key, cells, name=one.name, namespace=one.namespace, created=one.updated)
+        return row_of(_key(one), cells, name=one.name, namespace=one.namespace, created=one.updated)
 
 
 class HistoryScreen(ReleasesScreen):
@@ -133,7 +140,8 @@ class HistoryScreen(ReleasesScreen):
 
     async def fetch(self, ops: Ops) -> Any:
         """Its revisions."""
-        return await (await ops.reading()).release_history(self._about.namespace, self._about.name), ""
+        revisions = await (await ops.reading()).release_history(self._about.namespace, self._about.name)
+        return Releases(revisions), ""
 
     def notes(self) -> Iterator[str]:
         """Whose revisions these are."""
@@ -150,7 +158,10 @@ class HistoryScreen(ReleasesScreen):
 
     @staticmethod
     def _row(one: Release) -> Row:
-        key = f"{one.namespace}/{one.name}/{one.revision}"
         said = f"! {one.trouble}" if one.trouble else one.description
         cells = (str(one.revision), one.status, one.chart, one.app_version, "", said)
-        return row_of(key, cells, name=f"v{one.revision}", created=one.updated)
+        return row_of(_key(one), cells, name=f"v{one.revision}", created=one.updated)
+
+
+def _key(one: Release) -> str:
+    return f"{one.storage}/{one.namespace}/{one.name}/{one.revision}"
