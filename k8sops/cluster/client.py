@@ -23,6 +23,10 @@ class KubeCluster(ClusterReads, ClusterWrites):
         transport = self.transport.for_run(run_id, impersonation)
         return KubeCluster(transport, self.info, self.discovery, self.clock)
 
+    def acting_as(self, impersonation: Impersonation) -> KubeCluster:
+        """The same cluster, every request made as that user; `run_view.view_as` checks whom it is given."""
+        return KubeCluster(self.transport.acting_as(impersonation), self.info, self.discovery, self.clock)
+
     def gated(self, gate: Callable[[], Awaitable[None]]) -> KubeCluster:
         """The same cluster, `gate` asked before each attempt of a mutation."""
         return KubeCluster(self.transport.gated(gate), self.info, self.discovery, self.clock)

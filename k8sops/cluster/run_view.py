@@ -1,4 +1,4 @@
-"""A cluster as one run uses it: same connections, the run's id in every request, and perhaps another identity.
+"""A cluster as one run, or somebody else, uses it: same connections, the run's id in its requests, another identity.
 
 The id goes into the User-Agent always. Where the run impersonates, it also goes into `Impersonate-Extra-`, which the
 API server's audit log keeps under `impersonatedUser` and which, unlike a User-Agent, takes a right of its own; it is
@@ -51,18 +51,24 @@ async def view_for_run(
     return cluster.for_run(run_id, impersonate)
 
 
+def view_as(cluster: KubeCluster, whom: Impersonation) -> KubeCluster:
+    """The cluster as somebody else sees it, reads included. Raises UsageError as `view_for_run` does."""
+    _check(cluster, whom)
+    return cluster.acting_as(whom)
+
+
 def _check(cluster: KubeCluster, whom: Impersonation) -> None:
     checked(whom)
     if not whom.user:
-        raise UsageError("a run that impersonates needs a user to act as")
+        raise UsageError("nobody is named to act as")
     if already := cluster.transport.credentials.impersonation.user:
         raise UsageError(
-            f"a run cannot act as {whom.user}: the credentials in use already act as {already}",
+            f"nothing can be done as {whom.user}: the credentials in use already act as {already}",
             hint="start this process without --as and without `as` in its kubeconfig",
         )
     for name in (whom.user, *whom.groups):
         if name.lower().startswith(_SYSTEM):
             raise UsageError(
-                f"a run may not act as {name}: names that begin with {_SYSTEM} are Kubernetes' own",
+                f"nothing may be done as {name}: names that begin with {_SYSTEM} are Kubernetes' own",
                 hint="give the action a service identity, or bind the person's own name to a role",
             )

@@ -91,6 +91,12 @@ class Transport:
         view._impersonation = impersonation or self._impersonation
         return view
 
+    def acting_as(self, impersonation: Impersonation) -> Transport:
+        """A view whose every request is made as that user, in place of whom the credentials ask for."""
+        view = self._view()
+        view._impersonation = impersonation
+        return view
+
     def gated(self, gate: Callable[[], Awaitable[None]]) -> Transport:
         """A view that asks `gate` before each attempt of a mutation, and gives the attempt 4 s.
 

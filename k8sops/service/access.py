@@ -95,18 +95,27 @@ class Access:
 
     async def _about(self, actor: Actor) -> Ask:
         """Ask about ourselves where that is who it is: that takes no right of its own."""
-        if actor.name == (await self._cluster.whoami()).username:
+        identity = self._identity_of(actor)
+        if identity.username == (await self._cluster.whoami()).username:
             return self._cluster.can_i
 
         async def ask(request: AccessRequest) -> AccessAnswer:
-            # Groups that a door reports are the credentials' word at that door; what they cannot be is proved.
-            identity = Identity(username=actor.name, groups=actor.groups)
             try:
                 return await self._cluster.can_they(identity, request)
             except ForbiddenError:
                 return AccessAnswer(allowed=False, reason="it may not be asked here")
 
         return ask
+
+    def _identity_of(self, actor: Actor) -> Identity:
+        """What the cluster calls them: for a user of the chat as whom the policy says, else the name they go by."""
+        if actor.team:
+            person = self._policy.person_of(actor, self._cluster.info.uid)
+            found = self._policy.file.execute_as.people.get(person.name) if person.mapped else None
+            if found is not None:
+                return Identity(username=found.user, groups=found.groups)
+        # Groups that a door reports are the credentials' word at that door; what they cannot be is proved.
+        return Identity(username=actor.name, groups=actor.groups)
 
 
 async def _lacking(ask: Ask, plan: Plan) -> str:

@@ -108,13 +108,14 @@ def _impersonates(policy: Policy) -> list[JsonObject]:
     groups = sorted({group for identity in named for group in identity.groups})
     if not users:
         return []
-    found: list[JsonObject] = [_impersonate("", "users", users)]
+    found: list[JsonObject] = [impersonate_rule("", "users", users)]
     if groups:
-        found.append(_impersonate("", "groups", groups))
-    return [*found, _impersonate("authentication.k8s.io", RUN_EXTRA, [])]
+        found.append(impersonate_rule("", "groups", groups))
+    return [*found, impersonate_rule("authentication.k8s.io", RUN_EXTRA, [])]
 
 
-def _impersonate(group: str, resource: str, names: Sequence[str]) -> JsonObject:
+def impersonate_rule(group: str, resource: str, names: Sequence[str]) -> JsonObject:
+    """The right to act as these; none: as anybody."""
     named: dict[str, Any] = {"resourceNames": list(names)} if names else {}
     return {"apiGroups": [group], "resources": [resource], **named, "verbs": ["impersonate"]}
 

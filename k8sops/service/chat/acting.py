@@ -1,0 +1,177 @@
+"""Acting as a person of the chat: from a user's ids to the person, and from the person to a cluster as they see it.
+
+The policy says both; names in the chat prove nothing and are not asked. The policy file is read again when it has
+changed, so that somebody who was taken out of it is out at their next word; one that is not valid allows nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from k8sops.cluster.client import KubeCluster
+from k8sops.cluster.identity import Impersonation
+from k8sops.cluster.run_view import view_as
+from k8sops.core.actor import Actor
+from k8sops.core.clock import Clock, IdSource
+from k8sops.core.errors import DeniedError, UsageError
+from k8sops.core.persons import Person
+from k8sops.core.plan import ClusterInfo
+from k8sops.policy.policy import Policy
+from k8sops.service.chat.rights import check_may_act_as
+from k8sops.service.config import Config
+from k8sops.service.ops import EngineOps
+from k8sops.service.policies import policy_of
+from k8sops.service.storing import Storage
+
+if TYPE_CHECKING:
+    from k8sops.core.ops import Ops
+
+ASKED_AGAIN_S: Final = 300.0
+"""How long the bot's right to act as somebody is taken for granted; one that is gone is told by the next request."""
+
+
+class ChatUser(msgspec.Struct, frozen=True, kw_only=True):
+    """A user of the chat, by ids that stay."""
+
+    team: str
+    """The enterprise or team id."""
+    user: str
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, as it goes on record."""
+        return Actor(name=self.user, team=self.team, surface="slack", auth="slack")
+
+
+class Acting(msgspec.Struct, frozen=True, kw_only=True):
+    """A person on a cluster: whoever holds this can do what they can, and nothing else."""
+
+    actor: Actor
+    person: Person
+    ops: Ops
+
+
+class ChatDesk:
+    """The clusters that one bot serves, as the persons of one policy see them."""
+
+    def __init__(
+        self,
+        clusters: Mapping[str, KubeCluster],
+        *,
+        config: Config,
+        storage: Storage,
+        clock: Clock,
+        ids: IdSource,
+    ) -> None:
+        """`clusters` are the bot's own connections by cluster uid; whoever made them closes them."""
+        self._clusters = clusters
+        self._config = config
+        self._storage = storage
+        self._clock = clock
+        self._ids = ids
+        self._policy = policy_of(config)
+        self._stamp = _stamp_of(config)
+        self._ops: dict[tuple[str, str], EngineOps] = {}
+        self._asked: dict[tuple[str, str], float] = {}
+
+    @property
+    def clusters(self) -> tuple[ClusterInfo, ...]:
+        """Those that can be named, by name."""
+        return tuple(
+            sorted((one.info for one in self._clusters.values()), key=lambda info: (info.name, info.uid))
+        )
+
+    async def policy(self) -> Policy:
+        """The policy in force. Raises PolicyError where the file has changed and is not valid any more."""
+        stamp = await asyncio.to_thread(_stamp_of, self._config)
+        if stamp != self._stamp:
+            self._policy = await asyncio.to_thread(policy_of, self._config)
+            self._stamp = stamp
+            await self._forget()
+        return self._policy
+
+    async def cluster_named(self, name: str) -> ClusterInfo:
+        """A cluster by its name, alias, uid or context. Raises UsageError naming those there are."""
+        pin = (await self.policy()).directory.pin_named(name)
+        for info in self.clusters:
+            if name in {info.uid, info.name, info.context} or (pin is not None and pin.uid == info.uid):
+                return info
+        known = ", ".join(info.name for info in self.clusters)
+        raise UsageError(f"no cluster {name!r} is served here", hint=f"there are: {known}")
+
+    async def cluster_of_channel(self, team: str, channel: str) -> ClusterInfo | None:
+        """The cluster that the policy says a channel means, else the only one there is; None where it must be asked."""
+        pin = (await self.policy()).directory.pin_of_channel(team, channel)
+        if pin is not None:
+            return next((info for info in self.clusters if info.uid == pin.uid), None)
+        return self.clusters[0] if len(self._clusters) == 1 else None
+
+    async def person(self, user: ChatUser) -> Person:
+        """Who that is. Raises DeniedError where the policy does not know them."""
+        person = (await self.policy()).person_of(user.actor, "")
+        if not person.mapped:
+            raise DeniedError(
+                f"the policy does not know who {user.user} of {user.team} is",
+                hint=f"an administrator adds `slack: [{{team: {user.team}, user: {user.user}}}]` to your entry under"
+                " `people`",
+            )
+        return person
+
+    async def acting(self, user: ChatUser, cluster_uid: str) -> Acting:
+        """The person on that cluster.
+
+        Raises UsageError where the bot does not serve the cluster, DeniedError where the policy does not say who it is
+        or as whom the cluster sees them, MayNotActAsError where the bot lacks the right to act as them.
+        """
+        cluster = self._clusters.get(cluster_uid)
+        if cluster is None:
+            raise UsageError(
+                f"cluster {cluster_uid} is not served here any more", hint="ask whoever runs the bot"
+            )
+        person = await self.person(user)
+        whom = self._whom(person)
+        key = (person.name, cluster_uid)
+        now = self._clock.monotonic()
+        if now - self._asked.get(key, -ASKED_AGAIN_S) >= ASKED_AGAIN_S:
+            await check_may_act_as(cluster, whom, person.name)
+            self._asked[key] = now
+        if key not in self._ops:
+            self._ops[key] = EngineOps(
+                view_as(cluster, whom),
+                config=self._config,
+                clock=self._clock,
+                ids=self._ids,
+                storage=self._storage,
+            )
+        return Acting(actor=user.actor, person=person, ops=self._ops[key])
+
+    def _whom(self, person: Person) -> Impersonation:
+        found = self._policy.file.execute_as.people.get(person.name)
+        if found is None:
+            raise DeniedError(
+                f"the policy does not say as whom the clusters see {person.name}",
+                hint=f"an administrator adds `{person.name}: {{user: …, groups: […]}}` under `execute_as.people`",
+            )
+        return Impersonation(user=found.user, groups=found.groups)
+
+    async def aclose(self) -> None:
+        """Let go of what was opened for persons."""
+        await self._forget()
+
+    async def _forget(self) -> None:
+        opened, self._ops = list(self._ops.values()), {}
+        self._asked.clear()
+        for ops in opened:
+            await ops.aclose()
+
+
+def _stamp_of(config: Config) -> tuple[int, int]:
+    """Tells one state of the policy file from another."""
+    if config.policy is None:
+        return (0, 0)
+    found = config.policy.stat()
+    return (found.st_mtime_ns, found.st_size)
