@@ -1,0 +1,1 @@
+"""What the bot calls: the Web API, response urls, upload and download addresses."""
