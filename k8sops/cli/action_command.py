@@ -1,33 +1,34 @@
 """An action as a command: flags from its Params, then plan, question, application.
 
-One function serves every action; what differs stands in the action's declaration and its Params.
+One function serves every action; what differs stands in the action's declaration and its Params. How words become
+Params is `service.command_line`'s, which the chat reads by too.
 """
 
 from __future__ import annotations
 
-import types
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic.fields import FieldInfo
 
 from k8sops.cli.settings import connection_options, output_option, take_config
-from k8sops.core.params import EXPLICIT, METAVAR, POSITIONAL, SHORT, extra_of
 from k8sops.service.catalog import ActionSpec, check_given, params_of, spec_named
+from k8sops.service.command_line.fields import (
+    SHARED_FIELDS,
+    explicit_of,
+    given_of,
+    own_fields,
+    parameter_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from k8sops.service.config import Config
 
-SHARED_FIELDS = frozenset({"namespace"})
-
 
 def action_command(spec: ActionSpec) -> click.Command:
     """The command of an action."""
-    fields = {
-        name: field for name, field in params_of(spec.name).model_fields.items() if name not in SHARED_FIELDS
-    }
+    fields = own_fields(spec.name)
     shared_given = SHARED_FIELDS & params_of(spec.name).model_fields.keys()
 
     def run(**values: Any) -> int:
@@ -36,7 +37,7 @@ def action_command(spec: ActionSpec) -> click.Command:
 
         named = _explicit(spec, values)
         config = take_config(values)
-        given = _given(fields, values) | named
+        given = given_of(fields, values) | named
         check_given(spec.name, given)
         flow = Flow(
             action=spec.name,
@@ -59,7 +60,7 @@ def action_command(spec: ActionSpec) -> click.Command:
         spec.name,
         callback=run,
         params=[
-            *(_parameter(name, field) for name, field in fields.items()),
+            *(parameter_of(name, field) for name, field in fields.items()),
             *_flow_options(),
             *connection_options(),
         ],
@@ -81,7 +82,7 @@ def given_at(
         _only_params(spec, context)
     values = dict(context.params)
     named = _explicit(spec, values)
-    return take_config(values), _given(params_of(name).model_fields, values) | named
+    return take_config(values), given_of(params_of(name).model_fields, values) | named
 
 
 def _only_params(spec: ActionSpec, context: click.Context) -> None:
@@ -136,61 +137,7 @@ def _flow_options() -> list[click.Parameter]:
     ]
 
 
-def _parameter(name: str, field: FieldInfo) -> click.Parameter:
-    extra = extra_of(field)
-    kind = _plain_type(field.annotation)
-    many = get_origin(kind) is tuple
-    metavar = str(extra.get(METAVAR) or "") or None
-    if extra.get(POSITIONAL):
-        return click.Argument([name], nargs=-1 if many else 1, required=field.is_required(), metavar=metavar)
-    flags = [f"--{name.replace('_', '-')}", name]
-    if short := extra.get(SHORT):
-        flags.insert(0, f"-{short}")
-    if kind is bool:
-        return click.Option(flags, is_flag=True, default=bool(field.default), help=field.description)
-    choices = (
-        click.Choice([str(choice) for choice in get_args(kind)]) if get_origin(kind) is Literal else None
-    )
-    shown = (
-        ""
-        if field.is_required() or field.default in ("", (), None)
-        else f"  [default: {_default_shown(field)}]"
-    )
-    return click.Option(
-        flags,
-        type=choices or click.STRING,
-        multiple=many,
-        required=field.is_required(),
-        metavar=metavar or (None if choices else _metavar_of(kind)),
-        help=f"{field.description}{shown}",
-    )
-
-
-def _metavar_of(kind: Any) -> str:
-    return {int: "N", float: "NUMBER"}.get(kind, "TEXT")
-
-
-def _plain_type(annotation: Any) -> Any:
-    """The type without `| None`."""
-    if get_origin(annotation) in {Union, types.UnionType}:
-        return next(part for part in get_args(annotation) if part is not type(None))
-    return annotation
-
-
-def _given(fields: Mapping[str, FieldInfo], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Only what was typed, so that defaults and validation stay in one place: the Params."""
-    return {name: values[name] for name in fields if values.get(name) not in (None, ())}
-
-
 def _explicit(spec: ActionSpec, values: Mapping[str, Any]) -> dict[str, Any]:
     """Of the connection's options those that the action takes as its own, where they were typed."""
-    fields = params_of(spec.name).model_fields
-    taken = [name for name in SHARED_FIELDS & fields.keys() if extra_of(fields[name]).get(EXPLICIT)]
     context = click.get_current_context(silent=True)
-    outer: dict[str, Any] = (context.obj or {}) if context else {}
-    return {name: typed for name in taken if (typed := values.get(name) or outer.get(name))}
-
-
-def _default_shown(field: FieldInfo) -> str:
-    unit = " s" if extra_of(field).get(METAVAR) == "DURATION" else ""
-    return f"{field.default}{unit}"
+    return explicit_of(spec, values, (context.obj or {}) if context else {})
