@@ -138,6 +138,8 @@ def _groups(file: PolicyFile) -> Iterator[Problem]:
     yield from _exist("break_glass.people", file.break_glass.people, file.people, "person")
     yield from _exist("break_glass.groups", file.break_glass.groups, known, "group or role")
     yield from _exist("execute_as.people", file.execute_as.people, file.people, "person")
+    yield from _exist("slack.on_call", file.slack.on_call, known, "group or role")
+    yield from _exist("slack.escalate_to", file.slack.escalate_to, known, "group or role")
     for path, outcome in _outcomes(file):
         yield from _exist(f"{path}.from", outcome.approvers, known, "group or role")
 

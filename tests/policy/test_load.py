@@ -94,6 +94,7 @@ def test_what_is_wrong_is_named_with_file_and_key(text: str, said: str) -> None:
         ("break_glass: {people: [zoe]}", "break_glass.people: there is no person 'zoe'"),
         ("concurrency: {clusters: {prd: 2}}", "concurrency.clusters.prd"),
         ("execute_as: {people: {zoe: {user: zoe}}}", "execute_as.people: there is no person 'zoe'"),
+        ("slack: {on_call: [night]}", "slack.on_call: there is no group or role 'night'"),
         ("slack: {channels: [{team: T1, channel: C1, cluster: prd}]}", "no cluster is called 'prd'"),
         ("slack: {channels: [{team: T1, channel: ops, cluster: prod}]}", "slack.channels[0].channel"),
         (

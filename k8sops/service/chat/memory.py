@@ -1,0 +1,103 @@
+"""What the bot's replicas share: which messages show a run, what is still to be told, and who is at it.
+
+The outbox tells at least once. Whoever delivers takes hold of a notice first and lets go when it is told; one whose
+process died is free again after a while. So a message can be sent twice where a bot dies between Slack's answer and
+ours, and is never left out; what people asked for is not a message, and the engine does it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from k8sops.core.run import RunId
+from k8sops.service.storing import Storage
+from k8sops.store.database import Tx
+from k8sops.store.door_rows import forget, remember, remembered
+from k8sops.store.outbox import Notice, delivered, undelivered
+from k8sops.store.told_rows import take_back, tell_once
+
+CARDS: Final = "slack.cards"
+HELD: Final = "slack.held"
+HELD_MS: Final = 60_000
+"""A message takes a second to send, or several waits where Slack asks for patience."""
+
+Role = Literal["channel", "approver", "requester", "progress"]
+
+
+class ShownMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that shows a run, and has to stay true."""
+
+    run: RunId
+    team: str
+    channel: str
+    ts: str
+    role: Role
+    user: str = ""
+    """Whom it was sent to, where it was sent to somebody."""
+    shown: str = ""
+    """Tells one text from another: a message that shows this already is not sent again."""
+    thread_ts: str = ""
+
+    @property
+    def key(self) -> str:
+        """Where it stands."""
+        return f"{self.run}/{self.team}/{self.channel}/{self.ts}"
+
+
+class ChatMemory:
+    """Kept in the store, for every replica of the bot."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def notices(self, limit: int = 50) -> Sequence[Notice]:
+        """What is to be told and nobody is at, oldest first; the caller is at it from now on, for a minute."""
+        database = await self._storage.database()
+
+        def work(tx: Tx) -> list[Notice]:
+            found = undelivered(tx, limit)
+            return [one for one in found if tell_once(tx, HELD, one.id, "", again_ms=HELD_MS)]
+
+        return await database.write(work, name="slack.notices")
+
+    async def told(self, notice: Notice) -> None:
+        """It has been told, or nobody wants to hear it."""
+        database = await self._storage.database()
+
+        def work(tx: Tx) -> None:
+            delivered(tx, notice.id)
+            take_back(tx, HELD, notice.id)
+
+        await database.write(work, name="slack.told")
+
+    async def hold(self, key: str) -> bool:
+        """Whether this process may do what the key names: nobody else does, or whoever did is silent."""
+        database = await self._storage.database()
+        return await database.write(
+            lambda tx: tell_once(tx, HELD, key, "", again_ms=HELD_MS), name="slack.hold"
+        )
+
+    async def let_go(self, key: str) -> None:
+        """It is done, or was given up: whoever comes next may."""
+        database = await self._storage.database()
+        await database.write(lambda tx: take_back(tx, HELD, key), name="slack.let_go")
+
+    async def show(self, message: ShownMessage) -> None:
+        """Remember a message, or what it shows now."""
+        database = await self._storage.database()
+        value = msgspec.json.encode(message).decode()
+        await database.write(lambda tx: remember(tx, CARDS, message.key, value), name="slack.shown")
+
+    async def gone(self, message: ShownMessage) -> None:
+        """The message is not there any more."""
+        database = await self._storage.database()
+        await database.write(lambda tx: forget(tx, CARDS, message.key), name="slack.gone")
+
+    async def shown(self, run: RunId) -> tuple[ShownMessage, ...]:
+        """Every message that shows a run."""
+        database = await self._storage.database()
+        rows = await database.read(lambda tx: remembered(tx, CARDS, f"{run}/"))
+        return tuple(msgspec.json.decode(row.value, type=ShownMessage) for row in rows)

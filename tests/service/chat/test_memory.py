@@ -1,0 +1,93 @@
+"""What the bot's replicas share in the store: one of them tells, and what a dead one held is told all the same."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from k8sops.core.clock import SystemClock, UlidSource
+from k8sops.service.chat.memory import HELD_MS, ChatMemory, ShownMessage
+from k8sops.service.config import Config
+from k8sops.service.storing import Storage
+from k8sops.store.database import Tx
+from k8sops.store.outbox import put_out
+from k8sops.store.schema import door_state
+
+RUN = "01JD0000000000000000000000"
+
+
+@pytest.fixture
+async def storage(store_url: str) -> AsyncIterator[Storage]:
+    """The shared store."""
+    found = Storage(Config(database_url=store_url), SystemClock(), UlidSource())
+    yield found
+    await found.aclose()
+
+
+async def put(storage: Storage, *kinds: str) -> None:
+    """News in the outbox."""
+    database, ids = await storage.database(), UlidSource()
+
+    def work(tx: Tx) -> None:
+        for kind in kinds:
+            put_out(tx, ids.new(), kind, RUN, {"text": kind})
+
+    await database.write(work, name="test.put")
+
+
+async def later(storage: Storage) -> None:
+    """As though everything had been held for longer than anybody needs."""
+    database = await storage.database()
+
+    def work(tx: Tx) -> None:
+        tx.execute(door_state.update().values(cursor=door_state.c.cursor - HELD_MS))
+
+    await database.write(work, name="test.later")
+
+
+async def test_of_two_replicas_one_tells(storage: Storage) -> None:
+    """Two cards for one run are two places to click, and one of them is soon wrong."""
+    await put(storage, "awaiting_approval", "failed")
+    one, other = ChatMemory(storage), ChatMemory(storage)
+    held = await one.notices()
+    assert [notice.kind for notice in held] == ["awaiting_approval", "failed"]
+    assert await other.notices() == []
+    await one.told(held[0])
+    await later(storage)
+    assert [notice.kind for notice in await other.notices()] == ["failed"]
+
+
+async def test_what_a_dead_replica_was_at_is_told_by_another(storage: Storage) -> None:
+    """Killed between two messages, nothing may be left unsaid."""
+    await put(storage, "failed")
+    await ChatMemory(storage).notices()
+    await later(storage)
+    (again,) = await ChatMemory(storage).notices()
+    assert again.payload == {"text": "failed"}
+
+
+async def test_only_one_holds_a_thing_until_it_lets_go(storage: Storage) -> None:
+    """Two editors of one message end with the older text."""
+    one, other = ChatMemory(storage), ChatMemory(storage)
+    assert await one.hold("card/x")
+    assert not await other.hold("card/x")
+    await one.let_go("card/x")
+    assert await other.hold("card/x")
+
+
+async def test_every_message_that_shows_a_run_is_found_again(storage: Storage) -> None:
+    """What is decided in one place has to be true in all of them."""
+    memory = ChatMemory(storage)
+    card = ShownMessage(run=RUN, team="T1", channel="C1", ts="1.5", role="channel", shown="a")
+    direct = ShownMessage(run=RUN, team="T1", channel="D1", ts="1.6", role="approver", user="U2")
+    other = ShownMessage(run="01JD0000000000000000000001", team="T1", channel="C1", ts="1.7", role="channel")
+    for message in (card, direct, other, ShownMessage(**{**_fields(card), "shown": "b"})):
+        await memory.show(message)
+    assert [(one.ts, one.shown) for one in await memory.shown(RUN)] == [("1.5", "b"), ("1.6", "")]
+    await memory.gone(direct)
+    assert [one.ts for one in await memory.shown(RUN)] == ["1.5"]
+
+
+def _fields(message: ShownMessage) -> dict[str, str]:
+    return {name: getattr(message, name) for name in message.__struct_fields__}
