@@ -26,6 +26,8 @@ WORDS: Final[dict[SessionKind, str]] = {
     "port_forward": "forwarding a port of",
     "copy": "copying files of",
 }
+SESSION_ACTIONS: Final = tuple(f"session.{kind}" for kind in WORDS)
+"""What policy and grants call them."""
 
 
 class SessionWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,12 +63,19 @@ class SessionWanted(msgspec.Struct, frozen=True, kw_only=True):
         return f"{WORDS[self.kind]} {where}"
 
 
+REASON: Final = "reason"
+YES: Final = "yes"
+"""Hints of a ConfirmationError: what is still wanted; any other is the cluster's name, to be typed."""
+
+
 class Consent(msgspec.Struct, frozen=True, kw_only=True):
     """What policy may want of whoever begins a session."""
 
     reason: str = ""
     typed_name: str = ""
     """The cluster's name, typed."""
+    confirmed: bool = False
+    """Whether somebody was asked and said yes."""
 
 
 class Terminal(Protocol):

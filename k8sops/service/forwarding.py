@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LOOPBACK: Final = "127.0.0.1"
 PIECE: Final = 64 << 10
 LINGER_S: Final = 10.0
-"""How long the pod may go on answering after the local side has said all it has to say."""
+"""How long the connection is held open for one side, where nobody can tell whether that side has more to say."""
 
 
 class PortForwarding:
@@ -120,7 +120,7 @@ class PortForwarding:
                 stream = await stack.enter_async_context(self._stream())
             # All is well from now on, not only once this connection has ended.
             self._well, self.trouble = max(self._well, number), ""
-            await _joined(stream, reader, writer)
+            await joined(stream, reader, writer)
 
     def _stream(self) -> AbstractAsyncContextManager[PortStream]:
         path = object_path(PODS, self.pod, self.wanted.namespace, "portforward")
@@ -138,24 +138,34 @@ class PortForwarding:
         return await replacement_of(self._cluster, self._pod, self.wanted)
 
 
-async def _joined(stream: PortStream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Until the pod's side ends, or the local side has and the pod has had its time to answer."""
+async def joined(stream: PortStream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until both sides have ended; each may end its own and go on listening, where the API server can say so.
+
+    Where it cannot, the pod has its time to answer once the local side has ended.
+    """
 
     async def inward() -> None:
         async with aclosing(stream.received()) as pieces:
             async for data in pieces:
                 writer.write(data)
                 await writer.drain()
+        if stream.half_closes and writer.can_write_eof():
+            writer.write_eof()
 
     async def outward() -> None:
         while data := await reader.read(PIECE):
             await stream.send(data)
+        await stream.finish()
 
     receiving, sending = asyncio.create_task(inward()), asyncio.create_task(outward())
     try:
         await asyncio.wait({receiving, sending}, return_when=asyncio.FIRST_COMPLETED)
         if not receiving.done():
-            await asyncio.wait({receiving}, timeout=LINGER_S)
+            sending.result()
+            await asyncio.wait({receiving}, timeout=None if stream.half_closes else LINGER_S)
+        elif stream.half_closes and receiving.exception() is None:
+            # A pod that has said all may still listen; for how long, nobody says.
+            await asyncio.wait({sending}, timeout=LINGER_S)
         if receiving.done():
             receiving.result()
     finally:

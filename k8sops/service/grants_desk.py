@@ -16,6 +16,7 @@ from k8sops.core.errors import UsageError
 from k8sops.core.plan import ClusterInfo, JsonObject
 from k8sops.core.risk import Risk
 from k8sops.core.run import Vote
+from k8sops.core.sessions import SESSION_ACTIONS
 from k8sops.engine.granting import GrantDesk
 from k8sops.engine.grants import Grant, get_grant, grants_matching
 from k8sops.policy.grants import GrantSpec
@@ -104,7 +105,8 @@ class Grants:
 
     def _spec(self, asked: GrantAsked, actor: Actor, cluster_uid: str) -> GrantSpec:
         for name in asked.actions:
-            spec_of(name)
+            if name not in SESSION_ACTIONS:
+                spec_of(name)
         person = self._rules.person_of(actor, cluster_uid)
         people = asked.people or (() if asked.groups else (person,) if person else ())
         until = self._clock.now() + asked.lasts

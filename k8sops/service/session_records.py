@@ -1,12 +1,13 @@
 """Whether a session may be, and its two records: policy is asked as for a change, then the beginning is chained.
 
 What cannot be put on record is not begun. A refusal by policy is on record as well. Approvals cannot be waited for:
-where policy wants them, the answer is no.
+where policy wants them, a grant that was approved beforehand stands in for them, else the answer is no.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -18,15 +19,19 @@ from k8sops.core.clock import Clock, IdSource
 from k8sops.core.errors import ConfirmationError, DeniedError, K8sOpsError
 from k8sops.core.plan import Decision, Plan, Step, Target
 from k8sops.core.risk import Risk
-from k8sops.core.sessions import Consent, SessionWanted
+from k8sops.core.sessions import REASON, YES, Consent, SessionWanted
 from k8sops.policy.facts import PolicyRequest
 from k8sops.policy.reasons import reason_refused
 from k8sops.service.clusters import cluster_refused
+from k8sops.service.grant_rules import liftable
 from k8sops.service.policies import load_rules
+from k8sops.service.session_grants import lifted_by_grant
 
 if TYPE_CHECKING:
     from k8sops.cluster.client import KubeCluster
     from k8sops.core.plan import JsonObject
+    from k8sops.policy.deciding import Verdict
+    from k8sops.policy.policy import Policy
     from k8sops.service.config import Config
     from k8sops.service.storing import Storage
     from k8sops.store.database import Tx
@@ -73,9 +78,9 @@ class SessionBook:
         """
         target = _target(pod)
         plan = self._plan(wanted, target, pod, actor)
-        decision = await self._allowed(wanted, plan, target, actor, consent)
+        decision, grant = await self._allowed(wanted, plan, target, actor, consent)
         tally, began = Tally(self._ids.new()), self._clock.now()
-        told = {"session": tally.id, **data}
+        told = {"session": tally.id, **data} | ({"grant": grant} if grant else {})
         await self._chain(
             f"session.{wanted.kind}", plan, target, actor, decision, reason=consent.reason, data=told
         )
@@ -98,7 +103,8 @@ class SessionBook:
 
     async def _allowed(
         self, wanted: SessionWanted, plan: Plan, target: Target, actor: Actor, consent: Consent
-    ) -> Decision:
+    ) -> tuple[Decision, str]:
+        """What policy decided, and the digest of the grant that stood in for approvals."""
         policy, now = self._rules.policy, self._clock.now()
         if refused := cluster_refused(policy, self._cluster):
             raise DeniedError(
@@ -113,18 +119,27 @@ class SessionBook:
             policy_key=plan.action,
             emergency=self._emergency,
         )
-        decision = policy.decide(request).decision
-        why = ""
+        verdict, grant = policy.decide(request), ""
+        decision, why = verdict.decision, ""
+        if lifted := await lifted_by_grant(self._storage, policy, request, verdict):
+            decision, grant = lifted.decision, lifted.grant
         if decision.effect == "deny":
             why = f"policy refuses {wanted.said}: {decision.why}"
+            hint = (
+                READ_ONLY if policy.read_only else f"the rule would have to except the action {plan.action}"
+            )
         elif decision.effect == "approve":
             why = f"{wanted.said} takes an approval, and a session cannot wait for one: {decision.why}"
+            hint = _way_round(plan, verdict, policy)
         if why:
             await self._chain(REFUSED, plan, target, actor, decision, outcome="refused", reason=why)
-            other = f"the rule would have to except the action {plan.action}"
-            raise DeniedError(why, hint=READ_ONLY if policy.read_only else other)
-        _consented(decision, consent, plan.cluster.name or plan.cluster.context)
-        return decision
+            raise DeniedError(why, hint=hint)
+        # What the baseline wants of every change, the key that begins a session answers; a rule's question is asked.
+        asks = any(
+            one.matched and one.effect == "confirm" and one.source != "baseline" for one in verdict.trace
+        )
+        _consented(decision, consent, plan.cluster.name or plan.cluster.context, asks=asks)
+        return decision, grant
 
     def _plan(self, wanted: SessionWanted, target: Target, pod: JsonObject, actor: Actor) -> Plan:
         """What policy's conditions are asked about; nobody is shown it, and it is never carried out."""
@@ -192,12 +207,30 @@ class SessionBook:
         await database.write(work, name=code)
 
 
-def _consented(decision: Decision, consent: Consent, cluster_name: str) -> None:
+def _way_round(plan: Plan, verdict: Verdict, policy: Policy) -> str:
+    """What somebody can do who needs an approval for a session."""
+    if not liftable(verdict):
+        return f"the rule would have to except the action {plan.action}: no grant stands in for this approval"
+    most = policy.file.grants.risk
+    if most.rank < plan.risk.rank:
+        return f"this is {plan.risk} and the policy's `grants` cover at most {most}: its `risk` would have to be raised"
+    namespace = shlex.quote(str(plan.params["namespace"]))
+    return (
+        "have it approved beforehand: "
+        f"`k8sops grants request --action {plan.action} -n {namespace} --risk {plan.risk} --for 1h`"
+    )
+
+
+def _consented(decision: Decision, consent: Consent, cluster_name: str, *, asks: bool) -> None:
     """Raise ConfirmationError naming what is still wanted."""
     if (decision.reason_required or decision.tickets) and (why := reason_refused(decision, consent.reason)):
-        raise ConfirmationError(why, hint="reason")
+        raise ConfirmationError(why, hint=REASON)
     if decision.typed_name and consent.typed_name != cluster_name:
         raise ConfirmationError(f"policy wants the cluster's name typed: {cluster_name}", hint=cluster_name)
+    # A reason that was asked for, or a name, is a yes as well.
+    answered = consent.confirmed or decision.reason_required or decision.typed_name
+    if asks and decision.effect == "confirm" and not answered:
+        raise ConfirmationError(f"policy wants this confirmed: {decision.why}", hint=YES)
 
 
 def _target(pod: JsonObject) -> Target:

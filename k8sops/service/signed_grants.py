@@ -27,14 +27,15 @@ def under_grants(policy: Policy, evidence: Evidence) -> Under:
     def decide(request: PolicyRequest, verdict: Verdict) -> Decision:
         if not liftable(verdict) or request.emergency:
             return verdict.decision
-        found = (one for one in evidence.grants if _holds(policy, one, request))
+        found = (one for one in evidence.grants if grant_holds(policy, one, request))
         grant = next(found, None)
         return verdict.decision if grant is None else lifted(verdict, grant.id)
 
     return decide
 
 
-def _holds(policy: Policy, grant: GrantEvidence, request: PolicyRequest) -> bool:
+def grant_holds(policy: Policy, grant: GrantEvidence, request: PolicyRequest) -> bool:
+    """Whether the grant is signed for by whom policy asks, and covers the request."""
     try:
         spec = ASKED.decode(grant.asked).spec
         answer = grant_signed(policy, grant.id, spec, signed_rows(grant.statements), request.now)

@@ -14,6 +14,8 @@ import pytest
 from k8sops.audit.record import Record
 from k8sops.cluster.client import KubeCluster
 from k8sops.cluster.client_base import PODS
+from k8sops.cluster.paths import object_path
+from k8sops.cluster.port_forward import open_port
 from k8sops.core.actor import Actor
 from k8sops.core.audit import AuditFilter
 from k8sops.core.clock import SystemClock, UlidSource
@@ -27,7 +29,7 @@ from k8sops.core.errors import (
     UnreachableError,
     UsageError,
 )
-from k8sops.core.sessions import Consent, SessionWanted, Terminal
+from k8sops.core.sessions import YES, Consent, SessionWanted, Terminal
 from k8sops.service import open_ops
 from k8sops.service.audit_trail import AuditTrail
 from k8sops.service.config import Config
@@ -185,6 +187,9 @@ async def test_a_forwarded_port_survives_its_pod_and_is_closed_when_it_is_stoppe
     found = await sessions.forward(room.wanted("port_forward", port=8080), ALICE, Consent())
     assert await room.codes() == ["session.port_forward"]
     assert (await _asked(found.local_port)).endswith(b"always the same.\n")
+    path = object_path(PODS, room.pod, room.namespace, "portforward")
+    async with open_port(room.cluster.transport, path, 8080) as stream:
+        assert stream.half_closes, "the API server speaks as kubectl does with it"
     await room.cluster.delete(PODS, room.pod, room.namespace)
     successor = await _ready(room.cluster, room.namespace, but=room.pod)
     async with asyncio.timeout(DEADLINE_S):
@@ -317,3 +322,44 @@ async def test_policy_may_want_a_reason_which_is_kept_and_no_store_means_no_sess
             assert ops.sessions.forwardings == ()
     # Leaving the service closes what was forwarded, and says so.
     assert (await room.codes())[-1] == "session.ended"
+
+
+ASKING = "format: 1\nrules:\n- {name: shells-are-asked, match: {actions: ['session.*']}, effect: confirm}\n"
+
+
+async def test_a_rule_may_want_a_yes_and_the_baseline_takes_the_key_for_it(
+    room: Room, kubeconfig: Path, tmp_path: Path
+) -> None:
+    """Who writes a rule on sessions means a question; where there is none, `s` opens a shell as in k9s."""
+    wanted = room.wanted("port_forward", port=80)
+    await room.ops.sessions.stop((await room.ops.sessions.forward(wanted, ALICE, Consent())).id)
+    url = f"sqlite:///{tmp_path / 'asking.db'}"
+    async with open_ops(_config(kubeconfig, room.namespace, url, ASKING, tmp_path)) as ops:
+        with pytest.raises(ConfirmationError, match="shells-are-asked") as caught:
+            await ops.sessions.forward(wanted, ALICE, Consent())
+        assert caught.value.hint == YES
+        await ops.sessions.forward(wanted, ALICE, Consent(confirmed=True))
+
+
+async def test_an_approval_cannot_be_waited_for_and_the_refusal_says_how_to_have_it_beforehand(
+    kubeconfig: Path,
+    cluster: KubeCluster,
+    cluster_namespace: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A no without a way on is one that people go round."""
+    rule = "rules:\n- {name: two-eyes, match: {actions: ['session.*']}, effect: approve}\n"
+    policy = f"format: 1\n{rule}"
+    config = _config(kubeconfig, cluster_namespace, f"sqlite:///{tmp_path / 'store.db'}", policy, tmp_path)
+    async with _room(config, cluster, cluster_namespace, monkeypatch, tmp_path) as room:
+        with pytest.raises(DeniedError, match="two-eyes") as caught:
+            await room.ops.sessions.forward(room.wanted("port_forward", port=80), ALICE, Consent())
+        command = (
+            f"k8sops grants request --action session.port_forward -n {cluster_namespace} --risk low --for 1h"
+        )
+        assert command in caught.value.hint
+        with pytest.raises(DeniedError, match="two-eyes") as caught:
+            async with room.ops.sessions.terminal(room.wanted(), ALICE, Consent(confirmed=True)):
+                raise AssertionError("it began")
+        assert "cover at most low" in caught.value.hint

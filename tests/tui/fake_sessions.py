@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -33,6 +34,9 @@ class FakeSessions:
         """Raised one after another before anything is begun."""
         self.running: tuple[str, ...] = ("app",)
         self.open: list[Forwarded] = []
+        self.before: Callable[[], Awaitable[object]] | None = None
+        """Waited for before a terminal is had."""
+        self.given_up = 0
         self.stopped: list[str] = []
 
     def _begin(self, wanted: SessionWanted, consent: Consent) -> None:
@@ -44,7 +48,17 @@ class FakeSessions:
     async def terminal(
         self, wanted: SessionWanted, actor: Actor, consent: Consent
     ) -> AsyncIterator[Terminal]:
-        self._begin(wanted, consent)
+        if self.before is None:
+            self._begin(wanted, consent)
+        else:
+            self.asked.append((wanted, consent))
+            try:
+                await self.before()
+            except asyncio.CancelledError:
+                self.given_up += 1
+                raise
+            if self.refusals:
+                raise self.refusals.pop(0)
         yield _none()
 
     async def forward(self, wanted: SessionWanted, actor: Actor, consent: Consent) -> Forwarded:

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from k8sops.core.errors import ConfirmationError, K8sOpsError
 from k8sops.core.logs import SECOND_NS, LogEntry, LogStream, LogWanted
+from k8sops.core.sessions import REASON, YES
 from k8sops.core.tables import TableQuery
 from k8sops.tui.app import K8sOpsApp
 from k8sops.tui.logs.screen import LogScreen
@@ -136,7 +137,12 @@ async def stage(ops: LogOps | None = None, **how: Any) -> AsyncIterator[LogStage
 
 def wants_reason(text: str = "policy wants a reason") -> ConfirmationError:
     """What the service raises where a reason is missing."""
-    return ConfirmationError(text, hint="reason")
+    return ConfirmationError(text, hint=REASON)
+
+
+def wants_yes() -> ConfirmationError:
+    """What the service raises where policy wants somebody asked."""
+    return ConfirmationError("policy wants this confirmed: shells-are-asked: confirmation", hint=YES)
 
 
 def wants_name(name: str) -> ConfirmationError:

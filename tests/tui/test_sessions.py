@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,14 @@ from k8sops.tui.running.asking import AskScreen
 from k8sops.tui.sessions.bare_terminal import Escape
 from k8sops.tui.sessions.choosing import ChooseScreen, FilesScreen, PortScreen
 from k8sops.tui.sessions.forwards_screen import ForwardsScreen
-from tests.tui.session_desk import LogStage, stage, wants_name, wants_reason
+from k8sops.tui.sessions.opening_screen import OpeningScreen
+from tests.tui.session_desk import LogStage, stage, wants_name, wants_reason, wants_yes
+
+
+def _opening(on: LogStage) -> str:
+    """What is told of a session that is being opened."""
+    screen = on.app.screen
+    return screen.told if isinstance(screen, OpeningScreen) else ""
 
 
 async def _forwards(on: LogStage) -> None:
@@ -81,10 +89,57 @@ async def test_a_refusal_says_why_and_begins_nothing() -> None:
     async with stage() as on:
         on.ops.desk.refusals = [DeniedError("policy refuses a shell in shop/web: the policy is read-only")]
         await on.press("s")
-        await on.until(lambda: any("the policy is read-only" in told for told in on.notices))
+        await on.until(lambda: "the policy is read-only" in _opening(on))
         (wanted, _) = on.ops.desk.asked[0]
         assert (wanted.kind, wanted.container) == ("exec", "app")
-        assert isinstance(on.app.screen, BrowseScreen)
+        await on.press("escape")
+        await on.until(lambda: isinstance(on.app.screen, BrowseScreen))
+
+
+async def test_what_is_typed_for_a_shell_that_is_not_open_yet_does_nothing_to_the_table() -> None:
+    """`s` and a command typed at once: its letters are keys of the table, and `e`, `s` or `d` change things there."""
+    async with stage() as on:
+        asked = asyncio.Event()
+        on.ops.desk.before = asked.wait
+        await on.press("s", *"kubectl delete", "enter", "ctrl+d")
+        assert isinstance(on.app.screen, OpeningScreen)
+        on.ops.desk.refusals = [DeniedError("policy refuses a shell in shop/web")]
+        asked.set()
+        await on.until(lambda: "policy refuses" in _opening(on))
+        await on.press(*"reset", "enter", "ctrl+d")
+        assert "policy refuses" in _opening(on)
+        assert isinstance(on.app.screen_stack[-2], BrowseScreen), "nothing was opened in between"
+        await on.press("escape")
+        await on.until(lambda: isinstance(on.app.screen, BrowseScreen))
+        assert len(on.ops.desk.asked) == 1
+
+
+async def test_a_shell_that_does_not_come_is_given_up() -> None:
+    """A debug container may take a minute and a half; nobody is held that long."""
+    async with stage() as on:
+        never = asyncio.Event()
+        on.ops.desk.before = never.wait
+        await on.press("D")
+        await on.until(lambda: isinstance(on.app.screen, OpeningScreen) and on.ops.desk.asked)
+        await on.press("escape")
+        await on.until(lambda: isinstance(on.app.screen, BrowseScreen))
+        await on.until(lambda: on.ops.desk.given_up == 1)
+
+
+async def test_policy_may_want_a_yes_which_is_asked_once_with_no_in_focus() -> None:
+    """Enter, typed for a shell that is thought open, must not be the yes."""
+    async with stage() as on:
+        on.ops.desk.refusals = [wants_yes(), DeniedError("and no")]
+        await on.press("s")
+        await on.until(lambda: isinstance(on.app.screen, AskScreen))
+        await on.press("enter")
+        await on.until(lambda: isinstance(on.app.screen, BrowseScreen))
+        on.ops.desk.refusals = [wants_yes(), DeniedError("and no")]
+        await on.press("s")
+        await on.until(lambda: isinstance(on.app.screen, AskScreen))
+        await on.press("y")
+        await on.until(lambda: "and no" in _opening(on))
+        assert [consent.confirmed for _, consent in on.ops.desk.asked] == [False, False, True]
 
 
 async def test_of_several_containers_one_is_chosen_and_leaving_that_begins_nothing() -> None:
@@ -113,7 +168,9 @@ async def test_attach_is_the_first_entry_of_the_pods_menu_and_keys_of_the_menu_w
         first = on.app.screen.query_one(OptionList).get_option_at_index(0)
         assert "Attach" in str(first.prompt)
         await on.press("enter")
-        await on.until(lambda: len(on.ops.desk.asked) == 1)
+        await on.until(lambda: len(on.ops.desk.asked) == 1 and "no" in _opening(on))
+        await on.press("escape")
+        await on.until(lambda: isinstance(on.app.screen, BrowseScreen))
         await on.press("D")
         await on.until(lambda: len(on.ops.desk.asked) == 2)
         assert [wanted.kind for wanted, _ in on.ops.desk.asked] == ["attach", "debug"]

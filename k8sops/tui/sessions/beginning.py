@@ -6,21 +6,24 @@ Runs as the application's worker: leaving the table a session was begun from doe
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 from textual.app import App, SuspendNotSupported
+from textual.worker import get_current_worker
 
 from k8sops.core.actor import Actor
 from k8sops.core.errors import ConfirmationError, K8sOpsError
 from k8sops.core.ops import Ops
-from k8sops.core.sessions import Consent, SessionWanted
+from k8sops.core.sessions import REASON, YES, Consent, SessionWanted
 from k8sops.core.text import counted, printable
 from k8sops.tui.browse_words import sentence
 from k8sops.tui.running.actor import actor_at_screen
 from k8sops.tui.running.asking import AskScreen, Choice
 from k8sops.tui.sessions.bare_terminal import BareTerminal
 from k8sops.tui.sessions.choosing import ChooseScreen, Files, FilesScreen, Ports, PortScreen
+from k8sops.tui.sessions.opening_screen import OpeningScreen
 
 T = TypeVar("T")
 MOST_ASKED = 3
@@ -36,9 +39,14 @@ class SessionBeginner:
         self._app = app
         self._ops = ops
 
-    async def on_terminal(self, wanted: SessionWanted) -> None:
-        """A shell, an attachment, a debug container: until it ends."""
-        await self._told(self._terminal(wanted))
+    async def on_terminal(self, wanted: SessionWanted, opening: OpeningScreen) -> None:
+        """A shell, an attachment, a debug container: until it ends. `opening` stands meanwhile."""
+        opening.on_give_up = get_current_worker().cancel
+        try:
+            await self._told(self._terminal(wanted), opening.refuse)
+        finally:
+            if not opening.is_refused:
+                opening.close()
 
     async def on_port(self, wanted: SessionWanted) -> None:
         """Ask for the ports, and forward."""
@@ -48,15 +56,16 @@ class SessionBeginner:
         """Ask what to copy, and copy."""
         await self._told(self._files(wanted))
 
-    async def _told(self, work: Awaitable[None]) -> None:
+    async def _told(self, work: Awaitable[None], refuse: Callable[[str], object] | None = None) -> None:
+        refuse = refuse or partial(self._say, failed=True)
         try:
             await work
         except SuspendNotSupported:
-            self._say("This terminal cannot be handed over.", failed=True)
+            refuse("This terminal cannot be handed over.")
         except K8sOpsError as error:
-            self._say(sentence(error), failed=True)
+            refuse(sentence(error))
         except Exception as error:  # noqa: BLE001 - worker boundary: a task's failure must reach the screen
-            self._say(f"It failed unexpectedly: {type(error).__name__}: {error}", failed=True)
+            refuse(f"It failed unexpectedly: {type(error).__name__}: {error}")
 
     async def _terminal(self, wanted: SessionWanted) -> None:
         if wanted.kind != "debug" and not wanted.container:
@@ -95,7 +104,7 @@ class SessionBeginner:
             self._say(f"{counted(done.files, 'file')}, {done.bytes:,} bytes copied to {done.where}")
 
     async def _consented(self, wanted: SessionWanted, begin: Begin[T]) -> T | None:
-        """Begin; where policy wants a reason or the cluster's name, ask and try again. None where nobody answers."""
+        """Begin; what policy still wants is asked for, and tried again. None where nobody answers."""
         actor, consent = await actor_at_screen(self._ops), Consent()
         for _ in range(MOST_ASKED):
             try:
@@ -109,21 +118,22 @@ class SessionBeginner:
     async def _asked(
         self, wanted: SessionWanted, consent: Consent, error: ConfirmationError
     ) -> Consent | None:
-        wants_reason = error.hint == "reason"
-        answer = await self._app.push_screen_wait(
-            AskScreen(
-                wanted.said.capitalize(),
-                error.message,
-                (Choice("y", "Begin"), Choice("n", "Cancel")),
-                prompt="reason" if wants_reason else f"type {error.hint}",
-                required=wants_reason,
-                must_be="" if wants_reason else error.hint,
-            )
-        )
+        choices = (Choice("y", "Begin"), Choice("n", "Cancel"))
+        title, question = wanted.said.capitalize(), error.message
+        if error.hint == REASON:
+            screen = AskScreen(title, question, choices, prompt="reason", required=True)
+        elif error.hint == YES:
+            # Careful: whoever types on, taking the shell for open, must not say yes by a slip.
+            screen = AskScreen(title, question, choices, careful=True)
+        else:
+            screen = AskScreen(title, question, choices, prompt=f"type {error.hint}", must_be=error.hint)
+        answer = await self._app.push_screen_wait(screen)
         if answer is None:
             return None
-        field = "reason" if wants_reason else "typed_name"
-        return msgspec.structs.replace(consent, **{field: answer.text})
+        field = {REASON: "reason", YES: "confirmed"}.get(error.hint, "typed_name")
+        given: dict[str, Any] = {field: answer.text} if field != "confirmed" else {}
+        # Whoever answers one question has said yes as well.
+        return msgspec.structs.replace(consent, confirmed=True, **given)
 
     async def _lent(self, wanted: SessionWanted, actor: Actor, consent: Consent) -> bool:
         async with self._ops.sessions.terminal(wanted, actor, consent) as terminal:

@@ -97,14 +97,27 @@ class SessionsScreen(LookingScreen):
         row = self._pod()
         container = self.container_chosen()
         wanted = _wanted(kind, row, container=container)
-        self._beginner_runs(lambda beginner: beginner.on_terminal(wanted))
+        from k8sops.tui.sessions.opening_screen import OpeningScreen  # noqa: PLC0415 - loaded when needed
 
-    def _beginner_runs(self, work: Callable[[SessionBeginner], Coroutine[Any, Any, None]]) -> None:
+        opening = OpeningScreen(wanted.said.capitalize())
+
+        def begin() -> None:
+            # At once: the next key, typed fast, must not land in the table.
+            self.app.push_screen(opening)
+
+        self._beginner_runs(lambda beginner: beginner.on_terminal(wanted, opening), begin)
+
+    def _beginner_runs(
+        self,
+        work: Callable[[SessionBeginner], Coroutine[Any, Any, None]],
+        before: Callable[[], object] = lambda: None,
+    ) -> None:
         from k8sops.tui.sessions.beginning import SessionBeginner  # noqa: PLC0415 - loaded when needed
 
         if not self.connection.connected:
             raise SkipAction
         beginner = SessionBeginner(self.app, self.connection.ops)
+        before()
         self.app.run_worker(work(beginner), group="session")
 
     def _pod(self) -> Row:
