@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from k8sops.actions.backups.kinds import ChosenKind
+from k8sops.actions.gone_kinds import is_gone
 from k8sops.cluster.pages import PAGE_SIZE
 from k8sops.core.errors import ClusterError, K8sOpsError, NotFoundError, UnreachableError
 from k8sops.core.ports import ClusterReader
@@ -97,20 +98,8 @@ async def each_of(
 
 
 async def no_more(cluster: ClusterReader, kind: ChosenKind, error: K8sOpsError) -> bool:
-    """Whether a kind is not served because its definition was deleted, though discovery may still name it.
-
-    A list that is not found says no more than that this API server does not serve it: its objects may well be there.
-    """
-    if not isinstance(error, NotFoundError):
-        return False
-    try:
-        definitions = await cluster.resource("customresourcedefinitions.apiextensions.k8s.io")
-        found = await cluster.get(definitions, f"{kind.resource.plural}.{kind.resource.group}")
-    except NotFoundError:
-        return "." in kind.resource.group and not kind.resource.group.endswith(".k8s.io")
-    except K8sOpsError:
-        return False
-    return bool(found["metadata"].get("deletionTimestamp"))
+    """Whether a kind is not served because its definition was deleted, as `is_gone` tells."""
+    return await is_gone(cluster, kind.resource, error)
 
 
 async def raw_or_gone(

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from k8sops.actions.choosing import Chosen
+from k8sops.actions.gone_kinds import is_gone
 from k8sops.cluster.structs import OwnerReference
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.plan import Item, Target
@@ -73,8 +74,9 @@ async def dependents_of(chosen: Sequence[Chosen], cluster: ClusterReader) -> Fou
         async with gate:
             try:
                 found = [one async for one in cluster.list_as(Held, resource, place)]
-            except K8sOpsError:
-                unread.add(resource.qualified)
+            except K8sOpsError as error:
+                if not await is_gone(cluster, resource, error):
+                    unread.add(resource.qualified)
                 return
         held.extend((resource, one) for one in found)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from k8sops.actions.objects.delete import Delete, DeleteParams
 from k8sops.cluster.client import KubeCluster
 from k8sops.core.errors import BlockedError, NotFoundError
+from k8sops.core.ports import Resource
 from k8sops.core.risk import Risk
 from k8sops.core.run import RunState
 from tests.support.desk import Desk
@@ -74,6 +76,42 @@ async def test_deleting_a_namespace_lists_all_that_is_in_it_and_kubernetes_own_a
     assert desk.namespace in plan.blast_radius["namespaces"]
     with pytest.raises(BlockedError, match="belongs to Kubernetes itself"):
         await desk.do("delete", "namespace/kube-system")
+
+
+class _StillNaming(KubeCluster):
+    """Has asked what is served a moment before kinds were gone."""
+
+    def __init__(self, cluster: KubeCluster, *groups: str) -> None:
+        super().__init__(cluster.transport, cluster.info, cluster.discovery, cluster.clock)
+        self.groups = groups
+
+    async def resources(self) -> tuple[Resource, ...]:
+        """What is served, and what no longer is."""
+        gone = (
+            Resource(
+                group=group,
+                version="v1",
+                plural="things",
+                kind="Thing",
+                namespaced=True,
+                verbs=("list", "delete"),
+            )
+            for group in self.groups
+        )
+        return (*await super().resources(), *gone)
+
+
+async def test_a_kind_whose_definition_went_meanwhile_is_not_one_that_could_not_be_read(
+    desk: Desk, cluster: KubeCluster
+) -> None:
+    """There is nothing of it; a warning would void a plan whenever somebody uninstalls an operator beside it."""
+    await create(cluster, deployment("web", desk.namespace, replicas=0))
+    params = DeleteParams(targets=("deployment/web",), namespace=desk.namespace)
+    gone = _StillNaming(cluster, "things.example.com")
+    assert (await Delete().plan(params, gone, cluster.clock)).findings == ()
+    unserved = _StillNaming(cluster, "apps")
+    (told,) = (await Delete().plan(params, unserved, cluster.clock)).findings
+    assert (told.code, told.subjects) == ("dependents_unread", ("things.apps",))
 
 
 async def test_a_pod_that_is_made_again_is_disruptive_and_what_has_finished_is_low(
