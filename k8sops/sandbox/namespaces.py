@@ -1,4 +1,7 @@
-"""Namespaces for tests: made so that a pod can be created at once, and deleted without waiting."""
+"""Namespaces for tests: made with all that controllers put into every one, and deleted without waiting.
+
+So a pod can be created at once, and nothing appears in between while somebody compares what is there.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +13,31 @@ from k8sops.sandbox.manager import SandboxHandle
 from k8sops.sandbox.readiness import admin_client
 from k8sops.sandbox.state import SandboxFolder
 
-DEADLINE_SECONDS: Final = 15.0
+DEADLINE_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.02
 
 
 async def create_namespace(sandbox: SandboxHandle, name: str) -> None:
-    """Create it and wait for its default service account, without which no pod is admitted.
+    """Create it and wait for its default service account, without which no pod is admitted, and root certificates.
 
-    Raises SandboxError when the account does not come within 15 s.
+    Raises SandboxError when they do not come within a minute.
     """
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+    everywhere = {
+        "default service account": f"/api/v1/namespaces/{name}/serviceaccounts/default",
+        "ConfigMap kube-root-ca.crt": f"/api/v1/namespaces/{name}/configmaps/kube-root-ca.crt",
+    }
     async with admin_client(_folder(sandbox), sandbox.server) as client:
         await client.create("/api/v1/namespaces", manifest)
         deadline = asyncio.get_running_loop().time() + DEADLINE_SECONDS
-        while await client.get(account) is None:
-            if asyncio.get_running_loop().time() >= deadline:
-                raise SandboxError(
-                    f"namespace {name} has no default service account after {DEADLINE_SECONDS:.0f} s",
-                    hint="kube-controller-manager makes it; `k8sops sandbox status` says whether it runs",
-                )
-            await asyncio.sleep(POLL_SECONDS)
+        for what, path in everywhere.items():
+            while await client.get(path) is None:
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise SandboxError(
+                        f"namespace {name} has no {what} after {DEADLINE_SECONDS:.0f} s",
+                        hint="kube-controller-manager makes it; `k8sops sandbox status` says whether it runs",
+                    )
+                await asyncio.sleep(POLL_SECONDS)
 
 
 async def delete_namespace(sandbox: SandboxHandle, name: str) -> None:

@@ -44,7 +44,7 @@ def processes() -> Iterator[Processes]:
 
 @pytest.fixture
 def namespace(sandbox: SandboxHandle, cluster_namespace: str) -> str:
-    """A namespace with so many ConfigMaps and a claim."""
+    """A namespace with so many ConfigMaps and a claim, beside the root certificates' ConfigMap."""
 
     async def fill(cluster: KubeCluster) -> None:
         for number in range(OBJECTS):
@@ -99,10 +99,9 @@ def test_a_backup_is_told_once_and_its_numbers_agree(
     assert plan.count(f"{namespace}/database") == 1
     assert "the DATA of 1 volume will NOT be in the backup" in plan
     told = command.done(*backing_up(namespace, "--yes"))
-    # The root certificates' ConfigMap comes from a controller, sooner or later.
     view = command.done("backups", "show", "latest", "-o", "json").document
     objects = view["objects"]
-    assert objects >= OBJECTS + 1
+    assert objects == OBJECTS + 2
     assert f"is complete: {objects} objects, {objects} new" in told.err
     assert f", {objects} of {objects} objects, in " in told.out
     assert "the DATA of 1 volume are NOT in it" in told.err
