@@ -83,7 +83,7 @@ async def test_annotations_hold_any_text_and_a_selector_takes_several_objects(
     assert (await desk.undo(run)).state is RunState.SUCCEEDED
     for name in ("web", "api"):
         found = await desk.ops.object("deployment", name, desk.namespace)
-        assert "why" not in found["metadata"]["annotations"]
+        assert "why" not in found["metadata"].get("annotations", {})
 
 
 async def _pod_of(desk: Desk, cluster: KubeCluster) -> str:

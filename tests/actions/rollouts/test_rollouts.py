@@ -62,6 +62,7 @@ async def test_a_rollback_shows_the_difference_and_brings_the_earlier_template_b
     container = manifest["spec"]["template"]["spec"]["containers"][0]
     container["env"] = [{"name": "DSN", "value": "hunter2"}]
     kind = (await create(cluster, manifest))["kind"].lower()
+    await _observed(desk, cluster, kind)
     first = await image_of(desk, kind, "web")
     changed = await desk.do("set-image", f"{kind}/web", "app=example/app:2")
     assert changed.state is RunState.SUCCEEDED, changed.error
@@ -150,7 +151,9 @@ async def test_waves_are_complete_one_before_the_next(desk: Desk, cluster: KubeC
 async def test_a_template_changed_by_others_voids_the_plan(desk: Desk, cluster: KubeCluster) -> None:
     """What was approved was a rollback from one template, not from any."""
     await create(cluster, deployment("web", desk.namespace))
-    await desk.do("set-image", "deployment/web", "app=example/app:2")
+    await _observed(desk, cluster)
+    changed = await desk.do("set-image", "deployment/web", "app=example/app:2")
+    assert changed.state is RunState.SUCCEEDED, changed.error
     values = {"targets": ["deployment/web"], "namespace": desk.namespace}
     run = await desk.ops.propose("rollback", values, desk.actor)
     resource = await cluster.resource("deployments")
@@ -174,13 +177,14 @@ async def test_what_has_no_rollouts_and_revisions_that_are_not_kept_are_refused(
         await desk.plan("restart", f"namespace/{desk.namespace}")
 
 
-async def _observed(desk: Desk, cluster: KubeCluster) -> None:
-    """Wait until the Deployment's controller has seen its present spec."""
-    resource = await cluster.resource("deployments")
+async def _observed(desk: Desk, cluster: KubeCluster, kind: str = "deployment") -> None:
+    """Wait until the controller has seen the present spec: a template that it never saw is no revision."""
+    resource = await cluster.resource(kind)
     async with asyncio.timeout(120):
         async for event in cluster.watch(resource, desk.namespace, field_selector="metadata.name=web"):
             found = event.object
-            if found and found["status"].get("observedGeneration") == found["metadata"]["generation"]:
+            seen = found.get("status", {}).get("observedGeneration")
+            if found and seen == found["metadata"]["generation"]:
                 return
 
 
@@ -248,6 +252,7 @@ async def test_going_back_over_a_restart_says_that_nothing_would_change(
 ) -> None:
     """A restart makes a revision: in an outage `rollback` right after one would only restart again."""
     await create(cluster, deployment("web", desk.namespace))
+    await _observed(desk, cluster)
     assert (await desk.do("set-image", "deployment/web", "app=example/app:2")).state is RunState.SUCCEEDED
     assert (await desk.do("restart", "deployment/web")).state is RunState.SUCCEEDED
     plan = (await desk.plan("rollback", "deployment/web")).plan

@@ -255,6 +255,10 @@ async def scaled_objects(cluster: KubeCluster, kubeconfig: Path) -> AsyncIterato
                 break
     yield await _served(kubeconfig)
     await cluster.delete(resource, "scaledobjects.keda.sh")
+    async with asyncio.timeout(120):
+        async for event in cluster.watch(resource, field_selector="metadata.name=scaledobjects.keda.sh"):
+            if event.type in {"deleted", "synced"} and not await _defined(cluster, resource):
+                break
 
 
 async def test_a_scaled_object_is_paused_and_let_go_on_again(
@@ -285,6 +289,14 @@ async def test_a_scaled_object_is_paused_and_let_go_on_again(
     scaled = await desk.ops.object("scaledobject", "web-keda", desk.namespace)
     assert not scaled["metadata"].get("annotations")
     assert await replicas(cluster, desk, "web") == 1
+
+
+async def _defined(cluster: KubeCluster, resource: Resource) -> bool:
+    try:
+        await cluster.get(resource, "scaledobjects.keda.sh")
+    except NotFoundError:
+        return False
+    return True
 
 
 async def _served(kubeconfig: Path) -> Resource:
