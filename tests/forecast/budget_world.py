@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from k8sops.cluster.client import KubeCluster
 from k8sops.core.plan import JsonObject
+from k8sops.forecast.budgets import Ledger
 from k8sops.forecast.budgets_counting import Controller, Scale, scales_of, scales_wanted
 from k8sops.forecast.objects import Budget, Pod
 from tests.support.pauses import pause_after
@@ -63,6 +64,38 @@ async def read_scales(
     lacking = {reference.kind for _, reference in scales_wanted(budgets, pods, scales)}
     assert lacking <= {"Job"}
     return scales
+
+
+async def ledger_now(cluster: KubeCluster, namespace: str) -> tuple[Ledger, list[Budget], list[Pod]]:
+    """A ledger over what is in the namespace."""
+    budgets = await read(cluster, Budget, "poddisruptionbudgets", namespace)
+    pods = await read(cluster, Pod, "pods", namespace)
+    return Ledger.of(budgets, pods, await read_scales(cluster, namespace, budgets, pods)), budgets, pods
+
+
+def alone(ledger: Ledger, budgets: Iterable[Budget], pods: Iterable[Pod]) -> list[Budget]:
+    """Those that share no pod with another: of two over one pod the controller keeps only one up to date."""
+    doubled = {one.key for pod in pods for one in ledger.budgets_of(pod) if len(ledger.budgets_of(pod)) > 1}
+    return [one for one in budgets if one.key not in doubled]
+
+
+def difference(ledger: Ledger, budget: Budget) -> str:
+    """How the controller's status differs from what was computed."""
+    found, status = ledger.count(budget.key), budget.status
+    if found.failure:
+        failed = any(one.reason == "SyncFailed" for one in status.conditions)
+        return "" if failed and status.disruptions_allowed == 0 else f"{budget.key} has not failed yet"
+    told = (status.expected_pods, status.desired_healthy, status.current_healthy, status.disruptions_allowed)
+    computed = (found.expected, found.desired_healthy, found.healthy, found.allowed)
+    if status.observed_generation == budget.metadata.generation and told == computed:
+        return ""
+    return f"{budget.key}: the controller says {told}, computed {computed}"
+
+
+async def unreckoned(cluster: KubeCluster, namespace: str) -> str:
+    """Where the disruption controller has not counted yet what is in the namespace now."""
+    ledger, budgets, pods = await ledger_now(cluster, namespace)
+    return "; ".join(filter(None, (difference(ledger, one) for one in alone(ledger, budgets, pods))))
 
 
 class BudgetWorld:

@@ -10,33 +10,9 @@ from k8sops.cluster.client import KubeCluster
 from k8sops.core.errors import ServerError, TooManyRequestsError
 from k8sops.forecast.budgets import Ledger
 from k8sops.forecast.objects import Budget, Pod
-from tests.forecast.budget_world import BudgetWorld, budget_world, read, read_scales, until
+from tests.forecast.budget_world import BudgetWorld, alone, budget_world, ledger_now, unreckoned, until
 
 CASES = 24
-
-
-async def ledger_now(world: BudgetWorld) -> tuple[Ledger, list[Budget], list[Pod]]:
-    """A ledger over what is on the cluster."""
-    budgets = await read(world.cluster, Budget, "poddisruptionbudgets", world.namespace)
-    pods = await read(world.cluster, Pod, "pods", world.namespace)
-    return (
-        Ledger.of(budgets, pods, await read_scales(world.cluster, world.namespace, budgets, pods)),
-        budgets,
-        pods,
-    )
-
-
-def difference(ledger: Ledger, budget: Budget) -> str:
-    """How the controller's status differs from what was computed."""
-    found, status = ledger.count(budget.key), budget.status
-    if found.failure:
-        failed = any(one.reason == "SyncFailed" for one in status.conditions)
-        return "" if failed and status.disruptions_allowed == 0 else f"{budget.key} has not failed yet"
-    told = (status.expected_pods, status.desired_healthy, status.current_healthy, status.disruptions_allowed)
-    computed = (found.expected, found.desired_healthy, found.healthy, found.allowed)
-    if status.observed_generation == budget.metadata.generation and told == computed:
-        return ""
-    return f"{budget.key}: the controller says {told}, computed {computed}"
 
 
 async def asked(cluster: KubeCluster, pod: Pod, *, really: bool = False) -> str:
@@ -71,19 +47,9 @@ async def test_numbers_and_verdicts_are_those_of_the_cluster(
         await asyncio.gather(*(world.add(f"app-{place:02}") for place in range(CASES)))
         await world.settle()
         await world.scramble()
-        single: list[Budget] = []
-
-        async def differing() -> str:
-            ledger, budgets, pods = await ledger_now(world)
-            # Of two budgets over one pod the controller keeps only one up to date.
-            doubled = {
-                one.key for pod in pods for one in ledger.budgets_of(pod) if len(ledger.budgets_of(pod)) > 1
-            }
-            single[:] = [one for one in budgets if one.key not in doubled]
-            return "; ".join(filter(None, (difference(ledger, one) for one in single)))
-
-        await until("the controller to agree", differing)
-        ledger, _, pods = await ledger_now(world)
+        await until("the controller to agree", lambda: unreckoned(cluster, cluster_namespace))
+        ledger, budgets, pods = await ledger_now(cluster, cluster_namespace)
+        single = alone(ledger, budgets, pods)
         answers = await asyncio.gather(*(asked(cluster, pod) for pod in pods))
         assert {pod.key: answer for pod, answer in zip(pods, answers, strict=True)} == {
             pod.key: foretold(ledger, pod) for pod in pods

@@ -124,7 +124,9 @@ class Ground:
 
         async def reckoned() -> bool:
             status = (await self.get("poddisruptionbudgets.policy", f"{app}-pdb")).get("status", {})
-            return bool(status.get("observedGeneration"))
+            # The controller may have seen the budget before it has seen that the pods are ready.
+            ready = sum(is_ready(pod) for pod in await self.pods(app=app))
+            return bool(status.get("observedGeneration")) and status.get("currentHealthy") == ready
 
         await self.until(reckoned)
 
@@ -160,6 +162,15 @@ class Ground:
         resource = await self.cluster.resource(kind)
         namespace = self.namespace if resource.namespaced else ""
         await self.cluster.patch(resource, name, namespace, body=body)
+
+    async def tainted(self, name: str, *keys: str) -> None:
+        """Return once a node has these taints and no others: that of a cordon comes and goes a moment later."""
+
+        async def so() -> bool:
+            taints = (await self.node(name))["spec"].get("taints", [])
+            return sorted(taint["key"] for taint in taints) == sorted(keys)
+
+        await self.until(so)
 
     async def free(self, pod: str) -> None:
         """Take a pod's finalizers away."""

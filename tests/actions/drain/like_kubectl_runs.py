@@ -59,7 +59,8 @@ def granted(audit_log: Path, offset: int) -> dict[str, list[Granted]]:
     found: defaultdict[str, list[Granted]] = defaultdict(list)
     with audit_log.open("rb") as log:
         log.seek(offset)
-        for line in log:
+        # Others' requests go on: the API server may be in the middle of the last line.
+        for line in log.read().rpartition(b"\n")[0].splitlines():
             request = msgspec.json.decode(line, type=_Request)
             target, body = request.object_ref, request.request_object or {}
             options = body.get("deleteOptions", {}) if body.get("kind") == "Eviction" else body

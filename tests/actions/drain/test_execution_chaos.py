@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from k8sops.core.ops import Ops
 from k8sops.core.run import Run, RunFilter, RunState
@@ -25,9 +25,22 @@ if TYPE_CHECKING:
 LEISURELY = {READY: "1500ms", STOP: "grace"}
 
 
+class DrainProcess(NamedTuple):
+    """A process, and the file that it writes to."""
+
+    process: asyncio.subprocess.Process
+    said: Path
+
+    def kill(self) -> None:
+        """As it stands."""
+        self.process.kill()
+
+
 @asynccontextmanager
-async def drain_process(kubeconfig: Path, store_url: str, home: Path, *arguments: str) -> AsyncIterator[int]:
-    """`k8sops drain` in a process of its own; its pid."""
+async def drain_process(
+    kubeconfig: Path, store_url: str, home: Path, *arguments: str
+) -> AsyncIterator[DrainProcess]:
+    """`k8sops drain` in a process of its own."""
     environ = {
         **os.environ,
         "KUBECONFIG": str(kubeconfig),
@@ -35,24 +48,35 @@ async def drain_process(kubeconfig: Path, store_url: str, home: Path, *arguments
         "XDG_DATA_HOME": str(home),
         "XDG_CONFIG_HOME": str(home),
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "k8sops", "drain", *arguments, "--yes",
-        env=environ, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+    said = home.with_name(f"{home.name}.said")
+    with said.open("wb") as file:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "k8sops",
+            "drain",
+            *arguments,
+            "--yes",
+            env=environ,
+            stdout=file,
+            stderr=file,
+        )
     try:
-        yield process.pid
+        yield DrainProcess(process, said)
     finally:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
 
 
-async def the_run(ground: Ground, ops: Ops) -> Run:
-    """The one run of the store, once there is one."""
+async def the_run(ground: Ground, ops: Ops, drain: DrainProcess) -> Run:
+    """The one run of the store, once the process has put it there."""
     found: list[str] = []
 
     async def there() -> bool:
+        ended = drain.process.returncode
         found[:] = [one.id for one in await ops.runs(RunFilter())]
+        assert found or ended is None, f"it ended with {ended} and no run: {drain.said.read_text()}"
         return bool(found)
 
     await ground.until(there)
@@ -69,10 +93,10 @@ async def test_what_a_killed_drain_had_begun_another_carrier_ends(
     await ground.budget("web", maxUnavailable=1)
     config = Config(kubeconfig=(kubeconfig,), database_url=store_url)
     async with open_ops(config) as ops, ground.lowest_ready("web") as lowest:
-        async with drain_process(kubeconfig, store_url, tmp_path / "home", first) as pid:
-            run = await the_run(ground, ops)
+        async with drain_process(kubeconfig, store_url, tmp_path / "home", first) as drain:
+            run = await the_run(ground, ops, drain)
             await heard(ops, run.id, lambda text: text.startswith("progress: 2 of 4"))
-            os.kill(pid, 9)
+            drain.kill()
         await work(config, WorkerOptions(until_idle=True, grace_s=0.0), lambda _: None)
         over = await ops.get_run(run.id)
         assert over.state is RunState.SUCCEEDED, (over.error, told(over))

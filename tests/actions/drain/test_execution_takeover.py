@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ from k8sops.service.worker import WorkerOptions, work
 from k8sops.store.database import open_database
 from k8sops.store.leases import lease_held
 from k8sops.store.runs import load_row
-from tests.actions.drain.ground import ALICE, READY, Ground, begun, ended, heard, service, told
+from tests.actions.drain.ground import ALICE, POOL, READY, Ground, begun, ended, heard, service, told
 from tests.actions.drain.test_execution_chaos import drain_process, the_run, working
 from tests.support.clients import client_of
 from tests.support.fault_proxy import FaultProxy
@@ -56,10 +55,10 @@ async def killed(
     """A drain by a process that is killed once it has said this."""
     assert config.database_url
     async with open_ops(config) as ops:
-        async with drain_process(kubeconfig, config.database_url, home, *arguments) as pid:
-            run = await the_run(ground, ops)
+        async with drain_process(kubeconfig, config.database_url, home, *arguments) as drain:
+            run = await the_run(ground, ops, drain)
             await heard(ops, run.id, lambda text: says in text)
-            os.kill(pid, 9)
+            drain.kill()
         yield ops, run
 
 
@@ -183,9 +182,8 @@ async def test_cancelling_a_drain_whose_carrier_is_dead_gives_the_nodes_back(
         assert over.state is RunState.CANCELLED, (over.error, told(over))
     assert over.outcome.startswith("cancelled by kubernetes-admin: not today: ")
     assert f"taken back: cordon nodes/{first}" in over.outcome
-    node = await ground.node(first)
-    assert "unschedulable" not in node["spec"]
-    assert [taint["key"] for taint in node["spec"]["taints"]] == ["tests.k8sops.dev/pool"]
+    assert "unschedulable" not in (await ground.node(first))["spec"]
+    await ground.tainted(first, POOL)
 
 
 async def test_a_cancel_right_after_the_kill_waits_for_the_lease_and_gives_back(
