@@ -40,10 +40,12 @@ class RestoreDesk(Desk):
         params = self.restore_params(backup, **said)
         return await RestoreBackup(self.repositories).plan(params, self.cluster, self.clock)
 
-    async def carry(self, plan: Plan, journal: NotedJournal | None = None) -> NotedJournal:
+    async def carry(
+        self, plan: Plan, journal: NotedJournal | None = None, *, deadline_s: float = DEADLINE_S
+    ) -> NotedJournal:
         """Carry a plan out; raises what the run would end with."""
         journal = journal or NotedJournal()
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(deadline_s):
             await RestoreBackup(self.repositories).apply(plan, self.cluster, journal)
         return journal
 
@@ -142,6 +144,43 @@ class RestoreDesk(Desk):
         except NotFoundError:
             return False
         return True
+
+
+class Full:
+    """A quota that takes no Service, and what waits until it does or does not."""
+
+    def __init__(self, desk: RestoreDesk) -> None:
+        self.desk = desk
+
+    async def make(self) -> None:
+        """Until it refuses."""
+        await self.desk.make("resourcequotas", "none", spec={"hard": {"services": "0"}})
+        await self._until(refused=True)
+
+    async def remove(self) -> None:
+        """Until it refuses nothing any more: admission sees it some time after it is gone."""
+        await self.desk.delete("resourcequotas", "none")
+        await self._until(refused=False)
+
+    async def _until(self, *, refused: bool) -> None:
+        services = await self.desk.cluster.resource("services")
+        metadata = {"name": "tried", "namespace": self.desk.namespace}
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {"ports": [{"port": 1}]},
+        }
+
+        async def so() -> bool:
+            try:
+                await self.desk.cluster.preview_create(services, manifest)
+            except K8sOpsError as error:
+                # A quota that is not counted yet refuses too, and says something else.
+                return refused and "exceeded quota" in error.message
+            return not refused
+
+        await eventually(so)
 
 
 async def eventually(condition: Any, deadline_s: float = DEADLINE_S) -> None:

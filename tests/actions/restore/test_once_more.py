@@ -4,48 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from k8sops.core.errors import K8sOpsError, PartialError
+from k8sops.core.errors import PartialError
 from k8sops.core.events import Emission
 from k8sops.core.risk import Risk
-from tests.actions.restore.restoring import RestoreDesk, eventually, finding
+from tests.actions.restore.restoring import Full, RestoreDesk, eventually, finding
 from tests.support.journals import NotedJournal
 from tests.support.workloads import pod_template
-
-
-class Full:
-    """A quota that takes no Service, and what waits until it does or does not."""
-
-    def __init__(self, desk: RestoreDesk) -> None:
-        self.desk = desk
-
-    async def make(self) -> None:
-        """Until it refuses."""
-        await self.desk.make("resourcequotas", "none", spec={"hard": {"services": "0"}})
-        await self._until(refused=True)
-
-    async def remove(self) -> None:
-        """Until it refuses nothing any more: admission sees it some time after it is gone."""
-        await self.desk.delete("resourcequotas", "none")
-        await self._until(refused=False)
-
-    async def _until(self, *, refused: bool) -> None:
-        services = await self.desk.cluster.resource("services")
-        metadata = {"name": "tried", "namespace": self.desk.namespace}
-        manifest = {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": metadata,
-            "spec": {"ports": [{"port": 1}]},
-        }
-
-        async def so() -> bool:
-            try:
-                await self.desk.cluster.preview_create(services, manifest)
-            except K8sOpsError:
-                return refused
-            return not refused
-
-        await eventually(so)
 
 
 class MakingRoom(NotedJournal):

@@ -15,6 +15,7 @@ from k8sops.core.plan import JsonObject, Plan
 from tests.actions.restore.restoring import RestoreDesk, eventually, finding, verdicts
 from tests.support.installed import Installed
 from tests.support.journals import NotedJournal
+from tests.support.workloads import pod_template
 
 NAMESPACED = (
     "serviceaccounts",
@@ -76,11 +77,14 @@ class World:
         await self.desk.cluster.patch(namespaces, self.desk.namespace, body=labels)
         for manifest in self.installed.everything():
             await self.make(manifest)
+            if manifest["kind"] == "LimitRange":
+                await eventually(self._limited)
         for manifest in self.installed.custom():
             await eventually(partial(self._made, manifest))
         certificates = await self.desk.cluster.resource(f"certificates.{self.installed.group}")
         owner = await self.desk.get(certificates.qualified, "web-tls")
         await self.make(self._owned(owner))
+        await eventually(self._settled)
         for manifest in self.installed.last():
             await self.make(manifest)
 
@@ -118,6 +122,25 @@ class World:
         except (NotFoundError, K8sOpsError):
             return False
         return True
+
+    async def _limited(self) -> bool:
+        """Whether admission knows the limits already: it gives pods what they do not ask for."""
+        metadata = {"name": "tried", "namespace": self.desk.namespace}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod_template("tried")["spec"]}
+        made = await self.desk.cluster.preview_create(await self.desk.cluster.resource("pods"), pod)
+        return bool(made["spec"]["containers"][0].get("resources", {}).get("requests"))
+
+    async def _settled(self) -> bool:
+        """Whether controllers have made the pods, which the webhook refuses, and bound the claim."""
+        web = (await self.desk.get("deployments", "web"))["status"]
+        db = (await self.desk.get("statefulsets", "db"))["status"]
+        agent = (await self.desk.get("daemonsets", "agent"))["status"]
+        claim = (await self.desk.get("persistentvolumeclaims", "data"))["status"]
+        return (
+            (web.get("replicas"), db.get("replicas"), claim.get("phase")) == (2, 1, "Bound")
+            and "observedGeneration" in agent
+            and agent["currentNumberScheduled"] == agent["desiredNumberScheduled"] > 0
+        )
 
     async def state(self) -> dict[tuple[str, str], JsonObject]:
         """Everything that carries the label and is not made by a controller."""

@@ -13,7 +13,7 @@ from k8sops.backup.errors import RepositoryError, RepositoryKeyError
 from k8sops.cluster.connect import connect
 from k8sops.core.clock import SystemClock
 from k8sops.core.errors import PartialError
-from tests.actions.restore.restoring import DEADLINE_S, RestoreDesk, eventually, finding, verdicts
+from tests.actions.restore.restoring import DEADLINE_S, Full, RestoreDesk, eventually, finding, verdicts
 from tests.backup.vault.world import names, overwrite
 from tests.support.fault_proxy import FaultProxy
 from tests.support.installed import Installed
@@ -28,12 +28,7 @@ async def test_a_quota_refuses_before_anything_is_made(desk: RestoreDesk) -> Non
     await desk.back_up(include_kinds=["configmaps", "services"])
     await desk.delete("configmaps", "first")
     await desk.delete("services", "web")
-    await desk.make("resourcequotas", "none", spec={"hard": {"services": "0"}})
-
-    async def counted() -> bool:
-        return bool((await desk.get("resourcequotas", "none")).get("status", {}).get("hard"))
-
-    await eventually(counted)
+    await Full(desk).make()
     plan = await desk.preview()
     (blocker,) = plan.blockers
     assert blocker.code == "refused"
