@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
 import pty
 import re
@@ -40,12 +41,14 @@ class Terminal:
         )  # fmt: skip
         os.close(slave)
         self.seen = ""
+        # A read may end in the middle of a character.
+        self._text = codecs.getincrementaldecoder("utf-8")()
 
     async def until(self, text: str) -> None:
         """Read until the text has been written."""
         async with asyncio.timeout(DEADLINE_S):
             while text not in self.seen:
-                self.seen += (await asyncio.to_thread(os.read, self._master, 65536)).decode()
+                self.seen += self._text.decode(await asyncio.to_thread(os.read, self._master, 65536))
 
     def type(self, text: str) -> None:
         """Type a line."""
@@ -62,7 +65,7 @@ class Terminal:
                     break
                 if not piece:
                     break
-                self.seen += piece.decode()
+                self.seen += self._text.decode(piece)
             return await asyncio.to_thread(self.process.wait)
 
     def close(self) -> None:

@@ -229,7 +229,8 @@ def test_a_supervisor_hears_whether_it_is_alive_ready_and_how_it_goes(
     queue("web")
     until(lambda: figure(worker, 'k8sops_runs{state="running"}') == 1)
     assert figure(worker, "k8sops_carrying_runs") == 1
-    assert figure(worker, "k8sops_oldest_lease_seconds") < 8
+    # On a busy machine one heartbeat may be late.
+    until(lambda: figure(worker, "k8sops_oldest_lease_seconds") < 8)
     assert figure(worker, "k8sops_audit_head_seq") >= 3
     assert figure(worker, "k8sops_store_up") == 1
     worker.signal(signal.SIGTERM)

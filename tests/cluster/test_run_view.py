@@ -47,7 +47,8 @@ async def logged(sandbox: SandboxHandle, namespace: str, name: str) -> dict[str,
     """The API server's own record of a ConfigMap's creation; it writes its log a moment after it answers."""
     async with asyncio.timeout(60):
         while True:
-            for line in sandbox.audit_log.read_text().splitlines():
+            # The API server may be in the middle of the last line.
+            for line in sandbox.audit_log.read_text().rpartition("\n")[0].splitlines():
                 if f'"{namespace}"' not in line or '"create"' not in line:
                     continue
                 entry: dict[str, Any] = json.loads(line)

@@ -251,10 +251,14 @@ def test_events_are_listed_by_object(running: Kubectl) -> None:
     )
     others = names(running) - {name}
     assert not [one for one in others if one in running("events", "--for", f"pod/{name}").stdout]
-    kinds = running("events", "--types=Normal", "--no-headers").stdout
-    assert {"Pod/", "ReplicaSet/", "Deployment/"} <= {
-        f"{c.split('/')[0]}/" for c in kinds.split() if "/" in c
-    }
+
+    def kinds() -> set[str]:
+        told = running("events", "--types=Normal", "--no-headers").stdout
+        return {cell.partition("/")[0] for cell in told.split() if "/" in cell}
+
+    # Each controller writes its events in its own time.
+    wanted = {"Pod", "ReplicaSet", "Deployment"}
+    wait_until(f"events of {wanted}", lambda: wanted <= kinds(), PATIENCE_S)
 
 
 def test_rights_are_asked_for_oneself_and_for_others(

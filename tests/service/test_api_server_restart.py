@@ -41,6 +41,9 @@ async def test_a_waiting_scale_and_a_live_table_outlive_an_api_server_restart(
     async with open_ops(Config(kubeconfig=(fresh_cluster.kubeconfig,), namespace="default")) as ops:
         table = await ops.rows(TableQuery(kind="pods", namespace="default"))
         await _until(table, FeedState.LIVE)
+        async with asyncio.timeout(DEADLINE_S), aclosing(table.changes()) as changes:
+            while not table.rows:
+                await anext(changes)
         run = await ops.propose("scale", {"target": "deployment/web", "replicas": 3}, ALICE)
         await ops.start(run.id, ALICE)
         texts: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,17 @@ async def ops(kubeconfig: Path, cluster_namespace: str, tmp_path: Path) -> Async
 
 @pytest.fixture
 async def shop(cluster: KubeCluster, cluster_namespace: str) -> None:
-    """Two workloads of one pod each."""
+    """Two workloads of one pod each, which is there: what goes with a workload is part of what is approved."""
     for name in ("web", "api"):
         manifest = deployment(name, cluster_namespace, replicas=1)
         manifest["metadata"]["labels"] = {"team": "shop"}
         await create(cluster, manifest)
+    pods, seen = await cluster.resource("pods"), set[str]()
+    async with asyncio.timeout(RUN_DEADLINE_S), aclosing(cluster.watch(pods, cluster_namespace)) as events:
+        async for event in events:
+            seen.add(event.object.get("metadata", {}).get("labels", {}).get("app", ""))
+            if {"web", "api"} <= seen:
+                return
 
 
 async def removed(cluster: KubeCluster, namespace: str, name: str) -> None:

@@ -12,11 +12,13 @@ from k8sops.cluster.client import KubeCluster
 from k8sops.core.actor import Actor
 from k8sops.core.overview import Gauge, Overview, Tile, Trouble
 from k8sops.core.plan import JsonObject
+from k8sops.core.ports import AccessRequest
 from k8sops.core.run import RunState, RunSummary
 from k8sops.service import open_ops
 from k8sops.service.config import Config, config_of
 from k8sops.service.overview_tiles import backups_said, certificates_tile, runs_said
 from k8sops.service.rpo import Objective, Standing
+from tests.support.persons import until_allowed
 from tests.support.workloads import create, deployment
 
 DEADLINE_S = 180
@@ -64,7 +66,9 @@ async def test_a_deployment_no_node_takes_is_found_with_the_schedulers_word_and_
     def found(overview: Overview) -> bool:
         trouble = _trouble(overview, cluster_namespace)
         known = all(tile.gauge is not Gauge.WAITING for tile in overview.tiles)
-        return known and trouble is not None and trouble.word == "Unschedulable"
+        # The controller may have made, or the scheduler seen, one of the two only.
+        both = trouble is not None and "None of its 2 pods is ready: no node takes it: 0/" in trouble.why
+        return known and both and trouble is not None and trouble.word == "Unschedulable"
 
     overview = await _overview(config, found)
     trouble = _trouble(overview, cluster_namespace)
@@ -105,6 +109,8 @@ async def test_whoever_may_read_one_namespace_sees_that_one_and_is_told_what_els
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "dora"}],
     }
     await cluster.create(await cluster.resource("rolebindings.rbac.authorization.k8s.io"), binding)
+    request = AccessRequest(verb="list", resource="pods", namespace=cluster_namespace)
+    await until_allowed(cluster, "dora", request)
     config = _as("dora", kubeconfig, cluster_namespace)
     overview = await _overview(
         config,

@@ -9,8 +9,10 @@ import pytest
 from k8sops.cluster.client import KubeCluster
 from k8sops.core.errors import NotFoundError, UsageError
 from k8sops.core.plan import JsonObject
+from k8sops.core.ports import AccessRequest
 from k8sops.service import open_ops
 from k8sops.service.config import Config, config_of
+from tests.support.persons import until_allowed
 from tests.support.workloads import create, deployment
 
 
@@ -96,6 +98,9 @@ async def test_kinds_that_may_not_be_listed_are_named_instead_of_passing_for_no_
     for kind, body in (("Role", role), ("RoleBinding", binding)):
         manifest = _made(kind, f"{group}/v1", "reads", cluster_namespace, **body)
         await cluster.create(await cluster.resource(f"{kind.lower()}s.{group}"), manifest)
+    for resource in ("configmaps", "pods"):
+        request = AccessRequest(verb="list", resource=resource, namespace=cluster_namespace)
+        await until_allowed(cluster, "eve", request)
     config = config_of({"kubeconfig": (kubeconfig,), "namespace": cluster_namespace, "as": "eve"})
     async with open_ops(config) as ops:
         uses = await (await ops.reading()).used_by("configmaps", "settings", cluster_namespace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import re
@@ -68,6 +69,8 @@ class Process:
             self._source = -1
 
     def _read(self) -> None:
+        # A read may end in the middle of a character.
+        text = codecs.getincrementaldecoder("utf-8")(errors="replace")
         piece = b"-"
         while piece:
             try:
@@ -75,7 +78,7 @@ class Process:
             except OSError:  # Linux reports the far end's closing of a terminal as EIO.
                 piece = b""
             with self._more:
-                self.said += piece.decode(errors="replace")
+                self.said += text.decode(piece, final=not piece)
                 self._over = not piece
                 self._more.notify_all()
 
