@@ -17,10 +17,10 @@ from rich.style import Style
 from textual.cache import LRUCache
 from textual.strip import Strip
 
+from k8sops.core.severity import Severity
 from k8sops.core.tables import Row
 from k8sops.tui.columns import GAP, ViewColumn, cell_severity, shown_cell, width_of
 from k8sops.tui.row_view import row_key
-from k8sops.tui.severity import Severity
 
 CURSOR_MARK = "▌"
 CHOSEN_MARK = "*"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from k8sops.core.severity import Severity
 from k8sops.core.tables import Row
 from k8sops.tui.columns import ViewColumn, cell_severity, raw_cell
 from k8sops.tui.row_filter import RowFilter
 from k8sops.tui.search_texts import SearchTexts
-from k8sops.tui.severity import Severity
 from k8sops.tui.sort_keys import SortKey, natural, sort_key
 
 _TROUBLE = frozenset({Severity.WARN, Severity.BAD})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from k8sops.tui.severity import Severity
+from k8sops.core.severity import Severity
 
 OPAQUE_PARTS: Final = ("row", "header", "header-sorted", "cursor", "hover", "placeholder")
 OVERLAY_PARTS: Final = ("mark", "marked", "deleting", *(severity.value for severity in Severity))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
+from k8sops.core.severity import Severity, severity_of
 from k8sops.core.tables import Column
 from k8sops.tui.columns import ColumnWidths, cell_severity, shown_cell, view_columns
 from k8sops.tui.row_painter import fit
-from k8sops.tui.severity import Severity, severity_of
 from tests.tui.feeds import POD_COLUMNS, START, pod
 
 NARROW = view_columns(POD_COLUMNS, wide=False, with_namespace=True)

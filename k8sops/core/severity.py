@@ -1,4 +1,4 @@
-"""How the words of a status column are judged: one table from word to severity, and each severity's glyph.
+"""How the words of a status column are judged, at every door: a table from word to severity, and each one's glyph.
 
 A word this table does not know is neutral, never guessed good or bad. The glyph stands beside the word so that a
 screen without colour, or an eye without it, reads the same.
