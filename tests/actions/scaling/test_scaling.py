@@ -103,6 +103,7 @@ async def test_an_autoscaler_that_would_undo_it_is_a_blocker_with_three_ways_out
     assert run.state is RunState.SUCCEEDED, run.error
     found = await desk.ops.object(HPA_KIND, "web", desk.namespace)
     assert (found["spec"]["minReplicas"], found["spec"]["maxReplicas"]) == (5, 5)
+    await _looked(desk, cluster, 5)
     undone = await desk.undo(run)
     assert undone.state is RunState.SUCCEEDED, undone.error
     found = await desk.ops.object(HPA_KIND, "web", desk.namespace)
@@ -330,6 +331,18 @@ async def _state(desk: Desk, cluster: KubeCluster) -> dict[str, int | bool]:
     for name in ("nightly", "retired"):
         state[name] = bool((await desk.ops.object("cronjob", name, desk.namespace))["spec"].get("suspend"))
     return state
+
+
+async def _looked(desk: Desk, cluster: KubeCluster, replicas: int) -> None:
+    """Wait until the autoscaler has just looked, as it does every 15 s: undone are replicas and bounds, by two writes.
+
+    A look between them is a fight, which is rightly told as one.
+    """
+    resource = await cluster.resource(HPA_KIND)
+    async with asyncio.timeout(120):
+        async for event in cluster.watch(resource, desk.namespace):
+            if event.object.get("status", {}).get("currentReplicas") == replicas:
+                return
 
 
 async def _counted(desk: Desk, cluster: KubeCluster) -> None:
