@@ -50,11 +50,13 @@ class LocalSlack:
         clock: Time | None = None,
         seed: int = 0,
         patience: Patience | None = None,
+        rate_limits: bool = True,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> Self:
         """Start on a loopback port (a free one unless told) and deliver over Socket Mode."""
         world = World(workspace, clock or RealTime(), Ids(seed), patience or Patience(), Journal(), Faults())
+        world.tiers.enabled = rate_limits
         sockets = Sockets(world)
         world.outbox.carrier = sockets
         application = web.Application(client_max_size=MOST_UPLOAD)

@@ -77,6 +77,10 @@ class PlayedTime:
         heapq.heappush(self._due, (self._now + seconds, next(self._order), timer))
         return timer
 
+    def waiting(self) -> int:
+        """Say how many timers have not gone off: how a test sees that something waits."""
+        return sum(not timer.cancelled for _, _, timer in self._due)
+
     def advance(self, seconds: float) -> None:
         """Move the clock, and let happen what falls due on the way, in order."""
         end = self._now + seconds

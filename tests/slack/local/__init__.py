@@ -1,0 +1,1 @@
+"""The local Slack: that it refuses what Slack refuses, and that unmodified SDKs cannot tell it from Slack."""
