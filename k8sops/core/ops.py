@@ -74,8 +74,12 @@ class Ops(Protocol):
         reason: str = "",
         hold: bool = False,
         digest: str = "",
+        run_id: RunId = "",
     ) -> Run:
         """Validate, plan, ask policy, and put on record. With `digest`, only the plan that was reviewed.
+
+        `run_id` is an id that the caller keeps, so that asking again after a crash is not asking twice: where there is
+        such a run already, it is returned.
 
         Raises UsageError, DriftedError where the digest is another, and what planning raises. Changes nothing.
         """
@@ -127,8 +131,11 @@ class Ops(Protocol):
         """Settle a run that needs review. Raises AlreadyDecidedError, DeniedError."""
         ...
 
-    async def undo(self, run: RunId, actor: Actor, *, reason: str = "") -> Run:
-        """Propose what would take the run's done steps back: a new plan. Raises UsageError where there is none."""
+    async def undo(self, run: RunId, actor: Actor, *, reason: str = "", run_id: RunId = "") -> Run:
+        """Propose what would take the run's done steps back: a new plan. Raises UsageError where there is none.
+
+        `run_id` as in `propose`.
+        """
         ...
 
     async def get_run(self, run: RunId) -> Run:

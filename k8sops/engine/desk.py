@@ -27,7 +27,7 @@ from k8sops.core.errors import (
 )
 from k8sops.core.events import Emission
 from k8sops.core.plan import Plan
-from k8sops.core.run import WAITING, Approval, Run, RunState, Vote
+from k8sops.core.run import WAITING, Approval, Run, RunId, RunState, Vote
 from k8sops.engine.books import Books, run_entry, state_emission
 from k8sops.engine.endings import account
 from k8sops.engine.port import Rules
@@ -69,8 +69,12 @@ class Desk:
         emergency: bool = False,
         schedule: str = "",
         grant: str = "",
+        run_id: RunId = "",
     ) -> Run:
-        """Store a plan with what policy says of it. A denied one is stored too: that is on record as well."""
+        """Store a plan with what policy says of it. A denied one is stored too: that is on record as well.
+
+        `run_id` is an id the caller has from the source of ids; none: a new one.
+        """
         decision = plan.decision or self._rules.decide(plan, actor, schedule=schedule, emergency=emergency)
         plan = msgspec.structs.replace(plan, decision=decision)
         unreasoned = self._rules.reason_refused(decision, reason) if decision.effect != "deny" else ""
@@ -80,7 +84,7 @@ class Desk:
         asks = decision.effect == "approve" and not plan.blockers
         state = RunState.AWAITING_APPROVAL if asks else RunState.PROPOSED
         run = Run(
-            id=self._ids.new(),
+            id=run_id or self._ids.new(),
             plan=plan,
             state=state,
             actor=actor,

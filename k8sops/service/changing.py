@@ -18,7 +18,7 @@ from k8sops.core.actor import Actor
 from k8sops.core.clock import Clock, IdSource
 from k8sops.core.digests import check_reviewed
 from k8sops.core.drift import drift_between
-from k8sops.core.errors import AlreadyDecidedError, DriftedError, K8sOpsError, UsageError
+from k8sops.core.errors import AlreadyDecidedError, DriftedError, K8sOpsError, NoSuchRunError, UsageError
 from k8sops.core.plan import Plan
 from k8sops.core.run import Run, RunId, RunState, Settlement, Vote
 from k8sops.engine.desk import Desk
@@ -130,14 +130,24 @@ class Changing:
         reason: str = "",
         hold: bool = False,
         digest: str = "",
+        run_id: RunId = "",
     ) -> Run:
-        """Validate, plan, ask policy, put on record."""
+        """Validate, plan, ask policy, put on record; once, where the caller keeps the run's id."""
+        if run_id:
+            with suppress(NoSuchRunError):
+                return await self.records.get_run(run_id)
         plan, grant = await self._planned(action, params, actor)
         check_reviewed(plan, digest)
         desk = await self._desk()
         await self._note_policy(actor, reason)
         run = await desk.propose(
-            plan, actor, reason=reason, hold=hold, emergency=self._config.emergency, grant=grant
+            plan,
+            actor,
+            reason=reason,
+            hold=hold,
+            emergency=self._config.emergency,
+            grant=grant,
+            run_id=run_id,
         )
         self._shown[run.id] = plan.digest
         return run
@@ -257,13 +267,15 @@ class Changing:
             await self._carrier.carry(settled.id)
         return settled
 
-    async def undo(self, run: RunId, actor: Actor, *, reason: str = "") -> Run:
+    async def undo(self, run: RunId, actor: Actor, *, reason: str = "", run_id: RunId = "") -> Run:
         """Propose the inverse of the run's done steps."""
         done = await self.records.get_run(run)
         if not done.state.ended:
             raise AlreadyDecidedError(f"run {done.id} is {done.state}; cancel it or wait, then undo it")
         action, params = undo_of(done)
-        return await self.propose(action, params, actor, reason=reason or f"undo of run {done.id}")
+        return await self.propose(
+            action, params, actor, reason=reason or f"undo of run {done.id}", run_id=run_id
+        )
 
     async def aclose(self) -> None:
         """Let go of what is carried here, safely, and close."""

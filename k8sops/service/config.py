@@ -36,6 +36,15 @@ class ClusterName(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     environment: Literal["production", "staging", "development", "sandbox", "unclassified"] = "unclassified"
 
 
+class SlackConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The chat's bot. Its tokens stand in the environment: SLACK_BOT_TOKEN, SLACK_APP_TOKEN, SLACK_SIGNING_SECRET."""
+
+    command: str = "/k8s"
+    """The slash command, as the app's manifest names it."""
+    contexts: tuple[str, ...] = ()
+    """Contexts of the kubeconfig that are served; none: the one a command would use."""
+
+
 class Config(
     BackupConfig,
     frozen=True,
@@ -69,6 +78,7 @@ class Config(
     """How the screen looks: default, light, colour-blind, high-contrast, or a theme of Textual's."""
     keys: dict[str, str] = msgspec.field(default_factory=dict)
     """Keys of the screen: from the id of a key's action (docs/keys.md) to keys, several with commas between."""
+    slack: SlackConfig = SlackConfig()
     emergency: bool = False
     """Use a local store of its own, as break-glass, because the shared one is away."""
 

@@ -112,9 +112,12 @@ class EngineOps:
         reason: str = "",
         hold: bool = False,
         digest: str = "",
+        run_id: RunId = "",
     ) -> Run:
         """Validate, plan, ask policy, put on record."""
-        return await self._change.propose(action, params, actor, reason=reason, hold=hold, digest=digest)
+        return await self._change.propose(
+            action, params, actor, reason=reason, hold=hold, digest=digest, run_id=run_id
+        )
 
     async def drift(self, run: RunId) -> tuple[str, ...]:
         """What would void the run's plan by now."""
@@ -153,9 +156,9 @@ class EngineOps:
         """Settle a run that needs review; what goes on is carried here."""
         return await self._change.resume(run, how, actor)
 
-    async def undo(self, run: RunId, actor: Actor, *, reason: str = "") -> Run:
+    async def undo(self, run: RunId, actor: Actor, *, reason: str = "", run_id: RunId = "") -> Run:
         """Propose the inverse of the run's done steps."""
-        return await self._change.undo(run, actor, reason=reason)
+        return await self._change.undo(run, actor, reason=reason, run_id=run_id)
 
     async def get_run(self, run: RunId) -> Run:
         """A run as it stands."""

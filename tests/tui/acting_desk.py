@@ -108,6 +108,7 @@ class ActingOps(DeskOps):
         reason: str = "",
         hold: bool = False,
         digest: str = "",
+        run_id: RunId = "",
     ) -> Run:
         if self.refuses_proposal is not None:
             raise self.refuses_proposal

@@ -131,7 +131,7 @@ class RunOps(DeskOps):
         self._do("resume", run, how)
         return self.become(run, RunState.RUNNING)
 
-    async def undo(self, run: RunId, actor: Actor, *, reason: str = "") -> Run:
+    async def undo(self, run: RunId, actor: Actor, *, reason: str = "", run_id: RunId = "") -> Run:
         self._do("undo", run)
         return self.put(a_run("01RUNUNDO", actor=actor, summary="Safe: node-3 takes pods again."))
 

@@ -270,6 +270,7 @@ class DeskOps:
         reason: str = "",
         hold: bool = False,
         digest: str = "",
+        run_id: RunId = "",
     ) -> Run:
         raise NotImplementedError
 
@@ -298,7 +299,7 @@ class DeskOps:
     async def resume(self, run: RunId, how: Settlement, actor: Actor) -> Run:
         raise NotImplementedError
 
-    async def undo(self, run: RunId, actor: Actor, *, reason: str = "") -> Run:
+    async def undo(self, run: RunId, actor: Actor, *, reason: str = "", run_id: RunId = "") -> Run:
         raise NotImplementedError
 
     async def runs(self, wanted: RunFilter) -> tuple[RunSummary, ...]:

@@ -15,12 +15,15 @@ import msgspec
 from k8sops.core.run import RunId
 from k8sops.service.storing import Storage
 from k8sops.store.database import Tx
-from k8sops.store.door_rows import forget, remember, remembered
+from k8sops.store.door_rows import Remembered, forget, remember, remembered
 from k8sops.store.outbox import Notice, delivered, undelivered
 from k8sops.store.told_rows import take_back, tell_once
 
 CARDS: Final = "slack.cards"
 HELD: Final = "slack.held"
+INBOX: Final = "slack.inbox"
+KNOWN_MS: Final = 3_600_000
+"""Slack gives up on sending again after less than this."""
 HELD_MS: Final = 60_000
 """A message takes a second to send, or several waits where Slack asks for patience."""
 
@@ -84,6 +87,43 @@ class ChatMemory:
         """It is done, or was given up: whoever comes next may."""
         database = await self._storage.database()
         await database.write(lambda tx: take_back(tx, HELD, key), name="slack.let_go")
+
+    async def take_in(self, key: str, asked: str) -> bool:
+        """Keep what somebody asked for until it is done, before Slack is told that it was heard.
+
+        False where it has been taken in already: Slack sends again what it thinks was not heard.
+        """
+        database = await self._storage.database()
+
+        def work(tx: Tx) -> bool:
+            if remembered(tx, INBOX, key):
+                return False
+            remember(tx, INBOX, key, asked, cursor=tx.now_ms())
+            return True
+
+        return await database.write(work, name="slack.take_in")
+
+    async def done(self, key: str) -> None:
+        """It is done; the key is kept for a while, so that the same asked again is not done again."""
+        database = await self._storage.database()
+        await database.write(lambda tx: remember(tx, INBOX, key, "", cursor=tx.now_ms()), name="slack.done")
+
+    async def left_over(self) -> tuple[Remembered, ...]:
+        """What was taken in by somebody who has been silent since: the caller is at it from now on."""
+        database = await self._storage.database()
+
+        def work(tx: Tx) -> tuple[Remembered, ...]:
+            now = tx.now_ms()
+            rows = remembered(tx, INBOX)
+            for row in rows:
+                if not row.value and row.cursor <= now - KNOWN_MS:
+                    forget(tx, INBOX, row.key)
+            stale = [row for row in rows if row.value and row.cursor <= now - HELD_MS]
+            for row in stale:
+                remember(tx, INBOX, row.key, row.value, cursor=now)
+            return tuple(stale)
+
+        return await database.write(work, name="slack.left_over")
 
     async def show(self, message: ShownMessage) -> None:
         """Remember a message, or what it shows now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from k8sops.core.clock import SystemClock, UlidSource
@@ -82,12 +83,24 @@ async def test_every_message_that_shows_a_run_is_found_again(storage: Storage) -
     card = ShownMessage(run=RUN, team="T1", channel="C1", ts="1.5", role="channel", shown="a")
     direct = ShownMessage(run=RUN, team="T1", channel="D1", ts="1.6", role="approver", user="U2")
     other = ShownMessage(run="01JD0000000000000000000001", team="T1", channel="C1", ts="1.7", role="channel")
-    for message in (card, direct, other, ShownMessage(**{**_fields(card), "shown": "b"})):
+    for message in (card, direct, other, msgspec.structs.replace(card, shown="b")):
         await memory.show(message)
     assert [(one.ts, one.shown) for one in await memory.shown(RUN)] == [("1.5", "b"), ("1.6", "")]
     await memory.gone(direct)
     assert [one.ts for one in await memory.shown(RUN)] == ["1.5"]
 
 
-def _fields(message: ShownMessage) -> dict[str, str]:
-    return {name: getattr(message, name) for name in message.__struct_fields__}
+async def test_what_was_heard_is_done_once_and_never_forgotten(storage: Storage) -> None:
+    """Slack hears that we heard, and does not send it again; the process that said so may die the next moment."""
+    memory = ChatMemory(storage)
+    assert await memory.take_in("trigger-1", "drain node-3")
+    assert not await memory.take_in("trigger-1", "drain node-3"), "sent again"
+    assert await memory.left_over() == ()
+    await later(storage)
+    (left,) = await ChatMemory(storage).left_over()
+    assert (left.key, left.value) == ("trigger-1", "drain node-3")
+    assert await ChatMemory(storage).left_over() == (), "somebody is at it"
+    await memory.done("trigger-1")
+    await later(storage)
+    assert await memory.left_over() == ()
+    assert not await memory.take_in("trigger-1", "drain node-3"), "sent again, late"
