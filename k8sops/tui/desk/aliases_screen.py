@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Final
 
@@ -41,7 +42,9 @@ class AliasesScreen(ListScreen):
     def show(self, found: Sequence[Resource]) -> None:
         """A row each; screens of ours first."""
         ours = [row_of(name, (name, "", "a screen", "", "")) for name in SCREENS]
-        self.put([*ours, *(_row(kind) for kind in sorted(found, key=lambda each: each.qualified))])
+        named = Counter([*SCREENS, *(kind.plural for kind in found)])
+        kinds = sorted(found, key=lambda each: each.qualified)
+        self.put([*ours, *(_row(kind, shorter=named[kind.plural] == 1) for kind in kinds)])
 
     def notes(self) -> Iterator[str]:
         """What these are."""
@@ -66,7 +69,9 @@ class AliasesScreen(ListScreen):
         self.action_choose()
 
 
-def _row(kind: Resource) -> Row:
+def _row(kind: Resource, *, shorter: bool) -> Row:
+    """A kind by the least that means it; its group stands before its version, too."""
     scope = "yes" if kind.namespaced else "no"
-    cells = (kind.qualified, ", ".join(kind.short_names), kind.kind, kind.api_version, scope)
+    typed = kind.plural if shorter else kind.qualified
+    cells = (typed, ", ".join(kind.short_names), kind.kind, kind.api_version, scope)
     return row_of(kind.qualified, cells)

@@ -43,7 +43,7 @@ class ReleasesScreen(ListScreen):
         Column(name="Chart"),
         Column(name="App"),
         Column(name="Age"),
-        Column(name="Description", priority=1),
+        Column(name="Description"),
     )
     EVERY_S: ClassVar[float] = 20.0
 
