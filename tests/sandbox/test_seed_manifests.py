@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
+from k8sops.core.clock import parse_rfc3339
 from k8sops.core.errors import UsageError
 from k8sops.sandbox.seed import load_objects
 from k8sops.sandbox.seed.manifests import Manifest, Phase, load_before, load_company, phase_of
+from k8sops.sandbox.seed.releases import revisions_of
 from k8sops.sandbox.seed.story import FAILED_JOBS, TOLD, TROUBLED
+from k8sops.service.helm import documents
+from k8sops.service.helm_masking import masked_values
+from k8sops.service.helm_storage import unpacked
 
 COMPANY = load_company()
 BEFORE = load_before()
@@ -207,6 +214,43 @@ def test_a_past_run_names_a_cron_job_beside_it() -> None:
     runs = [manifest for manifest in of_kind("Job") if manifest.cronjob]
     assert len(runs) >= 3
     assert all(f"CronJob {run.namespace}/{run.cronjob}" in TITLES for run in runs)
+
+
+def test_helm_s_releases_are_what_helm_would_have_kept_of_the_company_s_own_objects() -> None:
+    """The screen of releases is to show what stands beside it on the cluster, and one that failed."""
+    seeded = datetime(2026, 5, 4, 12, tzinfo=UTC)
+    kept = [one for one in COMPANY if one.revision is not None]
+    assert [(one.namespace, one.name) for one in kept] == [
+        *(("payments", f"sh.helm.release.v1.gateway.v{n}") for n in (1, 2, 3)),
+        *(("monitoring", f"sh.helm.release.v1.grafana.v{n}") for n in (1, 2, 3)),
+    ]
+    states = []
+    for one in kept:
+        assert one.revision is not None
+        secret = one.revision.secret(seeded)
+        assert secret == one.revision.secret(seeded), "a second seed must change nothing"
+        body = unpacked(secret["data"]["release"])
+        assert body.info is not None
+        states.append(body.info.status)
+        assert secret["metadata"]["labels"]["status"] == body.info.status
+        assert parse_rfc3339(body.info.last_deployed) < seeded
+        for found in documents(body.manifest):
+            title = f"{found['kind']} {found['metadata']['namespace']}/{found['metadata']['name']}"
+            assert title in TITLES
+        assert "{" not in body.info.notes.replace("{.data", "")
+        assert "not-a-real" not in str(masked_values(body.config or {}))
+    assert states == ["superseded", "deployed", "failed", "superseded", "superseded", "deployed"]
+    older, newest = (documents(one.revision.manifest)[-1] for one in kept[1:3] if one.revision)
+    assert newest == next(one.body for one in COMPANY if one.title == "Deployment payments/gateway")
+    before = next(one.body for one in BEFORE if one.title == "Deployment payments/gateway")
+    assert older["spec"]["template"] == before["spec"]["template"]
+
+
+@pytest.mark.parametrize("wrong", [{}, {"name": 1}, []])
+def test_a_document_that_is_no_release_is_refused(wrong: object) -> None:
+    """A misspelt field would only be noticed on a cluster."""
+    with pytest.raises(msgspec.ValidationError):
+        list(revisions_of(wrong, {}))
 
 
 def test_a_failing_job_gives_up_at_its_first_pod() -> None:

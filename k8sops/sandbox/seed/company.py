@@ -14,10 +14,11 @@ from typing import Final
 
 import msgspec
 
-from k8sops.core.clock import Clock
+from k8sops.core.clock import Clock, parse_rfc3339
 from k8sops.core.errors import K8sOpsError, SandboxError, WaitError
 from k8sops.sandbox.seed.api import JsonObject, RefusedError, SeedApi, conditions_of
 from k8sops.sandbox.seed.manifests import (
+    PART_OF,
     Manifest,
     Phase,
     collection_path,
@@ -25,8 +26,9 @@ from k8sops.sandbox.seed.manifests import (
     load_company,
     phase_of,
 )
+from k8sops.sandbox.seed.releases import Revision
 
-SETTLE_SECONDS: Final = 60.0
+SETTLE_SECONDS: Final = 180.0
 POLL_SECONDS: Final = 0.25
 FEWEST_NODES: Final = 3
 
@@ -114,6 +116,8 @@ class CompanyWriter:
         body = manifest.body
         if manifest.cronjob:
             body = await self._as_past_run(manifest)
+        if manifest.revision is not None:
+            body = await self._as_kept_by_helm(manifest, manifest.revision)
         answer = await self._api.apply(manifest.path, body)
         if manifest.status:
             head = {"name": manifest.name, "namespace": manifest.namespace}
@@ -137,6 +141,14 @@ class CompanyWriter:
             "blockOwnerDeletion": True,
         }
         return job.body | {"metadata": job.body["metadata"] | {"ownerReferences": [owner]}}
+
+    async def _as_kept_by_helm(self, manifest: Manifest, revision: Revision) -> JsonObject:
+        namespace = await self._api.find(f"{collection_path('Namespace')}/{manifest.namespace}")
+        if namespace is None:
+            raise SandboxError(f"{manifest.title}: its namespace is gone", hint="seed again")
+        body = revision.secret(parse_rfc3339(namespace["metadata"]["creationTimestamp"]))
+        labels = PART_OF | body["metadata"]["labels"]
+        return body | {"metadata": body["metadata"] | {"labels": labels}}
 
     async def _is_released(self, manifest: Manifest) -> bool:
         live = await self._api.find(manifest.path)

@@ -16,8 +16,7 @@ import msgspec
 import yaml
 
 from k8sops.core.errors import SandboxError
-
-JsonObject = dict[str, Any]
+from k8sops.sandbox.seed.releases import RELEASES_FILE, JsonObject, Revision, revisions_of
 
 PART_OF: Final = {"app.kubernetes.io/part-of": "acme"}
 CRONJOB_NOTE: Final = "seed.k8sops.dev/cronjob"
@@ -97,6 +96,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     status: JsonObject
     source: str
     """The file it is written in."""
+    revision: Revision | None = None
+    """Of a Helm release, where it is one: the body is made when it is applied, since it holds times."""
 
     @property
     def title(self) -> str:
@@ -124,7 +125,8 @@ def collection_path(kind: str, namespace: str = "") -> str:
 def load_company() -> tuple[Manifest, ...]:
     """Every object of the company in its final state. Raises SandboxError naming file and object of a bad manifest."""
     names = sorted(entry.name for entry in _folder().iterdir() if entry.name.endswith(".yaml"))
-    return tuple(one for name in names if name != BEFORE_FILE for one in _load(name))
+    objects = tuple(one for name in names if name not in {BEFORE_FILE, RELEASES_FILE} for one in _load(name))
+    return objects + tuple(_load_releases({one.title: one.body for one in objects}))
 
 
 def load_before() -> tuple[Manifest, ...]:
@@ -150,10 +152,34 @@ def _folder() -> Any:
 
 
 def _load(name: str) -> Iterator[Manifest]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    text = _folder().joinpath(name).read_text(encoding="utf-8")
-    for document in yaml.load_all(text, Loader=loader):
+    for document in _documents(name):
         yield _manifest(document, name)
+
+
+def _load_releases(company: dict[str, JsonObject]) -> Iterator[Manifest]:
+    for document in _documents(RELEASES_FILE):
+        try:
+            revisions = list(revisions_of(document, company))
+        except (msgspec.ValidationError, KeyError) as error:
+            raise SandboxError(
+                f"{RELEASES_FILE}: no release, or one of objects that are not there: {error}"
+            ) from error
+        for one in revisions:
+            name, namespace = one.secret_name, one.release.namespace
+            yield Manifest(
+                kind="Secret",
+                namespace=namespace,
+                name=name,
+                body={"metadata": {"name": name, "namespace": namespace}, "data": {"release": ""}},
+                status={},
+                source=RELEASES_FILE,
+                revision=one,
+            )
+
+
+def _documents(name: str) -> Iterator[Any]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    yield from yaml.load_all(_folder().joinpath(name).read_text(encoding="utf-8"), Loader=loader)
 
 
 def _manifest(document: JsonObject, source: str) -> Manifest:

@@ -18,6 +18,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
+from k8sops.actions.drain.cordoning import MARKS, WHY
 from k8sops.cluster.client import KubeCluster
 from k8sops.core.clock import SystemClock
 from k8sops.core.errors import NotFoundError
@@ -27,6 +28,7 @@ from k8sops.service.checkpointing import checkpoint_key, write_checkpoint
 from k8sops.service.config import Config
 from k8sops.service.history import HistoryReport
 from k8sops.service.history.company import ADMIN, Company, cluster_of, config_at, open_company
+from k8sops.service.history.moments import Drained
 from k8sops.service.history.place import Place
 from k8sops.service.history.playing import HistoryError, Player
 from k8sops.service.history.script import SCRIPT
@@ -89,12 +91,13 @@ async def _prepare(draft: Place, kubeconfig: Path) -> None:
         text = Template(files(__package__).joinpath("policy.yaml").read_text(encoding="utf-8"))
         filled = text.substitute(cluster_uid=cluster.info.uid, key_id=key.key_id, key=key.public.text)
         _write(draft.policy, filled)
-        await _open_nodes(cluster)
+        await open_nodes(cluster)
     finally:
         await cluster.aclose()
 
 
-async def _open_nodes(cluster: KubeCluster) -> None:
+async def open_nodes(cluster: KubeCluster) -> None:
+    """Open every node that a moment closes, as after a history that was cut off. Raises HistoryError if one lacks."""
     nodes = await cluster.resource("nodes")
     for moment in SCRIPT:
         params: dict[str, Any] = getattr(moment, "params", {})
@@ -106,6 +109,11 @@ async def _open_nodes(cluster: KubeCluster) -> None:
                     f"the history needs a {name}, and this sandbox has none",
                     hint="take it down and start it with `k8sops sandbox up --nodes 5`",
                 ) from error
+    reasons = {moment.reason for moment in SCRIPT if isinstance(moment, Drained)}
+    opened = {"metadata": {"annotations": dict.fromkeys(MARKS)}, "spec": {"unschedulable": None}}
+    async for node in cluster.list(nodes):
+        if (node["metadata"].get("annotations") or {}).get(WHY) in reasons:
+            await cluster.patch(nodes, node["metadata"]["name"], body=opened)
 
 
 async def _sign(company: Company) -> None:

@@ -44,6 +44,17 @@ class Done(Moment, frozen=True, kw_only=True):
     comes_to: RunState = RunState.SUCCEEDED
 
 
+class Drained(Moment, frozen=True, kw_only=True):
+    """A node is rid of a workload: the first that one single pod of it runs on, wherever the scheduler put them.
+
+    One, so that every sandbox has as many records of it.
+    """
+
+    namespace: str
+    app: str
+    takes: timedelta
+
+
 class Undone(Moment, frozen=True, kw_only=True):
     """What another moment's run did is taken back."""
 

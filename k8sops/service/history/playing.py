@@ -5,6 +5,7 @@ What a moment comes to is compared with the script; a history that went otherwis
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 from typing import ClassVar, Final
@@ -19,6 +20,7 @@ from k8sops.service.history.company import Company, Door
 from k8sops.service.history.moments import (
     Asked,
     Done,
+    Drained,
     GrantAsked,
     GrantVoted,
     Lapsed,
@@ -51,7 +53,7 @@ class Player:
     async def play(self, moment: Moment) -> None:
         """One moment. Raises HistoryError where it ends otherwise, and what the service raises."""
         self._company.ids.begin(moment.name, moment.at)
-        takes = moment.takes if isinstance(moment, Done | Undone | NightShift) else timedelta(0)
+        takes = moment.takes if isinstance(moment, Done | Drained | Undone | NightShift) else timedelta(0)
         self._company.clock.begin(moment.at, takes)
         door = self._company.doors[moment.who]
         match moment:
@@ -59,6 +61,8 @@ class Player:
                 await self._ask(moment, door)
             case Done():
                 await self._do(moment, door)
+            case Drained():
+                await self._drain(moment, door)
             case Undone():
                 await self._undo(moment, door)
             case Voted():
@@ -85,6 +89,26 @@ class Player:
     async def _do(self, moment: Done, door: Door) -> None:
         run = await self._proposed(moment, door)
         _check(moment, await self._carried_out(run, door), moment.comes_to)
+
+    async def _drain(self, moment: Drained, door: Door) -> None:
+        cluster = self._company.admin
+        pods = await cluster.resource("pods")
+        nodes = Counter(
+            [
+                str(pod["spec"]["nodeName"])
+                async for pod in cluster.list(pods, moment.namespace, label_selector=f"app={moment.app}")
+                if pod["spec"].get("nodeName")
+            ]
+        )
+        if not nodes:
+            raise HistoryError(f"{moment.name}: no pod of {moment.namespace}/{moment.app} runs on a node")
+        fewest = min(nodes, key=lambda name: (nodes[name], name))
+        params = {"nodes": [fewest], "pod_selector": f"app={moment.app}"}
+        done = Done(
+            name=moment.name, at=moment.at, who=moment.who, reason=moment.reason,
+            action="drain", params=params, takes=moment.takes,
+        )  # fmt: skip
+        await self._do(done, door)
 
     async def _undo(self, moment: Undone, door: Door) -> None:
         run = await door.ops.undo(self.runs[moment.run], door.actor, reason=moment.reason)

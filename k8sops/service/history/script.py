@@ -13,6 +13,7 @@ from k8sops.core.run import RunState
 from k8sops.service.history.moments import (
     Asked,
     Done,
+    Drained,
     GrantAsked,
     GrantVoted,
     Lapsed,
@@ -71,6 +72,11 @@ SCRIPT: Final[tuple[Moment, ...]] = (
         name="memory-in", at=_yesterday("06:20"), who="alice", reason="the module is replaced",
         action="uncordon", params={"nodes": ["node-4"]}, takes=_seconds(0),
     ),
+    Drained(
+        name="disk-full", at=_yesterday("07:30"), who="alice", reason="the page cache fills this node's disk",
+        namespace="shop", app="web", takes=_seconds(2),
+    ),
+    Undone(name="disk-cleared", at=_yesterday("07:50"), who="alice", run="disk-full", takes=_seconds(0)),
     Scheduled(
         name="grafana-restart", at=_yesterday("08:55"), who="alice", reason="Grafana leaks memory",
         action="restart", params={"targets": ["deployment/grafana"], "namespace": "monitoring"},

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from k8sops.actions.drain.cordoning import RUN, WHY
 from k8sops.core.actor import Actor
 from k8sops.core.audit import AuditFilter
 from k8sops.core.clock import SystemClock
@@ -28,6 +29,10 @@ from k8sops.service.backup_verifying import verify
 from k8sops.service.config import Config, load_config
 from k8sops.service.grants_desk import open_grants
 from k8sops.service.history import make_history
+from k8sops.service.history.company import cluster_of
+from k8sops.service.history.making import open_nodes
+from k8sops.service.history.moments import Drained
+from k8sops.service.history.script import SCRIPT
 from k8sops.service.ops import EngineOps
 from k8sops.service.policy_desk import check_policy
 from k8sops.service.worker import WorkerOptions, work
@@ -36,7 +41,7 @@ from tests.support.engine_world import eventually
 
 DEADLINE_S = 300.0
 MOST = RunFilter(limit=100)
-RECORDS = 136
+RECORDS = 152
 """In the audit trail, as docs/sandbox.md says."""
 
 
@@ -99,7 +104,7 @@ async def test_two_sandboxes_have_the_same_history_also_after_an_interruption(tw
     """Screenshots, docs and tests name runs by their ids; a seed that was cut off must leave no trace in it."""
     whole, resumed = await told(two.whole), await told(two.resumed)
     assert whole == resumed
-    assert len(whole["runs"]) == len(two.whole.report.runs) == 18
+    assert len(whole["runs"]) == len(two.whole.report.runs) == 20
     assert len(whole["audit"]) == RECORDS
 
 
@@ -110,11 +115,15 @@ async def test_every_end_a_run_can_have_is_there(two: Two) -> None:
     assert found["gateway-again"] is RunState.FAILED
     assert found["gateway-restart"] is found["web-restart"] is RunState.DENIED
     assert found["catalog-restart"] is RunState.EXPIRED
+    assert found["disk-full"] is found["disk-cleared"] is RunState.SUCCEEDED
     assert found["night-shift"] is found["peak-over"] is found["last-backup"] is RunState.SUCCEEDED
     async with open_records(config_of(two.whole)) as records:
         failed = await records.get_run(two.whole.report.runs["gateway-again"])
+        drained = await records.get_run(two.whole.report.runs["disk-full"])
         schedules = {one.name: one for one in await records.schedules()}
         late = await records.schedule("report-builder-restart")
+    assert (drained.plan.action, drained.actor.name) == ("drain", "alice")
+    assert "1 of 1 pods moved" in drained.headline
     assert failed.ended_at is not None
     assert (failed.ended_at.hour, failed.ended_at.minute) == (2, 0)
     assert schedules["grafana-restart"].last_success is not None
@@ -139,6 +148,25 @@ async def test_the_company_is_in_the_same_trouble_as_before(two: Two) -> None:
         node = await api.find("/api/v1/nodes/node-3")
     assert node is not None
     assert not node["spec"].get("unschedulable")
+
+
+async def test_a_drain_that_was_cut_off_leaves_no_node_closed(two: Two) -> None:
+    """The history begins anew then; where it drains is not in its script, so the node is known by what is on it."""
+    (drained,) = (moment for moment in SCRIPT if isinstance(moment, Drained))
+    cluster = await cluster_of(two.resumed.handle.kubeconfig, config_of(two.resumed))
+    try:
+        nodes = await cluster.resource("nodes")
+        marks = {"metadata": {"annotations": {WHY: drained.reason, RUN: "cut off"}}}
+        await cluster.patch(nodes, "node-1", body=marks | {"spec": {"unschedulable": True}})
+        await cluster.patch(nodes, "node-2", body={"spec": {"unschedulable": True}})
+        await open_nodes(cluster)
+        first, second = [await cluster.get(nodes, name) for name in ("node-1", "node-2")]
+        await cluster.patch(nodes, "node-2", body={"spec": {"unschedulable": None}})
+    finally:
+        await cluster.aclose()
+    assert not first["spec"].get("unschedulable")
+    assert not {WHY, RUN} & set(first["metadata"].get("annotations") or {})
+    assert second["spec"]["unschedulable"], "somebody else's"
 
 
 async def test_seeding_again_changes_and_doubles_nothing(two: Two) -> None:
