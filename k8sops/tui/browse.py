@@ -17,7 +17,15 @@ from k8sops.core.clock import Clock
 from k8sops.core.contexts import Contexts
 from k8sops.core.tables import FeedState, TableQuery
 from k8sops.tui import session
-from k8sops.tui.browse_words import crumbs_said, extras_of, placeholder, sentence, since_said, trouble
+from k8sops.tui.browse_words import (
+    columns_shown,
+    crumbs_said,
+    extras_of,
+    placeholder,
+    sentence,
+    since_said,
+    trouble,
+)
 from k8sops.tui.commands import SEPARATOR
 from k8sops.tui.key_line import KeyLine
 from k8sops.tui.live_table import LiveTable
@@ -301,7 +309,7 @@ class BrowseScreen(NavigatingScreen):
             # A namespace without a comma is one: what stands in the header needs no column.
             is_one = bool(self._query.namespace) and SEPARATOR not in self._query.namespace
             with_namespace = not is_one and bool(found) and bool(found[0].namespace)
-            table.show(rows.columns, found, with_namespace=with_namespace)
+            table.show(columns_shown(self._query, rows.columns), found, with_namespace=with_namespace)
         table.placeholder = placeholder(self._query, rows, table)
         self._tell()
         self._survey_once()

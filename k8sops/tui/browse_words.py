@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from k8sops.core.errors import CredentialsError, K8sOpsError
-from k8sops.core.tables import FeedState, LiveRows, TableQuery
+import msgspec
+
+from k8sops.core.errors import CredentialsError, K8sOpsError, UnknownKindError
+from k8sops.core.tables import Column, FeedState, LiveRows, TableQuery
 from k8sops.tui.columns import width_of
 from k8sops.tui.live_table import LiveTable
 from k8sops.tui.places import CRUMB
@@ -13,15 +16,20 @@ from k8sops.tui.row_painter import fit
 from k8sops.tui.status import ago_text, clock_text, since_text
 
 LOG_IN = "Ctrl-L runs the credential plugin on the bare terminal, where it may ask."
+ALIASES = ":aliases lists every name that can be typed."
 _PLUGIN = "credential plugin"
 _CRUMB_ROOM, _CRUMBS_ROOM = 24, 56
 
 
 def sentence(error: K8sOpsError) -> str:
     """An error with its hint, each as a sentence."""
-    told = (error.message, _capital(error.hint))
+    # Here a hint that names a command of the shell is out of place: the list of kinds is a screen.
+    is_shells = isinstance(error, UnknownKindError) and "`k8sops get" in error.hint
+    told = (error.message, "" if is_shells else _capital(error.hint))
     parts = [part if part.endswith((".", "?", "!")) else f"{part}." for part in told if part]
-    return " ".join([*parts, LOG_IN] if isinstance(error, CredentialsError) else parts)
+    parts += [LOG_IN] if isinstance(error, CredentialsError) else []
+    parts += [ALIASES] if isinstance(error, UnknownKindError) else []
+    return " ".join(parts)
 
 
 def _capital(sentence: str) -> str:
@@ -56,6 +64,19 @@ def since_said(state: FeedState, since: datetime, now: datetime) -> str:
     return f"since {clock_text(since)}" if state is FeedState.LIVE else f"for {ago_text(since, now)}"
 
 
+def columns_shown(query: TableQuery, columns: Sequence[Column]) -> Sequence[Column]:
+    """Of an object's own events, its name on every line may give way to what happened."""
+    if not _is_of_one_object(query):
+        return columns
+    return tuple(
+        msgspec.structs.replace(one, spare=1) if one.name.lower() == "object" else one for one in columns
+    )
+
+
+def _is_of_one_object(query: TableQuery) -> bool:
+    return query.field_selector.startswith("involvedObject.")
+
+
 def placeholder(query: TableQuery, rows: LiveRows, table: LiveTable) -> str:
     """What stands where no row does."""
     kind = query.kind
@@ -65,15 +86,20 @@ def placeholder(query: TableQuery, rows: LiveRows, table: LiveTable) -> str:
     if not rows.columns and rows.trouble:
         elsewhere = ": for another kind" if query.namespace else f":{kind} NAMESPACE for one you may read"
         return f"✗ {rows.trouble.rstrip('.')}. Press Ctrl-R to try again, {elsewhere}."
-    if table.faults_only and table.total:
-        return f"None of {table.total:,} is in trouble. Ctrl-Z shows all."
     if table.total:
+        if table.faults_only:
+            return f"None of {table.total:,} is in trouble. Ctrl-Z shows all."
         return "No row passes the filter. Esc clears it."
+    return _nothing_there(query, where)
+
+
+def _nothing_there(query: TableQuery, where: str) -> str:
+    if _is_of_one_object(query):
+        return "Nothing happened to it lately: clusters keep events for an hour or so. Esc goes back."
     if query.label_selector or query.field_selector:
         where += f" with {query.label_selector or query.field_selector}"
-    if query.namespace:
-        return f"There are no {kind} {where}. 0 shows those of all namespaces, : goes elsewhere."
-    return f"There are no {kind} {where}."
+    elsewhere = " 0 shows those of all namespaces, : goes elsewhere." if query.namespace else ""
+    return f"There are no {query.kind} {where}.{elsewhere}"
 
 
 def trouble(rows: LiveRows, state: FeedState, since: datetime, now: datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.widgets import Static
 
@@ -112,3 +113,34 @@ async def test_a_secret_is_decoded_from_its_row_and_its_user_is_gone_to(
         row = app.screen.query_one(LiveTable).selected_row
         assert row is not None
         assert row.name == "xyz"
+
+
+async def test_events_of_one_object_show_what_happened_in_place_of_its_name_and_say_when_there_are_none() -> (
+    None
+):
+    """In a small terminal forty characters of the pod's name, the same on each line, leave the message none."""
+    columns = tuple(
+        Column(name=name, format="name" if name == "Name" else "")
+        for name in ("Last Seen", "Type", "Reason", "Object", "Message")
+    )
+    happened = msgspec.structs.replace(
+        pod("event"), cells=("5m", "Normal", "Pulled", "pod/web-7c6fd7c547-abcde", "Container image is there")
+    )
+    feed = Feed(columns, [happened])
+    ops = DeskOps({"pods": Feed(POD_COLUMNS, SHOP), "events": feed}, {})
+    app = K8sOpsApp(Desk(ops).open, TableQuery(kind="pods"), all_namespaces=True, clock=FixedClock())
+    async with app.run_test(size=(80, 24)) as pilot:
+
+        def seen() -> str:
+            table = app.screen.query_one(LiveTable)
+            return "\n".join(table.render_line(line).text for line in range(table.size.height))
+
+        await until(pilot, lambda: app.screen.query(LiveTable) and app.screen.query_one(LiveTable).shown)
+        await pilot.press("v")
+        await until(pilot, lambda: "Container image is there" in seen())
+        assert "OBJECT" not in seen()
+        feed.set([])
+        await until(pilot, lambda: "Nothing happened to it lately" in seen())
+        await pilot.press("colon", *"events", "enter")
+        feed.set([happened])
+        await until(pilot, lambda: "OBJECT" in seen())
