@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "deny": ("k8sops.cli.votes:deny_command", "Say no to a proposed run."),
     "schedules": ("k8sops.cli.schedules:schedules_group", "Actions on a timetable, approved in advance."),
     "worker": ("k8sops.cli.worker:worker_command", "Carry queued runs and fire schedules."),
+    "slack": ("k8sops.cli.slack:slack_group", "The bot: the same desk, in Slack."),
     "grants": ("k8sops.cli.grants:grants_group", "Time-boxed grants: small changes approved once."),
     "audit": ("k8sops.cli.audit:audit_group", "Search, prove, export and rotate the audit trail."),
     "policy": ("k8sops.cli.policy:policy_group", "Try a policy out, and have it explained."),
@@ -68,7 +69,7 @@ def sections() -> tuple[tuple[str, tuple[str, ...]], ...]:
         ("Follow and decide", ("runs", "approvals", "approve", "deny", "schedules", "grants")),
         ("Prove and rule", ("audit", "policy", "identity")),
         ("Practise", ("demo", "sandbox")),
-        ("Set up", ("worker", "rbac", "store", "completion")),
+        ("Set up", ("worker", "slack", "rbac", "store", "completion")),
     )
 
 

@@ -100,8 +100,12 @@ class Ops(Protocol):
         """Record a vote on the digest. `progress.waiting_for` tells where nobody alive may carry what is queued."""
         ...
 
-    async def start(self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True) -> Run:
+    async def start(
+        self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True, seen: str = ""
+    ) -> Run:
         """Queue the run for execution, and carry it here; `break_glass` is the reason for going round approvals.
+
+        `seen` is the digest of the plan that was confirmed, where another process may have shown it.
 
         One's own run that is queued already is only carried. `progress.waiting_for` as in `decide`.
 

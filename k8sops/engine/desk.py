@@ -255,7 +255,7 @@ class Desk:
             if tx.now_ms() > row.expires_at:
                 expire(tx, self._books, run)
                 return DeniedError(f"the plan of run {run.id} has expired", hint="plan again")
-            if actor.name != run.actor.name:
+            if (actor.name, actor.team) != (run.actor.name, run.actor.team):
                 stranger = DeniedError(
                     f"run {run.id} was proposed by {run.actor.name}; only its requester starts it",
                     hint="propose it yourself",

@@ -179,11 +179,13 @@ class Changing:
         decided = await (await self._desk()).decide(run, vote, actor)
         return await self._attended(decided) if decided.state is RunState.QUEUED else decided
 
-    async def start(self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True) -> Run:
+    async def start(
+        self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True, seen: str = ""
+    ) -> Run:
         """Queue the run; this process carries it, unless another is quicker. One that is queued is only carried."""
         present = await self.records.get_run(run)
         if present.state is not RunState.QUEUED or present.actor.name != actor.name:
-            seen = self._shown.get(present.id, "")
+            seen = seen or self._shown.get(present.id, "")
             present = await (await self._desk()).start(
                 present.id, actor, break_glass=break_glass, seen=seen, emergency=self._config.emergency
             )

@@ -131,9 +131,11 @@ class EngineOps:
         """Record a vote on the digest."""
         return await self._change.decide(run, vote, actor)
 
-    async def start(self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True) -> Run:
+    async def start(
+        self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True, seen: str = ""
+    ) -> Run:
         """Queue the run; this process carries it, unless another is quicker, or `carry` is False."""
-        return await self._change.start(run, actor, break_glass=break_glass, carry=carry)
+        return await self._change.start(run, actor, break_glass=break_glass, carry=carry, seen=seen)
 
     async def carry(self, run: RunId) -> None:
         """Carry the run here once it is queued."""

@@ -127,7 +127,9 @@ class ActingOps(DeskOps):
         self.known[run.id] = run
         return run
 
-    async def start(self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True) -> Run:
+    async def start(
+        self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True, seen: str = ""
+    ) -> Run:
         if self.refuses_start is not None:
             raise self.refuses_start
         self.started.append(run)

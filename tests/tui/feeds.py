@@ -283,7 +283,9 @@ class DeskOps:
     async def drift(self, run: RunId) -> tuple[str, ...]:
         raise NotImplementedError
 
-    async def start(self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True) -> Run:
+    async def start(
+        self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True, seen: str = ""
+    ) -> Run:
         raise NotImplementedError
 
     async def carry(self, run: RunId) -> None:

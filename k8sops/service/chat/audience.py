@@ -60,6 +60,15 @@ def approvers_of(run: Run, policy: Policy) -> tuple[Told, ...]:
     )
 
 
+def users_in(team: str, policy: Policy) -> dict[str, str]:
+    """Persons by name, and the user that each is in this team."""
+    return {
+        person.name: next(user.user for user in users if user.team == team)
+        for person, users in _in_chat(policy)
+        if any(user.team == team for user in users)
+    }
+
+
 def requester_of(run: Run, policy: Policy) -> ChatUser | None:
     """Where to answer whoever asked: the user who did, or the one of the same person; None where there is none."""
     if run.actor.team:

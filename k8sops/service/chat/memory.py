@@ -22,10 +22,16 @@ from k8sops.store.told_rows import take_back, tell_once
 CARDS: Final = "slack.cards"
 HELD: Final = "slack.held"
 INBOX: Final = "slack.inbox"
+LINES: Final = "slack.lines"
+ONCE: Final = "slack.once"
+ONCE_MS: Final = 32 * 86_400_000
+"""Longer than any approval may take."""
 KNOWN_MS: Final = 3_600_000
 """Slack gives up on sending again after less than this."""
 HELD_MS: Final = 60_000
 """A message takes a second to send, or several waits where Slack asks for patience."""
+
+__all__ = ["ChatMemory", "Notice", "Role", "ShownMessage"]
 
 Role = Literal["channel", "approver", "requester", "progress"]
 
@@ -83,6 +89,13 @@ class ChatMemory:
             lambda tx: tell_once(tx, HELD, key, "", again_ms=HELD_MS), name="slack.hold"
         )
 
+    async def once(self, key: str) -> bool:
+        """Whether it is to be done: nobody has, as far as is known. For what would only be a nuisance twice."""
+        database = await self._storage.database()
+        return await database.write(
+            lambda tx: tell_once(tx, ONCE, key, "", again_ms=ONCE_MS), name="slack.once"
+        )
+
     async def let_go(self, key: str) -> None:
         """It is done, or was given up: whoever comes next may."""
         database = await self._storage.database()
@@ -124,6 +137,22 @@ class ChatMemory:
             return tuple(stale)
 
         return await database.write(work, name="slack.left_over")
+
+    async def keep_line(self, key: str, line: str) -> None:
+        """Keep what was typed while something is asked back."""
+        database = await self._storage.database()
+        await database.write(lambda tx: remember(tx, LINES, key, line, cursor=tx.now_ms()), name="slack.line")
+
+    async def take_line(self, key: str) -> str:
+        """What was kept, which is kept no more; empty where nothing is."""
+        database = await self._storage.database()
+
+        def work(tx: Tx) -> str:
+            found = next((row.value for row in remembered(tx, LINES, key) if row.key == key), "")
+            forget(tx, LINES, key)
+            return found
+
+        return await database.write(work, name="slack.line_taken")
 
     async def show(self, message: ShownMessage) -> None:
         """Remember a message, or what it shows now."""

@@ -16,7 +16,9 @@ from k8sops.sandbox.manager import SandboxHandle
 from k8sops.service.chat.acting import ChatDesk, ChatUser
 from k8sops.service.config import Config
 from k8sops.service.storing import Storage
-from tests.support.persons import client_as, granted, rule
+from tests.support.clients import client_of
+from tests.support.persons import granted, rule
+from tests.support.persons_at_door import kubeconfig_of
 
 TEAM: Final = "T0001"
 USERS: Final = {"alice": "U0ALICE", "bob": "U0BOB", "carol": "U0CAROL"}
@@ -32,7 +34,9 @@ def chat_user(person: str) -> ChatUser:
 class Office:
     """The policy, the bot's own connection, and what the cluster calls people."""
 
-    def __init__(self, cluster: KubeCluster, bot: KubeCluster, bot_name: str, folder: Path) -> None:
+    def __init__(
+        self, cluster: KubeCluster, bot: KubeCluster, bot_name: str, kubeconfig: Path, folder: Path
+    ) -> None:
         self.admin: Final = cluster
         self.bot: Final = bot
         self.bot_name: Final = bot_name
@@ -40,7 +44,9 @@ class Office:
         self.marks: Final = uuid.uuid4().hex[:6]
         self.policy_path: Final = folder / "policy.yaml"
         self.config: Final = Config(
-            policy=self.policy_path, database_url=f"sqlite:///{folder}/store/k8sops.db"
+            policy=self.policy_path,
+            kubeconfig=(kubeconfig,),
+            database_url=f"sqlite:///{folder}/store/k8sops.db",
         )
 
     def called(self, person: str) -> str:
@@ -100,7 +106,8 @@ async def open_office(cluster: KubeCluster, sandbox: SandboxHandle, folder: Path
     name = f"bot-{uuid.uuid4().hex[:6]}"
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(granted(cluster, name, KNOWS_CLUSTER))
-        bot = await stack.enter_async_context(client_as(sandbox, folder, name))
-        office = Office(cluster, bot, name, folder)
+        kubeconfig = kubeconfig_of(sandbox, folder, name)
+        bot = await stack.enter_async_context(client_of(kubeconfig))
+        office = Office(cluster, bot, name, kubeconfig, folder)
         office.write_policy()
         yield office

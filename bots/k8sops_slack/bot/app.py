@@ -1,0 +1,182 @@
+"""Slack's requests on their way in: what was asked for is kept, Slack hears that it was heard, then it is done.
+
+So a bot that dies in between does it when it is back, or another replica does. What only opens a dialog is not kept:
+Slack gives three seconds for it, and whoever wanted it clicks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from k8sops.core.errors import K8sOpsError
+from k8sops.service.chat.opening import ChatService
+from k8sops.service.chat.rights import MayNotActAsError
+from k8sops_slack.blocks.building import Block, section
+from k8sops_slack.blocks.markup import Mrkdwn, escaped, fenced, joined
+from k8sops_slack.blocks.sending import Message, message
+from k8sops_slack.bot.asking import Asking
+from k8sops_slack.bot.heard import (
+    Heard,
+    answer_of,
+    click_of,
+    line_of_command,
+    line_of_event,
+    read_heard,
+)
+from k8sops_slack.bot.posting import Poster
+from k8sops_slack.bot.pressing import Pressing
+from k8sops_slack.bot.rooms import room_of
+from k8sops_slack.bot.showing import Showing
+from k8sops_slack.cards import clicks
+from k8sops_slack.cards.buttons import wants_name
+from k8sops_slack.cards.clicks import read_click
+from k8sops_slack.views import asking as dialogs
+from k8sops_slack.views import details as pages
+from k8sops_slack.views.choosing import CHOOSE
+
+Say = Callable[[str], None]
+LEFT_OVER_EVERY_S: Final = 20.0
+_KEPT_CLICKS: Final = (clicks.APPROVE, clicks.CANCEL, clicks.UNDO, clicks.AGAIN, clicks.NUDGE, CHOOSE)
+
+
+class Bot:
+    """Everything between Slack and the service."""
+
+    def __init__(self, chat: ChatService, app: AsyncApp, say: Say) -> None:
+        self._chat = chat
+        self._say = say
+        self._poster: Final = Poster(app.client)
+        self.showing: Final = Showing(chat, self._poster)
+        self.asking: Final = Asking(chat, self._poster, self.showing)
+        self._pressing = Pressing(chat, self._poster, self.showing, self.asking)
+        self._working: set[asyncio.Task[None]] = set()
+        self._listen(app)
+
+    @property
+    def poster(self) -> Poster:
+        """The bot's hand."""
+        return self._poster
+
+    def _listen(self, app: AsyncApp) -> None:
+        app.command(self._chat.command)(self._on_command)
+        app.event("app_mention")(self._on_event)
+        app.event("message")(self._on_message)
+        for action in _KEPT_CLICKS:
+            app.action(action)(self._on_click)
+        app.action({"action_id": clicks.APPLY})(self._on_apply)
+        app.action(clicks.DENY)(self._on_deny)
+        app.action(clicks.DETAILS)(self._on_details)
+        for callback in (dialogs.DENY, dialogs.NAME):
+            app.view(callback)(self._on_answer)
+
+    async def _on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await self._keep(line_of_command(body, self._chat.ids.new()), ack)
+
+    async def _on_event(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await self._keep(line_of_event(body, self._chat.ids.new()), ack)
+
+    async def _on_message(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Direct messages; those of bots, edits and joins mean nothing here."""
+        event = body["event"]
+        if event.get("channel_type") == "im" and not event.get("bot_id") and not event.get("subtype"):
+            await self._on_event(ack, body)
+        else:
+            await ack()
+
+    async def _on_click(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await self._keep(click_of(body, self._chat.ids.new()), ack)
+
+    async def _on_apply(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        """At once, or once the cluster's name has been typed."""
+        heard = click_of(body, self._chat.ids.new())
+        run = await self._chat.records.get_run(read_click(heard.value).run)
+        if wants_name(run):
+            await ack()
+            await self._poster.open(body["trigger_id"], dialogs.name_dialog(run))
+        else:
+            await self._keep(heard, ack)
+
+    async def _on_deny(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        run = await self._chat.records.get_run(read_click(click_of(body, "").value).run)
+        await self._poster.open(body["trigger_id"], dialogs.deny_dialog(run))
+
+    async def _on_details(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        heard = click_of(body, "")
+        view = await self._poster.open(body["trigger_id"], pages.loading())
+        await self._poster.change(view, await self._details(heard))
+
+    async def _details(self, heard: Heard, page: int = 0) -> Block:
+        try:
+            await self._chat.desk.person(heard.who)
+            run = await self._chat.records.get_run(read_click(heard.value).run)
+            return pages.details(run, await room_of(self._chat, heard.team, run=run), page)
+        except K8sOpsError as error:
+            return pages.refused(error.message)
+
+    async def _on_answer(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        view = body["view"]
+        typed = dialogs.answer(view["state"]["values"])
+        heard = answer_of(body, typed, self._chat.ids.new())
+        if heard.action == dialogs.NAME:
+            run = await self._chat.records.get_run(read_click(heard.value).run)
+            if wrong := dialogs.wrong_name(run, typed):
+                await ack(response_action="errors", errors=wrong)
+                return
+        await self._keep(heard, ack)
+
+    async def _keep(self, heard: Heard, ack: AsyncAck) -> None:
+        """Put it on record, tell Slack, then do it; what is on record already is somebody else's to do."""
+        fresh = await self._chat.memory.take_in(heard.key, heard.kept)
+        await ack()
+        if fresh:
+            task = asyncio.create_task(self._work(heard), name=heard.key)
+            self._working.add(task)
+            task.add_done_callback(self._working.discard)
+
+    async def _work(self, heard: Heard) -> None:
+        try:
+            if heard.kind == "line":
+                await self.asking.do(heard)
+            else:
+                await self._pressing.do(heard)
+        except K8sOpsError as error:
+            await self._refused(heard, error)
+        except SlackApiError as error:
+            self._say(f"Slack refused an answer to {heard.user}: {error.response.get('error')}")
+        await self._chat.memory.done(heard.key)
+
+    async def _refused(self, heard: Heard, error: K8sOpsError) -> None:
+        """One sentence and what to do, to whoever asked, where they asked."""
+        await self._poster.whisper(
+            heard.channel or heard.user, heard.user, refusal(error), thread=heard.thread
+        )
+
+    async def left_over(self) -> None:
+        """Do what was kept by somebody who has been silent since, again and again."""
+        while True:
+            await self._chat.clock.sleep(LEFT_OVER_EVERY_S)
+            try:
+                for row in await self._chat.memory.left_over():
+                    await self._work(read_heard(row.value))
+            except (K8sOpsError, SlackClientError, TimeoutError, OSError) as error:
+                self._say(f"what was left over has to wait: {error}")
+
+    async def finish(self) -> None:
+        """Wait for what is being done."""
+        await asyncio.gather(*self._working, return_exceptions=True)
+
+
+def refusal(error: K8sOpsError) -> Message:
+    """What went wrong, and what to do."""
+    told = joined("\n", [escaped(f"⛔ {error.message}", 1500), escaped(error.hint, 600)])
+    blocks = [section(told)]
+    if isinstance(error, MayNotActAsError):
+        blocks.append(section(fenced(error.manifest.splitlines())))
+    return message(Mrkdwn(told.partition("\n")[0]), blocks)

@@ -1,0 +1,168 @@
+"""What happened to runs, told where it matters: cards edited, progress below them, the end to whoever asked.
+
+It follows the outbox, which is written with each change of state, so that a bot that was away catches up. How far a run
+is follows its events, at most one edit in `PACE_S` for each run, however many happen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import datetime
+from typing import Final
+
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from k8sops.core.errors import K8sOpsError, NoSuchRunError
+from k8sops.core.run import Run, RunFilter, RunId, RunState
+from k8sops.service.chat.audience import ESCALATED, REMINDED, approvers_of, channels_for, due, requester_of
+from k8sops.service.chat.memory import Notice, ShownMessage
+from k8sops.service.chat.opening import ChatService
+from k8sops_slack.bot.asking import Asking
+from k8sops_slack.bot.posting import Poster
+from k8sops_slack.bot.rooms import room_of
+from k8sops_slack.bot.showing import Showing
+from k8sops_slack.thread.ending import channel_failure, concerns_channel, end_reply
+from k8sops_slack.thread.telling import reminder
+
+LOOK_S: Final = 1.0
+PACE_S: Final = 3.0
+"""Slack takes some fifty edits a minute, of all messages together."""
+REMIND_EVERY_S: Final = 30.0
+
+Say = Callable[[str], None]
+
+
+class Following:
+    """Keeps Slack true, until it is cancelled."""
+
+    def __init__(
+        self,
+        chat: ChatService,
+        poster: Poster,
+        showing: Showing,
+        asking: Asking,
+        say: Say,
+        *,
+        pace_s: float = PACE_S,
+    ) -> None:
+        self._chat = chat
+        self._poster = poster
+        self._showing = showing
+        self._asking = asking
+        self._say = say
+        self._pace_s = pace_s
+        self._progress: dict[RunId, asyncio.Task[None]] = {}
+        self._reminded_at = float("-inf")
+
+    async def serve(self) -> None:
+        """Tell what there is to tell, again and again."""
+        try:
+            while True:
+                try:
+                    await self.round()
+                except (K8sOpsError, SlackClientError, TimeoutError, OSError) as error:
+                    # Store, cluster or Slack is away: what was held is free again after a minute.
+                    self._say(f"what happened cannot be told just now: {error}")
+                await self._chat.clock.sleep(LOOK_S)
+        finally:
+            for task in self._progress.values():
+                task.cancel()
+            await asyncio.gather(*self._progress.values(), return_exceptions=True)
+
+    async def round(self) -> None:
+        """Tell what is to be told now."""
+        for notice in await self._chat.memory.notices():
+            try:
+                await self._tell(notice)
+            except SlackApiError as error:
+                # What Slack refuses now it refuses the next time as well; nobody is helped by asking it for ever.
+                self._say(
+                    f"{notice.kind} of run {notice.run or '-'} could not be told: {error.response.get('error')}"
+                )
+            await self._chat.memory.told(notice)
+        if self._chat.clock.monotonic() - self._reminded_at >= REMIND_EVERY_S:
+            self._reminded_at = self._chat.clock.monotonic()
+            await self._remind(self._chat.clock.now())
+
+    async def _tell(self, notice: Notice) -> None:
+        try:
+            run = await self._chat.records.get_run(notice.run) if notice.run else None
+        except NoSuchRunError:
+            return
+        if run is None:
+            return
+        await self._showing.refresh(run.id)
+        if run.state is RunState.AWAITING_APPROVAL:
+            await self._asking.ask_approvers(run, wave=0)
+        elif run.state is RunState.RUNNING and run.id not in self._progress:
+            task = asyncio.create_task(self._follow(run.id), name=f"progress of {run.id}")
+            self._progress[run.id] = task
+            task.add_done_callback(lambda _: self._progress.pop(run.id, None))
+        elif run.state.ended:
+            await self._ended(run)
+        await self._news(notice, run)
+
+    async def _follow(self, run_id: RunId) -> None:
+        """Edit the progress message until the run has ended."""
+        try:
+            async with aclosing(self._chat.records.watch(run_id)) as events:
+                last = float("-inf")
+                async for _ in events:
+                    if self._chat.clock.monotonic() - last < self._pace_s:
+                        continue
+                    last = self._chat.clock.monotonic()
+                    await self._show_progress(run_id)
+            await self._show_progress(run_id)
+        except (K8sOpsError, SlackClientError, TimeoutError, OSError) as error:
+            self._say(f"how far run {run_id} is could not be told: {error}")
+
+    async def _show_progress(self, run_id: RunId) -> None:
+        card = await self._card_of(run_id)
+        if card is not None:
+            await self._showing.progress(await self._chat.records.get_run(run_id), card)
+
+    async def _ended(self, run: Run) -> None:
+        """A new reply, as edits notify nobody; nothing where nobody here saw it begin."""
+        card = await self._card_of(run.id)
+        if card is None or run.started_at is None or not await self._chat.memory.once(f"end/{run.id}"):
+            return
+        room = await room_of(self._chat, card.team)
+        await self._poster.post(card.channel, end_reply(run, room), thread=card.ts)
+        if concerns_channel(run) and card.role == "channel":
+            await self._poster.post(card.channel, channel_failure(run, room))
+
+    async def _news(self, notice: Notice, run: Run) -> None:
+        """To the channels that policy sends it to, as the card itself: it stays true there."""
+        for rule in channels_for(notice.kind, run.plan.cluster.uid, await self._chat.desk.policy()):
+            await self._showing.in_channel(run, rule.team, rule.channel, to="")
+
+    async def _remind(self, now: datetime) -> None:
+        for summary in await self._chat.records.runs(
+            RunFilter(states=(RunState.AWAITING_APPROVAL,), limit=200)
+        ):
+            run = await self._chat.records.get_run(summary.id)
+            at = due(run, REMINDED)
+            if at is not None and now >= at and await self._chat.memory.once(f"reminded/{run.id}"):
+                await self._reminder(run)
+            at = due(run, ESCALATED)
+            if at is not None and now >= at and await self._chat.memory.once(f"escalated/{run.id}"):
+                await self._asking.ask_approvers(run, wave=1)
+
+    async def _reminder(self, run: Run) -> None:
+        voted = {one.person for one in run.approvals}
+        for told in approvers_of(run, await self._chat.desk.policy()):
+            if told.wave == 0 and told.person not in voted:
+                user = told.users[0]
+                await self._poster.direct(user.user, reminder(run, await room_of(self._chat, user.team)))
+
+    async def _card_of(self, run_id: RunId) -> ShownMessage | None:
+        """The card below which the run is followed: the channel's, else whoever asked for it."""
+        shown = await self._chat.memory.shown(run_id)
+        requester = requester_of(await self._chat.records.get_run(run_id), await self._chat.desk.policy())
+        own = requester.user if requester is not None else ""
+        return next(
+            (one for one in shown if one.role == "channel"),
+            next((one for one in shown if one.role == "requester" and one.user == own), None),
+        )

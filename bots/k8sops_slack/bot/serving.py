@@ -1,0 +1,117 @@
+"""The bot on the wire: Socket Mode, or HTTP with Slack's signatures checked.
+
+Tokens come from the environment alone. Slack's limits are waited out here, by the client, for every call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import msgspec
+from aiohttp import web
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncConnectionErrorRetryHandler,
+    AsyncRateLimitErrorRetryHandler,
+)
+from slack_sdk.web.async_client import AsyncWebClient
+
+from k8sops.core.errors import UsageError
+from k8sops.service.chat.opening import ChatService
+from k8sops_slack.bot.app import Bot
+from k8sops_slack.bot.following import PACE_S, Following
+
+API: Final = "https://slack.com/api/"
+PATIENT: Final = 6
+"""How often a call that Slack put off is tried again; each time after as long as Slack said."""
+
+Say = Callable[[str], None]
+
+
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+    """What Slack knows the bot by; never printed."""
+
+    bot: str
+    app: str = ""
+    signing_secret: str = ""
+    api: str = API
+
+    def __repr__(self) -> str:
+        return f"Tokens(api={self.api!r})"
+
+
+def tokens_from(environ: Mapping[str, str], *, over_http: bool) -> Tokens:
+    """The tokens. Raises UsageError naming the variable that is missing."""
+    needed = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET" if over_http else "SLACK_APP_TOKEN")
+    for name in needed:
+        if not environ.get(name):
+            raise UsageError(f"{name} is not set", hint="`k8sops slack manifest` tells where it comes from")
+    return Tokens(
+        bot=environ["SLACK_BOT_TOKEN"],
+        app=environ.get("SLACK_APP_TOKEN", ""),
+        signing_secret=environ.get("SLACK_SIGNING_SECRET", ""),
+        api=environ.get("SLACK_API_URL") or API,
+    )
+
+
+@asynccontextmanager
+async def serving(
+    chat: ChatService, tokens: Tokens, say: Say, *, port: int | None = None, pace_s: float = PACE_S
+) -> AsyncIterator[str]:
+    """Serve until the block ends; yields where it is reached: `socket`, or the address over HTTP."""
+    client = AsyncWebClient(
+        token=tokens.bot,
+        base_url=tokens.api,
+        retry_handlers=[
+            AsyncConnectionErrorRetryHandler(),
+            AsyncRateLimitErrorRetryHandler(max_retry_count=PATIENT),
+        ],
+    )
+    app = AsyncApp(
+        client=client, signing_secret=tokens.signing_secret or "none", request_verification_enabled=True
+    )
+    bot = Bot(chat, app, say)
+    following = Following(chat, bot.poster, bot.showing, bot.asking, say, pace_s=pace_s)
+    loops = [
+        asyncio.create_task(following.serve(), name="following"),
+        asyncio.create_task(bot.left_over(), name="left over"),
+    ]
+    try:
+        if port is None:
+            async with _socket(app, tokens):
+                yield "socket"
+        else:
+            async with _http(app, port) as address:
+                yield address
+        await bot.finish()
+    finally:
+        for task in loops:
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(*loops, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _socket(app: AsyncApp, tokens: Tokens) -> AsyncIterator[None]:
+    handler = AsyncSocketModeHandler(app, tokens.app)
+    await handler.connect_async()
+    try:
+        yield
+    finally:
+        await handler.close_async()
+
+
+@asynccontextmanager
+async def _http(app: AsyncApp, port: int) -> AsyncIterator[str]:
+    runner = web.AppRunner(app.web_app(path="/slack/events"), access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", port)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,105 @@
+"""`k8sops slack`: the bot. Over Socket Mode it needs no address of its own; over HTTP Slack calls it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from k8sops.cli.settings import connection_options, take_config
+
+if TYPE_CHECKING:
+    from k8sops.service.config import Config
+
+
+@click.group(
+    "slack",
+    invoke_without_command=True,
+    params=[
+        click.Option(
+            ["--http"],
+            type=click.IntRange(0, 65535),
+            metavar="PORT",
+            help="Serve Slack's requests on this port of loopback, behind a proxy with TLS; 0 takes any free port.",
+        ),
+        click.Option(
+            ["--no-worker"],
+            is_flag=True,
+            help="Carry no runs and fire no schedules here: a `k8sops worker` does.",
+        ),
+        *connection_options(),
+    ],
+)
+@click.pass_context
+def slack_group(context: click.Context, /, **values: Any) -> int | None:
+    r"""Serve the desk in Slack: see, propose, approve and follow, as whom policy maps each user to.
+
+    Tokens come from the environment: SLACK_BOT_TOKEN, and SLACK_APP_TOKEN for Socket Mode or SLACK_SIGNING_SECRET with
+    --http. Any number may run side by side. Which clusters are served stands under `slack.contexts` in the
+    configuration; who may what, in the policy.
+
+    \b
+    Examples:
+      k8sops slack manifest          what Slack asks for when the app is made
+      k8sops slack                   serve, over Socket Mode
+      k8sops slack --http 8080       serve, over HTTP
+    """
+    if context.invoked_subcommand is not None:
+        context.obj = values
+        return None
+    from k8sops.cli.console import say
+    from k8sops.cli.running import run_async
+
+    config = take_config(values)
+    try:
+        run_async(_serve(config, values["http"], worker=not values["no_worker"]))
+    except KeyboardInterrupt:
+        say("stopped")
+    return 0
+
+
+@slack_group.command("manifest")
+@click.option("--name", default="k8sops", show_default=True, help="What the app is called.")
+@click.option("--command", default="/k8s", show_default=True, help="The slash command.")
+@click.option("--url", default="", help="Over HTTP: the address Slack calls, https://…; else Socket Mode.")
+def manifest_command(name: str, command: str, url: str) -> int:
+    r"""Print the app's manifest: what it may do, what it hears, and its slash command.
+
+    In Slack: Your apps, Create New App, From a manifest; then install it to the workspace. The bot token stands under
+    OAuth & Permissions, an app token with `connections:write` is made under Basic Information.
+
+    \b
+    Example:
+      k8sops slack manifest > manifest.json
+    """
+    from k8sops_slack.manifest import manifest_text
+
+    click.echo(manifest_text(name=name, command=command, url=url), nl=False)
+    return 0
+
+
+async def _serve(config: Config, port: int | None, *, worker: bool) -> None:
+    import asyncio
+
+    from k8sops.cli.console import say
+    from k8sops.core.errors import UsageError
+    from k8sops.service.chat.opening import open_chat
+    from k8sops.service.worker import WorkerOptions, work
+
+    try:
+        from k8sops_slack.bot.serving import serving, tokens_from
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"the bot needs {error.name}, which is not installed", hint="pip install 'k8sops[slack]'"
+        ) from error
+    tokens = tokens_from(os.environ, over_http=port is not None)
+    async with open_chat(config) as chat, asyncio.TaskGroup() as loops:
+        if worker:
+            for one in chat.workers:
+                loops.create_task(work(one, WorkerOptions(), say))
+        async with serving(chat, tokens, say, port=port) as reached:
+            names = ", ".join(info.name for info in chat.desk.clusters)
+            where = "Socket Mode" if reached == "socket" else reached
+            say(f"listening over {where} for {chat.command}; clusters: {names}")
+            await asyncio.Event().wait()
