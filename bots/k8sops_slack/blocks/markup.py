@@ -93,8 +93,16 @@ def group(id_: str) -> Mrkdwn:
 
 def moment(at: datetime) -> Mrkdwn:
     """A time, shown to each reader in their own."""
-    fallback = f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    return Mrkdwn(f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>")
+    return _date(at, "{date_short_pretty} {time}", "%Y-%m-%d %H:%M")
+
+
+def clock_time(at: datetime) -> Mrkdwn:
+    """The time of day to the second, each reader's own."""
+    return _date(at, "{time_secs}", "%H:%M:%S")
+
+
+def _date(at: datetime, form: str, fallback: str) -> Mrkdwn:
+    return Mrkdwn(f"<!date^{int(at.timestamp())}^{form}|{at.astimezone(UTC):{fallback}} UTC>")
 
 
 def cut(text: Mrkdwn, limit: int) -> Mrkdwn:

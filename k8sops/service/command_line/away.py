@@ -17,7 +17,7 @@ from click.core import ParameterSource
 from k8sops.core.errors import UsageError
 from k8sops.core.plan import JsonObject
 from k8sops.service.catalog import ActionSpec, check_given, params_of, spec_named
-from k8sops.service.command_line.checking import out_of_reach
+from k8sops.service.command_line.checking import out_of_reach, typable
 from k8sops.service.command_line.fields import explicit_of, given_of, own_fields, parameter_of
 
 NOT_HERE: Final[Mapping[str, str]] = {
@@ -63,6 +63,7 @@ def read_away(action: str, words: Sequence[str], *, program: str) -> AwayCommand
     A command without Params is not judged: whoever asked may be shown a form.
     """
     spec = spec_named(action)
+    check_possible(action)
     hint = f"`{program} help {spec.typed}` shows how"
     command = command_away(spec)
     values = parsed(command, words, hint)
@@ -90,6 +91,18 @@ def read_away(action: str, words: Sequence[str], *, program: str) -> AwayCommand
         except UsageError as error:
             raise UsageError(error.message, hint=hint) from error
     return read
+
+
+def check_possible(action: str) -> None:
+    """Refuse an action that cannot do without a file. Raises UsageError."""
+    fields = params_of(action).model_fields
+    lacking = [name for name in fields if fields[name].is_required() and name not in typable(action)]
+    if lacking:
+        spec = spec_named(action)
+        raise UsageError(
+            f"{spec.typed} reads a file, and there is none here",
+            hint=f"use the command line: `k8sops {spec.typed}`",
+        )
 
 
 def command_away(spec: ActionSpec) -> click.Command:

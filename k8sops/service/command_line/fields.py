@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
-from k8sops.core.params import EXPLICIT, METAVAR, POSITIONAL, SHORT, extra_of
+from k8sops.core.params import AT_TERMINAL, EXPLICIT, METAVAR, POSITIONAL, SHORT, extra_of
 from k8sops.service.catalog import ActionSpec, params_of
 
 SHARED_FIELDS: Final = frozenset({"namespace"})
@@ -50,7 +50,8 @@ def parameter_of(name: str, field: FieldInfo) -> click.Parameter:
         flags,
         type=choices or click.STRING,
         multiple=many,
-        required=field.is_required(),
+        # What can be asked for at a terminal is missed later, where there is none.
+        required=field.is_required() and not extra.get(AT_TERMINAL),
         metavar=metavar or (None if choices else _metavar_of(kind)),
         help=f"{field.description}{shown}",
     )

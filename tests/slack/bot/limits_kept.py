@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from k8sops_local_slack.blocks.surfaces import message_blocks, view_content
+from k8sops_local_slack.timing import Ids
+
 HIDDEN: Final = re.compile(
     "[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 )
@@ -22,6 +25,7 @@ def check_message(arguments: Mapping[str, Any]) -> None:
     assert arguments["text"]
     assert units(arguments["text"]) <= 3000
     check_blocks(arguments["blocks"], most=50)
+    message_blocks(arguments["blocks"], Ids())
     assert units(arguments["text"] + json.dumps(arguments["blocks"], ensure_ascii=False)) <= 13_000
     check_text(arguments["text"])
 
@@ -29,6 +33,7 @@ def check_message(arguments: Mapping[str, Any]) -> None:
 def check_view(view: Mapping[str, Any]) -> None:
     """A modal or a home page."""
     check_blocks(view["blocks"], most=100)
+    view_content(dict(view), view["type"], Ids())
     if view["type"] == "modal":
         for part in ("title", "submit", "close"):
             assert units(view.get(part, {"text": "x"})["text"]) <= 24

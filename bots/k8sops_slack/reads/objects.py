@@ -1,0 +1,44 @@
+"""Objects of any kind as rows: those in trouble first, with the columns that say why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from k8sops.core.severity import Severity, is_incomplete, severity_of
+from k8sops.core.tables import Column, Row, Table
+from k8sops_slack.blocks.sending import Message
+from k8sops_slack.reads.table import table_message
+
+_RANK = [Severity.BAD, Severity.WARN, Severity.BUSY, Severity.NEUTRAL, Severity.OK, Severity.DONE]
+_STATUS = ("status", "phase", "state", "conditions")
+_READY = "ready"
+
+
+def objects_message(found: Table, *, title: str, line: str) -> Message:
+    """The first fifteen, worst first."""
+    heads, rows = object_rows(found)
+    return table_message(title, heads, rows, line=line, nothing="There are none.")
+
+
+def object_rows(found: Table) -> tuple[list[str], list[list[str]]]:
+    """Headings and all rows, worst first; the namespace where there are several."""
+    places = [number for number, column in enumerate(found.columns) if column.priority == 0]
+    apart = found.namespaced and len({row.namespace for row in found.rows}) > 1
+    heads = [*(["NAMESPACE"] if apart else []), *(found.columns[number].name.upper() for number in places)]
+    ordered = sorted(
+        found.rows, key=lambda row: (_RANK.index(trouble_of(found.columns, row)), row.namespace, row.name)
+    )
+    return heads, [
+        [*([row.namespace] if apart else []), *(row.cells[number] or "-" for number in places)]
+        for row in ordered
+    ]
+
+
+def trouble_of(columns: Sequence[Column], row: Row) -> Severity:
+    """How bad a row is, by what the server wrote into its columns."""
+    cells = {column.name.lower(): cell for column, cell in zip(columns, row.cells, strict=False)}
+    said = next((severity_of(cells[name]) for name in _STATUS if name in cells), Severity.NEUTRAL)
+    # What runs, and not all of it, is in trouble too; what is over has nothing left to be ready.
+    if is_incomplete(cells.get(_READY, "")) and said in {Severity.OK, Severity.NEUTRAL}:
+        return Severity.WARN
+    return said

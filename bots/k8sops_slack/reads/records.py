@@ -1,0 +1,111 @@
+"""What is kept, as tables: runs, schedules, backups, the audit trail. Trouble comes first, then the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from k8sops.core.backups import BackupList
+from k8sops.core.desk import AuditView
+from k8sops.core.run import RunState, RunSummary
+from k8sops.core.schedules import ScheduleView
+from k8sops.core.sizes import size_text
+from k8sops.core.text import counted
+from k8sops_slack.blocks.sending import Message
+from k8sops_slack.cards.standing import GLYPHS, WORDS
+from k8sops_slack.cards.words import typed
+from k8sops_slack.reads.table import table_message
+
+_URGENT = (RunState.NEEDS_REVIEW, RunState.AWAITING_APPROVAL, RunState.RUNNING, RunState.QUEUED)
+
+
+def runs_message(
+    runs: Sequence[RunSummary], clusters: Mapping[str, str], now: datetime, *, line: str
+) -> Message:
+    """Runs that want somebody, then those that go on, then the rest, newest first; `clusters` are names by uid."""
+    ordered = sorted(runs, key=lambda run: _URGENT.index(run.state) if run.state in _URGENT else len(_URGENT))
+    rows = [
+        (
+            f"{GLYPHS[run.state]} {WORDS[run.state]}",
+            run.id[:10],
+            typed(run.action),
+            clusters.get(run.cluster_uid, run.cluster_uid[:8]),
+            age(run.proposed_at, now),
+            run.headline,
+        )
+        for run in ordered
+    ]
+    heads = ("STATE", "RUN", "ACTION", "CLUSTER", "AGE", "WHAT")
+    return table_message("Runs", heads, rows, line=line, nothing="There is no run yet.")
+
+
+def schedules_message(views: Sequence[ScheduleView], now: datetime, *, line: str) -> Message:
+    """Schedules, those that are paused or that nobody would carry first."""
+    ordered = sorted(views, key=lambda view: (not (view.unattended or view.state != "active"), view.name))
+    rows = [
+        (
+            view.name,
+            view.state if not view.unattended else f"{view.state}, unattended",
+            ahead(view.next[0], now) if view.next else "-",
+            f"{age(view.last_success, now)} ago" if view.last_success else "never",
+            typed(view.action),
+            view.standing,
+        )
+        for view in ordered
+    ]
+    heads = ("NAME", "STATE", "NEXT", "SUCCEEDED", "ACTION", "APPROVAL")
+    note = next(
+        (view.unattended or view.paused_why for view in ordered if view.unattended or view.paused_why), ""
+    )
+    return table_message("Schedules", heads, rows, line=line, note=note, nothing="There is no schedule.")
+
+
+def backups_message(found: BackupList, now: datetime, *, line: str) -> Message:
+    """Backups, newest first; those that cannot be read are told below."""
+    rows = [
+        (
+            str(one.seq),
+            "complete" if one.complete else f"INCOMPLETE ({counted(len(one.gaps), 'gap')})",
+            age(one.last_read_at, now),
+            f"{one.objects:,}",
+            size_text(one.bytes),
+            one.name or one.selected,
+        )
+        for one in found.backups
+    ]
+    unread = [f"number {one.seq} cannot be read: {one.why}" for one in found.unreadable]
+    return table_message(
+        "Backups",
+        ("NO", "STATE", "AGE", "OBJECTS", "SIZE", "OF"),
+        rows,
+        line=line,
+        note="; ".join(unread),
+        nothing="; ".join(["There is no backup yet.", *unread]),
+    )
+
+
+def audit_message(records: Sequence[AuditView], *, line: str) -> Message:
+    """Records of the trail, newest first; one whose bytes are not a record's says so in place of what it was."""
+    rows = [
+        (one.at[:19].replace("T", " "), one.who or "-", one.code or "UNREADABLE", one.what or one.trouble)
+        for one in records
+    ]
+    return table_message("Audit trail", ("AT (UTC)", "WHO", "CODE", "WHAT"), rows, line=line)
+
+
+def age(since: datetime | None, now: datetime) -> str:
+    """How long ago, in its greatest unit."""
+    return "-" if since is None else _span((now - since).total_seconds())
+
+
+def ahead(at: datetime, now: datetime) -> str:
+    """How long until then."""
+    return f"in {_span((at - now).total_seconds())}"
+
+
+def _span(seconds: float) -> str:
+    whole = max(0, int(seconds))
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if whole >= size:
+            return f"{whole // size}{unit}"
+    return f"{whole}s"

@@ -1,0 +1,68 @@
+"""A cluster at a glance: its tiles, and what is in trouble, worst first."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from k8sops.core.overview import Gauge, Overview, Tile, Trouble
+from k8sops.core.plan import ClusterInfo
+from k8sops_slack.blocks.building import actions, button, context, section
+from k8sops_slack.blocks.markup import Mrkdwn, bold, escaped, joined, moment, written
+from k8sops_slack.blocks.sending import Message, message
+from k8sops_slack.cards.words import where
+from k8sops_slack.reads.table import ROWS, SHARE
+
+GLYPHS: Final = {
+    Gauge.WAITING: "⏳",
+    Gauge.OK: "✅",
+    Gauge.WARN: "⚠️",
+    Gauge.BAD: "⛔",
+    Gauge.UNKNOWN: "❔",
+    Gauge.DENIED: "🔒",
+}
+_WORST: Final = [Gauge.BAD, Gauge.WARN, Gauge.UNKNOWN, Gauge.DENIED, Gauge.WAITING, Gauge.OK]
+
+
+def status_message(found: Overview, cluster: ClusterInfo, *, line: str) -> Message:
+    """Tiles, troubles, and whether what is shown may be out of date."""
+    tiles = sorted(found.tiles, key=lambda tile: _WORST.index(tile.gauge))
+    troubles = sorted(found.troubles, key=lambda one: _WORST.index(one.gauge))
+    title = escaped(where(cluster), 120)
+    blocks = [section(joined("\n", [bold(title), *map(tile_line, tiles)]))]
+    if troubles:
+        lines = [trouble_line(one) for one in troubles[:ROWS]]
+        if len(troubles) > ROWS:
+            lines.append(written(f"and {len(troubles) - ROWS} more"))
+        blocks.append(section(joined("\n", lines)))
+    if found.lost:
+        since = [written("since"), moment(found.lost_since)] if found.lost_since else []
+        blocks.append(
+            context(joined(" ", [written("⚠️ may be out of date:"), escaped(found.lost, 300), *since]))
+        )
+    blocks.append(context(joined(" ", [written("as of"), moment(found.at)])))
+    told = joined(" ", [title, written("·"), escaped(verdict(found), 200)])
+    return message(told, [*blocks, *actions([button("Share", SHARE, line)])])
+
+
+def verdict(found: Overview) -> str:
+    """One sentence: the worst there is."""
+    bad = [one.name for one in found.troubles if one.gauge is Gauge.BAD]
+    if bad:
+        return f"{len(bad)} in trouble: {bad[0]}" + (" and others." if len(bad) > 1 else ".")
+    if found.troubles:
+        return f"{len(found.troubles)} to look at."
+    if any(tile.gauge in {Gauge.BAD, Gauge.WARN} for tile in found.tiles):
+        return next(tile.text for tile in found.tiles if tile.gauge in {Gauge.BAD, Gauge.WARN})
+    return "All well, as far as can be seen."
+
+
+def tile_line(tile: Tile) -> Mrkdwn:
+    """`✅ nodes: all 5 are ready`."""
+    return joined(" ", [written(GLYPHS[tile.gauge]), escaped(f"{tile.name}: {tile.text}", 200)])
+
+
+def trouble_line(one: Trouble) -> Mrkdwn:
+    """`⛔ shop/web 1/3 CrashLoopBackOff: why`."""
+    name = f"{one.namespace}/{one.name}" if one.namespace else one.name
+    told = " ".join(part for part in (name, one.ready, one.word) if part)
+    return joined(" ", [written(GLYPHS[one.gauge]), escaped(f"{told}: {one.why}" if one.why else told, 220)])

@@ -1,0 +1,80 @@
+"""A table for a phone: at most fifteen rows in a block of even letters, with ways to share it and to have all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from k8sops.core.text import printable
+from k8sops_slack.blocks.building import Block, actions, button, context, section
+from k8sops_slack.blocks.limits import BUTTON_VALUE, size
+from k8sops_slack.blocks.markup import Mrkdwn, bold, escaped, fenced, joined, written
+from k8sops_slack.blocks.sending import Message, message
+
+ROWS: Final = 15
+CELL: Final = 40
+WIDTH: Final = 72
+GUTTER: Final = "  "
+SHARE: Final = "read.share"
+FULL: Final = "read.full"
+
+Cells = Sequence[str]
+
+
+def table_message(
+    title: str,
+    heads: Cells,
+    rows: Sequence[Cells],
+    *,
+    line: str,
+    note: str = "",
+    nothing: str = "There is nothing.",
+) -> Message:
+    """Rows in the order given. `line` is what was typed, which the buttons carry: it is read again when pressed."""
+    if not rows:
+        return message(joined(" ", [bold(escaped(title, 150)), escaped(nothing, 300)]))
+    shown = rows[:ROWS]
+    more = f"{len(shown)} of {len(rows)}" if len(rows) > ROWS else f"{len(rows)}"
+    head = joined(" ", [bold(escaped(title, 150)), written(f"({more})")])
+    told: list[Block] = [section(head), section(fenced(aligned(heads, shown)))]
+    if note:
+        told.append(context(escaped(note, 300)))
+    return message(head, [*told, *actions(_buttons(line, full=len(rows) > ROWS))])
+
+
+def shared(found: Message, who: Mrkdwn) -> Message:
+    """The same for everybody: said by whom, with nothing to press."""
+    said = context(joined(" ", [written("shared by"), who]))
+    kept = [block for block in found.blocks if block["type"] != "actions"]
+    return message(found.text, [*kept, said])
+
+
+def full_list(heads: Cells, rows: Sequence[Cells]) -> str:
+    """All rows with all of every cell, as the text of a file."""
+    return "\n".join(_lines([heads, *rows], cell=0, width=0)) + "\n"
+
+
+def aligned(heads: Cells, rows: Sequence[Cells]) -> list[str]:
+    """Lines whose columns stand below each other; columns that have no room are left out, the last first."""
+    return _lines([heads, *rows], cell=CELL, width=WIDTH)
+
+
+def _lines(rows: Sequence[Cells], *, cell: int, width: int) -> list[str]:
+    cells = [[_cut(printable(one), cell) for one in row] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    while width and len(widths) > 2 and sum(widths) + len(GUTTER) * (len(widths) - 1) > width:
+        widths.pop()
+    return [
+        GUTTER.join(one.ljust(wide) for one, wide in zip(row, widths, strict=False)).rstrip() for row in cells
+    ]
+
+
+def _cut(text: str, most: int) -> str:
+    return text if not most or len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _buttons(line: str, *, full: bool) -> list[Block]:
+    if not line or size(line) > BUTTON_VALUE:
+        return []
+    found = [button("Share", SHARE, line)]
+    return [*found, button("Full list", FULL, line)] if full else found

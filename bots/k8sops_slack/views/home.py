@@ -1,0 +1,105 @@
+"""The bot's own page: what waits for a vote, what runs, how the clusters are, and what its reader did last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from k8sops.core.overview import Gauge
+from k8sops.core.plan import ClusterInfo
+from k8sops.core.run import RunSummary
+from k8sops_slack.blocks.building import Block, actions, button, context, divider, header, section
+from k8sops_slack.blocks.markup import Mrkdwn, bold, escaped, joined, moment, written
+from k8sops_slack.blocks.sending import home
+from k8sops_slack.cards.clicks import DETAILS, Click
+from k8sops_slack.cards.standing import GLYPHS, WORDS
+from k8sops_slack.cards.words import DOT, typed, where
+from k8sops_slack.reads.records import age
+from k8sops_slack.reads.status import GLYPHS as GAUGES
+
+REFRESH: Final = "home.refresh"
+PENDING: Final = 12
+RUNNING: Final = 10
+CLUSTERS: Final = 15
+MINE: Final = 10
+_WORST: Final = [Gauge.BAD, Gauge.WARN, Gauge.UNKNOWN, Gauge.DENIED, Gauge.WAITING, Gauge.OK]
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """How one cluster is, in a sentence."""
+
+    cluster: ClusterInfo
+    gauge: Gauge
+    text: str
+
+
+class HomeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page shows; each part is what its reader may see."""
+
+    now: datetime
+    pending: Sequence[RunSummary] = ()
+    running: Sequence[RunSummary] = ()
+    mine: Sequence[RunSummary] = ()
+    clusters: Sequence[Health] = ()
+    names: Mapping[str, str] = MappingProxyType({})
+    """The clusters' names as a person reads them, by uid."""
+
+
+def home_view(facts: HomeFacts) -> Block:
+    """The page."""
+    blocks = [
+        header("Waiting for a vote"),
+        *_runs(facts, facts.pending, PENDING, "Nothing waits."),
+        header("Running"),
+        *_runs(facts, facts.running, RUNNING, "Nothing runs."),
+        divider(),
+        header("Clusters"),
+        section(joined("\n", _health(facts.clusters))),
+        header("What you did last"),
+        section(joined("\n", _mine(facts))),
+        context(joined(" ", [written("as of"), moment(facts.now)])),
+        *actions([button("Look again", REFRESH, "home")]),
+    ]
+    return home(blocks)
+
+
+def _runs(facts: HomeFacts, runs: Sequence[RunSummary], most: int, nothing: str) -> list[Block]:
+    if not runs:
+        return [section(written(nothing))]
+    found = [_run(facts, run) for run in runs[:most]]
+    if len(runs) > most:
+        found.append(context(written(f"and {len(runs) - most} more")))
+    return found
+
+
+def _run(facts: HomeFacts, run: RunSummary) -> Block:
+    place = facts.names.get(run.cluster_uid, run.cluster_uid[:8])
+    title = bold(escaped(f"{place}{DOT}{typed(run.action)}", 160))
+    by = escaped(f"by {run.actor.name}, {age(run.proposed_at, facts.now)} ago{DOT}{run.risk}", 160)
+    value = Click(run=run.id, digest=run.digest, cluster=run.cluster_uid).value
+    text = joined("\n", [joined(" ", [written(GLYPHS[run.state]), title]), escaped(run.headline, 200), by])
+    return section(text, accessory=button("Look", DETAILS, value))
+
+
+def _health(clusters: Sequence[Health]) -> list[Mrkdwn]:
+    ordered = sorted(clusters, key=lambda one: (_WORST.index(one.gauge), one.cluster.name))
+    lines = [
+        joined(" ", [written(GAUGES[one.gauge]), escaped(f"{where(one.cluster)}: {one.text}", 180)])
+        for one in ordered[:CLUSTERS]
+    ]
+    if len(ordered) > CLUSTERS:
+        lines.append(written(f"and {len(ordered) - CLUSTERS} more"))
+    return lines or [written("No cluster is configured.")]
+
+
+def _mine(facts: HomeFacts) -> list[Mrkdwn]:
+    lines = []
+    for run in facts.mine[:MINE]:
+        place = facts.names.get(run.cluster_uid, run.cluster_uid[:8])
+        told = f"{WORDS[run.state]}{DOT}{typed(run.action)} on {place}, {age(run.proposed_at, facts.now)} ago"
+        lines.append(joined(" ", [written(GLYPHS[run.state]), escaped(told, 180)]))
+    return lines or [written("Nothing yet.")]
