@@ -144,11 +144,9 @@ def risk_of(one: Chosen) -> Risk:
             return Risk.LOW
         return Risk.DISRUPTIVE if pod.metadata.controller else Risk.DESTRUCTIVE
     status = one.object.get("status") or {}
-    if (
-        kind == "jobs.batch"
-        and (status.get("completionTime") or status.get("failed"))
-        and not status.get("active")
-    ):
+    # Between two tries a Job has failed pods and no active one, and has not finished all the same.
+    over = {each["type"] for each in status.get("conditions") or () if each.get("status") == "True"}
+    if kind == "jobs.batch" and over & {"Complete", "Failed"}:
         return Risk.LOW
     if kind == "replicasets.apps" and not one.object["spec"].get("replicas") and not status.get("replicas"):
         return Risk.LOW

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from k8sops.actions.objects.delete import Delete, DeleteParams
+from k8sops.actions.choosing import Chosen
+from k8sops.actions.objects.delete import Delete, DeleteParams, risk_of
 from k8sops.cluster.client import KubeCluster
 from k8sops.core.errors import BlockedError, NotFoundError
+from k8sops.core.plan import JsonObject
 from k8sops.core.ports import Resource
 from k8sops.core.risk import Risk
 from k8sops.core.run import RunState
@@ -112,6 +114,23 @@ async def test_a_kind_whose_definition_went_meanwhile_is_not_one_that_could_not_
     unserved = _StillNaming(cluster, "apps")
     (told,) = (await Delete().plan(params, unserved, cluster.clock)).findings
     assert (told.code, told.subjects) == ("dependents_unread", ("things.apps",))
+
+
+@pytest.mark.parametrize(
+    ("status", "risk"),
+    [
+        ({"active": 1}, Risk.DESTRUCTIVE),
+        ({"failed": 1}, Risk.DESTRUCTIVE),
+        ({"failed": 7, "conditions": [{"type": "Failed", "status": "True"}]}, Risk.LOW),
+        ({"succeeded": 1, "conditions": [{"type": "Complete", "status": "True"}]}, Risk.LOW),
+        ({"conditions": [{"type": "Suspended", "status": "True"}]}, Risk.DESTRUCTIVE),
+    ],
+)
+def test_a_job_has_finished_by_its_conditions_alone(status: JsonObject, risk: Risk) -> None:
+    """Between two tries nothing of it is active; a risk that rises with the next try would void the plan."""
+    jobs = Resource(group="batch", version="v1", plural="jobs", kind="Job", namespaced=True)
+    found = {"metadata": {"name": "report", "namespace": "shop", "uid": "u"}, "spec": {}, "status": status}
+    assert risk_of(Chosen(resource=jobs, object=found)) is risk
 
 
 async def test_a_pod_that_is_made_again_is_disruptive_and_what_has_finished_is_low(
