@@ -42,18 +42,20 @@ async def connect(
     clock: Clock,
     cluster_names: Mapping[str, tuple[str, str]],
     held: ExecCredential | None = None,
+    early: bool = False,
 ) -> KubeCluster:
     """Open the cluster of a context (None: the current one); the caller closes it.
 
     `held` is what a credential plugin gave a person just now; `cluster_names` maps a cluster's uid to its name and
-    environment. Raises UsageError, UnknownContextError, CredentialsError, TlsError, UnreachableError.
+    environment. With `early` the first reads do not wait for the HTTP client (`cluster.early`), until the transport's
+    `end_early`. Raises UsageError, UnknownContextError, CredentialsError, TlsError, UnreachableError.
     """
     credentials = await load_credentials(
         kubeconfig=kubeconfig, context=context, impersonate=impersonate, clock=clock
     )
     if held is not None:
         await credentials.take(held)
-    transport = Transport(credentials, clock=clock)
+    transport = Transport(credentials, clock=clock, early=early)
     try:
         uid = await _cluster_uid(transport)
     except BaseException:

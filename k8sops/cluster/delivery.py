@@ -7,10 +7,6 @@ just before its headers do, once there is a connection.
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-import aiohttp
-
 from k8sops.core.errors import ServerError, UnreachableError
 
 
@@ -44,18 +40,3 @@ class Delivery:
         """The present attempt is over. An earlier one that was not answered stays so, whatever a repeat brings."""
         self._open = self._open or (self._sent and isinstance(error, UnreachableError | ServerError))
         self._sent = False
-
-
-def delivery_trace() -> aiohttp.TraceConfig:
-    """Has each request's `Delivery`, given as `trace_request_ctx`, told when it goes out."""
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(_going_out)
-    return trace
-
-
-async def _going_out(
-    session: aiohttp.ClientSession, context: SimpleNamespace, sent: aiohttp.TraceRequestHeadersSentParams
-) -> None:
-    delivery = context.trace_request_ctx
-    if isinstance(delivery, Delivery):
-        delivery.going_out()

@@ -76,11 +76,15 @@ async def page_bodies(
     query: Pairs = (),
     accept: str = JSON,
     page_size: int = PAGE_SIZE,
+    first_page: int = PAGE_SIZE,
     prefetch: int = PREFETCH,
     deadline_s: float = 30.0,
     subject: str = "",
 ) -> AsyncGenerator[PageBody, None]:
-    """The pages of one list, undecoded. Each page is asked for within `deadline_s`. Raises what `request` raises."""
+    """The pages of one list, undecoded; the first has at most `first_page` items, for whoever shows it at once.
+
+    Each page is asked for within `deadline_s`. Raises what `request` raises.
+    """
 
     async def fetch(pairs: Pairs) -> bytes:
         asked = [*query, *pairs]
@@ -89,7 +93,7 @@ async def page_bodies(
         )
 
     pages: asyncio.Queue[PageBody | BaseException | None] = asyncio.Queue(prefetch)
-    producer = asyncio.create_task(_produce(fetch, pages, page_size), name=f"pages of {path}")
+    producer = asyncio.create_task(_produce(fetch, pages, page_size, first_page), name=f"pages of {path}")
     try:
         while (page := await pages.get()) is not None:
             if isinstance(page, BaseException):
@@ -105,10 +109,11 @@ async def _produce(
     fetch: Callable[[Pairs], Awaitable[bytes]],
     pages: asyncio.Queue[PageBody | BaseException | None],
     page_size: int,
+    first_page: int,
 ) -> None:
     """Put all pages, then None; or the error that ended them."""
     try:
-        limit, token, restarts, restarted = page_size, "", 0, False
+        limit, token, restarts, restarted = min(first_page, page_size), "", 0, False
         while True:
             try:
                 data = await fetch([("limit", str(limit)), *([("continue", token)] if token else [])])

@@ -47,6 +47,7 @@ class Reflector(Generic[T]):
         query: Pairs = (),
         streaming: bool = True,
         page_size: int = PAGE_SIZE,
+        first_page: int = PAGE_SIZE,
         quiet_s: float = QUIET_S,
         watch_s: int = WATCH_S,
         subject: str = "",
@@ -58,6 +59,7 @@ class Reflector(Generic[T]):
         self._query = query
         self._streaming = streaming
         self._page_size = page_size
+        self._first_page = first_page
         self._quiet_s = quiet_s
         self._watch_s = watch_s
         self._subject = subject or path
@@ -155,6 +157,7 @@ class Reflector(Generic[T]):
             query=self._query,
             accept=self._codec.accept,
             page_size=self._page_size,
+            first_page=self._first_page,
             subject=self._subject,
         )
         position = ""

@@ -13,31 +13,30 @@ import copy
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final, Literal
-
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
+from typing import TYPE_CHECKING, Final, Literal
 
 from k8sops import __version__
 from k8sops.cluster.credentials import Credentials, Grant
-from k8sops.cluster.delivery import Delivery, delivery_trace
+from k8sops.cluster.delivery import Delivery
+from k8sops.cluster.early import EarlyReads
 from k8sops.cluster.identity import Impersonation
+from k8sops.cluster.pool import Pool
 from k8sops.cluster.retry import REPEATABLE_METHODS, NeverSentError, send_repeatedly
 from k8sops.cluster.status import Asked, error_of_answer
-from k8sops.cluster.transport_errors import connection_errors_told
 from k8sops.cluster.transport_guard import SAFE_METHODS, Mode, guarded, may_change
 from k8sops.cluster.transport_url import Query, accept_encoding, pairs_of, url_of
 from k8sops.core.clock import Clock, SystemClock
 from k8sops.core.errors import CredentialsError, DeadlineError, K8sOpsError, ReadOnlyError
 
+if TYPE_CHECKING:
+    import aiohttp
+
+    from k8sops.cluster.wire import Headers
+
 DEFAULT_IN_FLIGHT: Final = 16
-CONNECT_TIMEOUT_S: Final = 10.0
 LONGEST_COUNTED_S: Final = 60.0
 GATED_ATTEMPT_S: Final = 4.0
 """A mutation through a gated view is answered within this, or given up: its lease must outlive it."""
-READ_BUFFER_BYTES: Final = 1 << 20
-WEBSOCKET_MESSAGE_BYTES: Final = 64 << 20
 
 
 class Transport:
@@ -56,7 +55,9 @@ class Transport:
         clock: Clock | None = None,
         max_in_flight: int = DEFAULT_IN_FLIGHT,
         jitter: random.Random | None = None,
+        early: bool = False,
     ) -> None:
+        """With `early` the first reads are sent before the HTTP client is loaded, until `end_early`."""
         self.credentials: Final = credentials
         self.user_agent = f"k8sops/{__version__}"
         self._clock = clock or SystemClock()
@@ -67,14 +68,8 @@ class Transport:
         self._gate: Callable[[], Awaitable[None]] | None = None
         self._owner = True
         self._accept_encoding = accept_encoding(credentials.server)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
-            read_bufsize=READ_BUFFER_BYTES,
-            trust_env=False,
-            trace_configs=[delivery_trace()],
-        )
+        self._early = EarlyReads(credentials) if early else None
+        self._pool = Pool(credentials, self._early)
 
     @property
     def server(self) -> str:
@@ -149,8 +144,7 @@ class Transport:
         may_repeat = method in REPEATABLE_METHODS if repeatable is None else repeatable
         delivery = Delivery(changes=may_change(self._mode, method, path))
         last: list[Exception] = []
-        # A plugin has a deadline of its own, and its failure must not be told as the server's slowness.
-        await self.credentials.grant()
+        await self._ready(method)
 
         async def send() -> bytes:
             try:
@@ -182,6 +176,15 @@ class Transport:
         except K8sOpsError as error:
             error.outcome_unknown = delivery.outcome_unknown
             raise
+
+    async def _ready(self, method: str = "") -> None:
+        """Have what a request takes before its time runs.
+
+        A plugin has a deadline of its own; neither it nor what we load may be told as the server's slowness.
+        """
+        await self.credentials.grant()
+        if method != "GET" or self._early is None or self._early.ended:
+            await self._pool.wire()
 
     async def _exchange(
         self,
@@ -223,6 +226,12 @@ class Transport:
     ) -> bytes:
         extra = {"Content-Type": content_type} if body is not None else {}
         headers = {"Accept": accept, **extra}
+        if self._early is not None and asked.method == "GET":
+            url = url_of(self.server, asked.path, pairs)
+            if early := await self._early.read(url, self._headers(headers)):
+                if early.status >= 300:
+                    raise error_of_answer(asked, early.status, {}, early.body, self.server)
+                return early.body
         async with self._opened(asked, pairs, headers, data=body, delivery=delivery) as response:
             payload = await response.read()
         if response.status >= 300:
@@ -237,25 +246,22 @@ class Transport:
         headers: Mapping[str, str],
         *,
         data: bytes | None = None,
-        timeout: aiohttp.ClientTimeout | None = None,
+        read_timeout_s: float | None = None,
         delivery: Delivery | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         url = url_of(self.server, asked.path, pairs)
-        more: dict[str, Any] = {"timeout": timeout} if timeout else {}
+        wire = await self._pool.wire()
         for last_try in (False, True):
             grant = await self.credentials.grant()
-            with connection_errors_told(self.credentials, asked):
-                async with self._session.request(
+            with wire.errors_told(asked):
+                async with wire.request(
                     asked.method,
                     url,
-                    headers=self._headers(grant.headers, headers),
+                    self._headers(headers, grant.headers),
+                    grant.ssl,
                     data=data,
-                    ssl=grant.ssl,
-                    server_hostname=self.credentials.tls_server_name or None,
-                    proxy=self.credentials.proxy or None,
-                    allow_redirects=False,
-                    trace_request_ctx=delivery,
-                    **more,
+                    delivery=delivery,
+                    read_timeout_s=read_timeout_s,
                 ) as response:
                     if response.status != 401:
                         yield response
@@ -273,13 +279,9 @@ class Transport:
             return CredentialsError(why, hint="renew the credentials in the kubeconfig and try again")
         return error_of_answer(asked, response.status, response.headers, payload, self.server)
 
-    def _headers(self, granted: Sequence[tuple[str, str]], own: Mapping[str, str]) -> CIMultiDict[str]:
-        headers: CIMultiDict[str] = CIMultiDict(own)
-        headers["User-Agent"] = self.user_agent
-        headers["Accept-Encoding"] = self._accept_encoding
-        for name, value in (*granted, *self._impersonation.headers()):
-            headers.add(name, value)
-        return headers
+    def _headers(self, own: Mapping[str, str], granted: Headers = ()) -> Headers:
+        about_us = (("User-Agent", self.user_agent), ("Accept-Encoding", self._accept_encoding))
+        return [*own.items(), *about_us, *self._impersonation.headers(), *granted]
 
     def stream(
         self,
@@ -315,15 +317,14 @@ class Transport:
     ) -> AsyncIterator[aiohttp.StreamReader]:
         asked = Asked("GET", path, subject, self.credentials.username)
         guarded(self._mode, "GET", path, pairs)
-        await self.credentials.grant()
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=read_timeout_s)
-        opened = self._opened(asked, pairs, {"Accept": accept}, timeout=timeout)
+        await self._ready()
+        opened = self._opened(asked, pairs, {"Accept": accept}, read_timeout_s=read_timeout_s)
         response = await self._entered(opened, asked, connect_deadline_s, counted)
         try:
             if response.status >= 300:
                 payload = await response.read()
                 raise error_of_answer(asked, response.status, response.headers, payload, self.server)
-            with connection_errors_told(self.credentials, asked):
+            with (await self._pool.wire()).errors_told(asked):
                 yield response.content
         finally:
             # The rest of a stream is never wanted: closing beats reading it out for the pool's sake.
@@ -366,6 +367,7 @@ class Transport:
         if self._gate is not None:
             await self._gate()
         url = url_of(self.server, path, pairs_of(query))
+        await self._ready()
         try:
             async with asyncio.timeout(connect_deadline_s):
                 grant = await self.credentials.grant()
@@ -381,20 +383,19 @@ class Transport:
             ) from error
 
     async def _upgraded(
-        self, asked: Asked, url: URL, protocols: Sequence[str], grant: Grant
+        self, asked: Asked, url: str, protocols: Sequence[str], grant: Grant
     ) -> aiohttp.ClientWebSocketResponse[Literal[True]]:
-        with connection_errors_told(self.credentials, asked):
-            return await self._session.ws_connect(
-                url,
-                protocols=protocols,
-                headers=self._headers(grant.headers, {}),
-                ssl=grant.ssl,
-                server_hostname=self.credentials.tls_server_name or None,
-                proxy=self.credentials.proxy or None,
-                max_msg_size=WEBSOCKET_MESSAGE_BYTES,
-            )
+        wire = await self._pool.wire()
+        with wire.errors_told(asked):
+            return await wire.websocket(url, self._headers({}, grant.headers), grant.ssl, protocols)
+
+    def end_early(self) -> None:
+        """What is read from now on goes through the HTTP client. Idempotent."""
+        if self._early is not None:
+            self._early.end()
 
     async def aclose(self) -> None:
         """Close the pool. Idempotent; on a view it does nothing."""
         if self._owner:
-            await self._session.close()
+            self.end_early()
+            await self._pool.aclose()

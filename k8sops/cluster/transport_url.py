@@ -6,8 +6,6 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode, urlsplit
 
-from yarl import URL
-
 Query = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
@@ -16,9 +14,9 @@ def pairs_of(query: Query) -> list[tuple[str, str]]:
     return list(query.items()) if isinstance(query, Mapping) else list(query)
 
 
-def url_of(server: str, path: str, pairs: Sequence[tuple[str, str]]) -> URL:
+def url_of(server: str, path: str, pairs: Sequence[tuple[str, str]]) -> str:
     """The URL; `path` is taken as already escaped (see `paths`), the query is escaped here."""
-    return URL(f"{server}{path}?{urlencode(pairs)}" if pairs else f"{server}{path}", encoded=True)
+    return f"{server}{path}?{urlencode(pairs)}" if pairs else f"{server}{path}"
 
 
 def is_loopback(server: str) -> bool:

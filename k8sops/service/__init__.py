@@ -6,6 +6,7 @@ waits for it. `open_records` opens the store alone. `k8sops.service.catalog` lis
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -44,12 +45,16 @@ async def open_ops(
         clock=clock,
         cluster_names=names,
         held=held,
+        early=first is not None,
     )
     ops = EngineOps(cluster, config=config, clock=clock, ids=UlidSource())
     try:
         if first is not None:
+            in_sight = asyncio.Event()
+            first.when_shown(in_sight.set)
+            first.when_shown(cluster.transport.end_early)
             await ops.look_around()
-            ops.begin(await first(cluster.info.context, ops.default_namespace))
+            ops.begin(await first(cluster.info.context, ops.default_namespace), in_sight)
         yield ops
     finally:
         await ops.aclose()

@@ -217,9 +217,12 @@ class EngineOps:
             # Whoever opens a table is told why not.
             await self._cluster.discovery.resources()
 
-    def begin(self, query: TableQuery) -> None:
-        """Open a table ahead of the first call of `browse`, which is given it if it asks for the same."""
-        self._ahead = TableAhead(query, self._browse(query))
+    def begin(self, query: TableQuery, in_sight: asyncio.Event | None = None) -> None:
+        """Open a table ahead of the first call of `browse`, which is given it if it asks for the same.
+
+        What only its figures take is loaded once it is in sight.
+        """
+        self._ahead = TableAhead(query, self._browse(query, in_sight))
 
     async def browse(self, query: TableQuery) -> LiveRows:
         """A live table with figures beside its rows."""
@@ -230,10 +233,10 @@ class EngineOps:
             await ahead.aclose()
         return await self._browse(query)
 
-    async def _browse(self, query: TableQuery) -> LiveRows:
+    async def _browse(self, query: TableQuery, in_sight: asyncio.Event | None = None) -> LiveRows:
         from k8sops.service.live.opening import browse
 
-        return await browse(self._reader, query, self._clock)
+        return await browse(self._reader, query, self._clock, in_sight)
 
     async def object(self, kind: str, name: str, namespace: str = "") -> JsonObject:
         """One whole object; a namespaced kind without a namespace means the default one."""

@@ -41,7 +41,7 @@ def run_tui(
     `contexts` lets another cluster be chosen, and `choice` is how the screen looks and which keys it has; `tries` are
     suggested below the first table, and `memory` keeps namespaces and columns from one start to the next. `open_ops`
     is entered on the screen's own event loop, while the screen is still being loaded, and left before this returns. A
-    failure to connect is shown, with a key to try again, not raised. `first` is told when the screen is loaded.
+    failure to connect is shown, with a key to try again, not raised. `first` is told when the table is in sight.
     """
 
     async def opened() -> int:
@@ -53,8 +53,6 @@ def run_tui(
             await asyncio.sleep(0)
             # In a thread, so that the cluster is asked and answers meanwhile. Only who opens a screen loads Textual.
             module = await asyncio.to_thread(import_module, "k8sops.tui.app")
-            if first is not None:
-                first.loaded()
             code: int = await module.run(
                 early.open,
                 start,
@@ -63,6 +61,7 @@ def run_tui(
                 choice=choice,
                 tries=tries,
                 memory=memory,
+                shown=first.shown if first is not None else None,
             )
         finally:
             await early.aclose()

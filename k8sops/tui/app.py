@@ -60,7 +60,9 @@ class K8sOpsApp(ApprovingApp):
         choice: ScreenChoice | None = None,
         tries: Sequence[TryThis] = (),
         memory: ScreenMemory | None = None,
+        shown: Callable[[], None] | None = None,
     ) -> None:
+        """`shown` is called once the first table is in sight, or why there is none."""
         super().__init__(driver_class=TerminalDriver)
         if self.no_color:
             from k8sops.tui.shell.colourless import without_colour  # noqa: PLC0415 - loaded when needed
@@ -73,6 +75,7 @@ class K8sOpsApp(ApprovingApp):
         self._choice = choice or ScreenChoice()
         self._tries = tries
         self._remembered = Remembered(memory or NoMemory())
+        self._shown = shown
         self._was_opened = False
         self._clock = clock if clock is not None else SystemClock()
         # Motion costs bytes over SSH and time when a key is held.
@@ -108,9 +111,19 @@ class K8sOpsApp(ApprovingApp):
 
     def on_feed_opened(self, message: FeedOpened) -> None:
         """Note where somebody looks."""
+        self._tell_shown()
         connection = connection_of(self)
         if connection is not None and connection.connected:
             self._remembered.visited(connection.ops.cluster_info.context, message.query.namespace)
+
+    def on_feed_refused(self) -> None:
+        """Why there is no table is as much to be seen as one."""
+        self._tell_shown()
+
+    def _tell_shown(self) -> None:
+        shown, self._shown = self._shown, None
+        if shown is not None:
+            self.call_after_refresh(shown)
 
     async def _suggest(self, screen: BrowseScreen, shown: AwaitMount) -> None:
         await shown
@@ -225,6 +238,7 @@ async def run(
     choice: ScreenChoice | None,
     tries: Sequence[TryThis] = (),
     memory: ScreenMemory | None = None,
+    shown: Callable[[], None] | None = None,
 ) -> int:
     """Run the application until it is left; returns the exit code. Raises what ended it."""
     app = K8sOpsApp(
@@ -235,6 +249,7 @@ async def run(
         choice=choice,
         tries=tries,
         memory=memory,
+        shown=shown,
     )
     with ended_by_signals(app):
         await app.run_async()

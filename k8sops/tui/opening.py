@@ -72,27 +72,34 @@ class EarlyOpening:
 
 
 class FirstTable:
-    """The table that the screen will ask for first.
-
-    Known once the screen is loaded: rows that come sooner delay it, and are shown no sooner.
-    """
+    """The table that the screen will ask for first, and word of when it is in sight."""
 
     def __init__(self, start: TableQuery, memory: ScreenMemory, *, all_namespaces: bool) -> None:
         self._start: Final = start
         self._memory: Final = memory
         self._is_settled: Final = bool(start.namespace) or all_namespaces
-        self._loaded: Final = asyncio.Event()
+        self._is_shown = False
+        self._then: list[Callable[[], None]] = []
 
-    def loaded(self) -> None:
-        """The screen is loaded, and about to be shown."""
-        self._loaded.set()
+    def shown(self) -> None:
+        """The table is in sight. Idempotent."""
+        self._is_shown = True
+        waiting, self._then = self._then, []
+        for then in waiting:
+            then()
+
+    def when_shown(self, then: Callable[[], None]) -> None:
+        """Have something done once the table is in sight; at once where it is."""
+        if self._is_shown:
+            then()
+        else:
+            self._then.append(then)
 
     async def __call__(self, context: str, default_namespace: str) -> TableQuery:
         """The table, of a context and its default namespace."""
-        held = None if self._is_settled else (await self._memory.recall()).get("namespaces")
-        await self._loaded.wait()
         if self._is_settled:
             return self._start
+        held = (await self._memory.recall()).get("namespaces")
         remembered = held.get(context) if isinstance(held, dict) else None
         namespace = default_namespace if remembered is None else str(remembered)
         return msgspec.structs.replace(self._start, namespace=namespace)

@@ -1,7 +1,7 @@
 """The program until its first rows are written: `python -m tests.tui.pty_first_rows REPORT ARGUMENT…`.
 
 REPORT then holds the name of every module that was loaded by then, one a line. Nothing of the program is replaced: only
-the terminal is read along.
+the terminal is read along. But on a busy machine a start may take longer than the HTTP client is held back.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from k8sops.cli.main import main
+from k8sops.cluster import early
 
 CURSOR = "▌"
 
@@ -38,5 +39,6 @@ class _ReadAlong:
 
 
 if __name__ == "__main__":
+    early.HELD_BACK_S = 600.0  # type: ignore[misc]
     sys.__stderr__ = _ReadAlong(sys.__stderr__, Path(sys.argv[1]))  # type: ignore[assignment,misc]
     sys.exit(main(sys.argv[2:]))

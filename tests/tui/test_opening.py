@@ -14,10 +14,11 @@ from k8sops.core.ops import Ops
 from k8sops.core.run import RunFilter, RunSummary
 from k8sops.core.tables import FeedState, TableQuery
 from k8sops.tui.app import K8sOpsApp
+from k8sops.tui.live_table import LiveTable
 from k8sops.tui.opening import EarlyOpening, FirstTable
 from k8sops.tui.status import ClusterLine, TableLine
 from tests.tui.at_rest import until
-from tests.tui.feeds import POD_COLUMNS, DeskOps, Feed
+from tests.tui.feeds import POD_COLUMNS, DeskOps, Feed, pod
 
 
 class _Door:
@@ -126,7 +127,6 @@ async def test_the_table_begun_ahead_is_the_one_the_screen_asks_for(
         yield ops
 
     first = FirstTable(start, _Memory(held), all_namespaces=everywhere)
-    first.loaded()
     expected = await first(ops.cluster_info.context, ops.default_namespace)
     app = K8sOpsApp(opened, start, all_namespaces=everywhere, memory=_Memory(held))
     async with app.run_test() as pilot:
@@ -134,15 +134,43 @@ async def test_the_table_begun_ahead_is_the_one_the_screen_asks_for(
         assert ops.queries[0] == expected
 
 
-async def test_the_table_is_begun_only_once_the_screen_is_loaded() -> None:
-    """Pages by the megabyte, decoded while Textual is being loaded, delayed the first of them to be seen."""
+async def test_what_waits_for_the_first_rows_is_told_once_they_are_in_sight() -> None:
+    """The HTTP client is loaded then: sooner it would hold the first frame up, later the rest of the rows."""
+    told: list[str] = []
+    pods = Feed(POD_COLUMNS, [pod("web-1")])
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Ops]:
+        yield DeskOps({"pods": pods})
+
     first = FirstTable(TableQuery(kind="pods"), _Memory({}), all_namespaces=True)
-    asked = asyncio.ensure_future(first("acme", "shop"))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    assert not asked.done()
-    first.loaded()
-    assert await asked == TableQuery(kind="pods")
+
+    def in_sight() -> None:
+        told.append("web-1" if app.screen.query_one(LiveTable).shown else "nothing")
+
+    first.when_shown(in_sight)
+    app = K8sOpsApp(opened, TableQuery(kind="pods"), all_namespaces=True, shown=first.shown)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: told)
+        first.when_shown(lambda: told.append("at once"))
+        first.shown()
+        assert told == ["web-1", "at once"]
+
+
+async def test_a_table_that_is_refused_holds_nothing_back() -> None:
+    """Who we are and what else there is are asked all the same, for the next try."""
+    told: list[str] = []
+    desk = DeskOps({})
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Ops]:
+        yield desk
+
+    first = FirstTable(TableQuery(kind="nonsense"), _Memory({}), all_namespaces=True)
+    first.when_shown(lambda: told.append("shown"))
+    app = K8sOpsApp(opened, TableQuery(kind="nonsense"), all_namespaces=True, shown=first.shown)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: told)
 
 
 async def test_runs_are_counted_only_once_rows_are_there() -> None:

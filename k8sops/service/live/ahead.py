@@ -7,14 +7,23 @@ nobody ever gets a table older than this process.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from k8sops.core.tables import LiveRows, TableQuery
 
-FirstTable = Callable[[str, str], "Awaitable[TableQuery]"]
-"""From the context and its default namespace to the table that will be asked for first."""
+
+class FirstTable(Protocol):
+    """What a screen opens on."""
+
+    async def __call__(self, context: str, default_namespace: str) -> TableQuery:
+        """The table that will be asked for first, of a context and its default namespace."""
+        ...
+
+    def when_shown(self, then: Callable[[], None]) -> None:
+        """Have something done once the table is in sight; at once where it is."""
+        ...
 
 
 class TableAhead:

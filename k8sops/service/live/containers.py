@@ -11,7 +11,8 @@ import msgspec
 from k8sops.core.plan import JsonObject
 from k8sops.core.tables import Column, Row
 from k8sops.forecast.objects import Container
-from k8sops.service.live.figures import POD_COLUMNS, Used, pod_cells, size_of_container
+from k8sops.service.live.figure_columns import POD_COLUMNS
+from k8sops.service.live.figures import Used, pod_cells, size_of_container
 
 CONTAINER_COLUMNS: Final = (
     Column(name="Name", format="name"),

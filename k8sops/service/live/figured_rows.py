@@ -7,10 +7,11 @@ stays the same object while neither its cells nor its figures change: that is ho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+import importlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from typing import Final, overload
+from typing import TYPE_CHECKING, Final, overload
 
 import msgspec
 
@@ -19,9 +20,12 @@ from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.ports import ClusterReader
 from k8sops.core.tables import Column, FeedState, LiveRows, Row, TableQuery
-from k8sops.service.live.figures import Cells
+from k8sops.service.live.figure_columns import NODE_COLUMNS, POD_COLUMNS
 from k8sops.service.live.slices import breathe
-from k8sops.service.live.sources import FigureSource, NodeFigures, PodFigures
+
+if TYPE_CHECKING:
+    from k8sops.service.live.figures import Cells
+    from k8sops.service.live.sources import FigureSource
 
 LEAST_PAUSE_S: Final = 15.0
 """metrics-server looks every fifteen seconds."""
@@ -30,11 +34,24 @@ ROWS_A_SECOND: Final = 200
 
 
 def figured(
-    base: LiveRows, reader: ClusterReader, plural: str, query: TableQuery, clock: Clock
+    base: LiveRows,
+    reader: ClusterReader,
+    plural: str,
+    query: TableQuery,
+    clock: Clock,
+    in_sight: asyncio.Event | None = None,
 ) -> FiguredRows:
-    """A table of pods or nodes with its figures."""
-    source = NodeFigures(reader) if plural == "nodes" else PodFigures(reader, query)
-    return FiguredRows(base, source, clock)
+    """A table of pods or nodes with its figures, which are loaded once it is in sight."""
+    of_nodes = plural == "nodes"
+
+    async def source() -> FigureSource:
+        if in_sight is not None:
+            await in_sight.wait()
+        module = await asyncio.to_thread(importlib.import_module, "k8sops.service.live.sources")
+        found: FigureSource = module.NodeFigures(reader) if of_nodes else module.PodFigures(reader, query)
+        return found
+
+    return FiguredRows(base, NODE_COLUMNS if of_nodes else POD_COLUMNS, source, clock)
 
 
 class _Merged(Sequence[Row]):
@@ -70,9 +87,18 @@ class _Merged(Sequence[Row]):
 class FiguredRows:
     """Takes over a live table, and closes it."""
 
-    def __init__(self, base: LiveRows, source: FigureSource, clock: Clock) -> None:
+    def __init__(
+        self,
+        base: LiveRows,
+        added: Sequence[Column],
+        source: Callable[[], Awaitable[FigureSource]],
+        clock: Clock,
+    ) -> None:
+        """`source` is asked for once all rows are there: what it loads would hold up the first."""
         self._base: Final = base
-        self._source: Final = source
+        self._added: Final = added
+        self._load: Final = source
+        self._source: FigureSource | None = None
         self._clock: Final = clock
         self._cells: Mapping[str, Cells] = {}
         self._round = 0
@@ -125,7 +151,7 @@ class FiguredRows:
     @property
     def note(self) -> str:
         """What the figures cannot tell."""
-        return self._trouble or self._source.note
+        return self._trouble or (self._source.note if self._source is not None else "")
 
     def changes(self) -> AsyncGenerator[None, None]:
         """Yields after changes of either, at most ten times a second; ends with the base."""
@@ -167,7 +193,7 @@ class FiguredRows:
             place = next(
                 (index for index, column in enumerate(base) if column.name.lower() == "age"), len(base)
             )
-            self._columns = (base, (*base[:place], *self._source.columns, *base[place:]), place)
+            self._columns = (base, (*base[:place], *self._added, *base[place:]), place)
             self._kept = {}
         return self._columns
 
@@ -183,6 +209,8 @@ class FiguredRows:
                 await self._changes.next()
             rows = self._base.rows
             try:
+                if self._source is None:
+                    self._source = await self._load()
                 await self._take(await self._source.read(rows))
                 self._trouble = ""
             except K8sOpsError as error:
@@ -212,7 +240,7 @@ class FiguredRows:
 
     def _joined(self, row: Row, cells: Cells) -> Row:
         place = self._columns[2]
-        shown = cells or ("",) * len(self._source.columns)
+        shown = cells or ("",) * len(self._added)
         return msgspec.structs.replace(row, cells=(*row.cells[:place], *shown, *row.cells[place:]))
 
     def _tell(self) -> None:

@@ -11,10 +11,10 @@ from typing import Final
 
 import msgspec
 
-from k8sops.core.tables import Column
 from k8sops.forecast.objects import Container, Pod
 from k8sops.forecast.quantities import amount
 from k8sops.forecast.requests import requests_of
+from k8sops.service.live.figure_columns import NODE_COLUMNS, POD_COLUMNS
 
 UNMEASURED: Final = "n/a"
 NOTHING: Final = "-"
@@ -34,33 +34,6 @@ _MEMORY_UNITS: Final = MappingProxyType(
 """What one of a unit is, in thousandths of a core and in bytes: times the first, by the second."""
 
 Cells = tuple[str, ...]
-
-
-def _column(name: str, description: str, *, spare: int = 0, wide: bool = False) -> Column:
-    return Column(name=name, type="number", description=description, priority=int(wide), spare=spare)
-
-
-POD_COLUMNS: Final = (
-    _column("CPU", "what its containers use now, in thousandths of a core", spare=1),
-    _column("MEM", "what its containers use now", spare=2),
-    _column("%CPU/R", "of what it asks for", spare=4),
-    _column("%CPU/L", "of its limit", spare=6),
-    _column("%MEM/R", "of what it asks for", spare=5),
-    _column("%MEM/L", "of its limit", spare=3),
-)
-NODE_COLUMNS: Final = (
-    _column("Pods", "pods on it, and how many it takes"),
-    _column("CPU", "what is used of it now", spare=4),
-    _column("%CPU", "of what it has to give"),
-    _column("%CPU REQ", "what its pods ask for, of what it has to give"),
-    _column("MEM", "what is used of it now", spare=3),
-    _column("%MEM", "of what it has to give"),
-    _column("%MEM REQ", "what its pods ask for, of what it has to give"),
-    _column("CPU REQ", "what its pods ask for", wide=True),
-    _column("CPU MAX", "what it has to give", wide=True),
-    _column("MEM REQ", "what its pods ask for", wide=True),
-    _column("MEM MAX", "what it has to give", wide=True),
-)
 
 
 class Size(msgspec.Struct, frozen=True, gc=False):

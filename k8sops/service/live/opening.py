@@ -1,7 +1,4 @@
-"""Opens a live table as a desk shows it: figures beside what is measured, a pod's containers, several namespaces.
-
-What figures take is imported in a thread, while the first page of the table is on its way.
-"""
+"""Opens a live table as a desk shows it: figures beside what is measured, a pod's containers, several namespaces."""
 
 from __future__ import annotations
 
@@ -22,8 +19,13 @@ CONTAINERS: Final = "containers"
 _FIGURED: Final = frozenset({"pods", "nodes"})
 
 
-async def browse(reader: ClusterReader, query: TableQuery, clock: Clock) -> LiveRows:
-    """The table, kept true. Raises what the cluster answers, UnknownKindError first of all."""
+async def browse(
+    reader: ClusterReader, query: TableQuery, clock: Clock, in_sight: asyncio.Event | None = None
+) -> LiveRows:
+    """The table, kept true; its figures are not loaded before it is in sight.
+
+    Raises what the cluster answers, UnknownKindError first of all.
+    """
     if query.kind == CONTAINERS and query.name:
         tables = await asyncio.to_thread(importlib.import_module, "k8sops.service.live.container_table")
         containers: LiveRows = await tables.container_table(reader, query, clock)
@@ -31,18 +33,26 @@ async def browse(reader: ClusterReader, query: TableQuery, clock: Clock) -> Live
     resource = await reader.resource(query.kind)
     names = sorted({name for name in query.namespace.split(SEPARATOR) if name})
     if len(names) > 1 and resource.namespaced:
-        return await _joined(reader, query, names, clock)
+        return await _joined(reader, query, names, clock, in_sight)
     base = await reader.rows(msgspec.structs.replace(query, namespace="".join(names[:1])))
     if resource.group or resource.plural not in _FIGURED:
         return base
-    figuring = await asyncio.to_thread(importlib.import_module, "k8sops.service.live.figured_rows")
-    figured: LiveRows = figuring.figured(base, reader, resource.plural, query, clock)
-    return figured
+    from k8sops.service.live.figured_rows import figured
+
+    return figured(base, reader, resource.plural, query, clock, in_sight)
 
 
-async def _joined(reader: ClusterReader, query: TableQuery, names: list[str], clock: Clock) -> LiveRows:
+async def _joined(
+    reader: ClusterReader,
+    query: TableQuery,
+    names: list[str],
+    clock: Clock,
+    in_sight: asyncio.Event | None,
+) -> LiveRows:
     queries = [msgspec.structs.replace(query, namespace=name) for name in names]
-    opened = await asyncio.gather(*(browse(reader, each, clock) for each in queries), return_exceptions=True)
+    opened = await asyncio.gather(
+        *(browse(reader, each, clock, in_sight) for each in queries), return_exceptions=True
+    )
     tables = [each for each in opened if not isinstance(each, BaseException)]
     failed = next((each for each in opened if isinstance(each, BaseException)), None)
     if failed is not None:

@@ -10,14 +10,12 @@ import msgspec
 from k8sops.cluster.structs import Meta, Quantities
 from k8sops.core.errors import ForbiddenError, NotFoundError
 from k8sops.core.ports import ClusterReader
-from k8sops.core.tables import Column, Row, TableQuery
+from k8sops.core.tables import Row, TableQuery
 from k8sops.forecast.objects import Pod
 from k8sops.forecast.quantities import amount
 from k8sops.service.live.figures import (
     CPU,
     MEMORY,
-    NODE_COLUMNS,
-    POD_COLUMNS,
     Cells,
     Load,
     Room,
@@ -42,24 +40,17 @@ class FigureSource(Protocol):
     """Figures for the rows of one table."""
 
     @property
-    def columns(self) -> Sequence[Column]:
-        """What it adds to the server's columns."""
-        ...
-
-    @property
     def note(self) -> str:
         """What cannot be told, in a sentence; empty where everything can."""
         ...
 
     async def read(self, rows: Sequence[Row]) -> Mapping[str, Cells]:
-        """The cells of `columns` by the row's uid. Raises what the cluster answers."""
+        """The cells of the table's figures by the row's uid. Raises what the cluster answers."""
         ...
 
 
 class PodFigures:
     """Usage of pods against their requests and limits; what a pod asks for is read once."""
-
-    columns: Sequence[Column] = POD_COLUMNS
 
     def __init__(self, reader: ClusterReader, query: TableQuery) -> None:
         self._reader: Final = reader
@@ -124,8 +115,6 @@ class NodeSpecified(msgspec.Struct, frozen=True, gc=False):
 
 class NodeFigures:
     """What nodes have to give, what their pods ask for of it, and what is used."""
-
-    columns: Sequence[Column] = NODE_COLUMNS
 
     def __init__(self, reader: ClusterReader) -> None:
         self._reader: Final = reader

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -73,17 +74,31 @@ async def test_a_table_begun_before_there_is_a_screen_is_the_one_it_is_given(
     opened: list[TableQuery] = []
     browse = opening.browse
 
-    async def counted(cluster: ClusterReader, query: TableQuery, clock: Clock) -> LiveRows:
+    async def counted(
+        cluster: ClusterReader, query: TableQuery, clock: Clock, in_sight: asyncio.Event | None
+    ) -> LiveRows:
         opened.append(query)
-        return await browse(cluster, query, clock)
+        return await browse(cluster, query, clock, in_sight)
 
     monkeypatch.setattr(opening, "browse", counted)
     first, other = (TableQuery(kind=kind, namespace=cluster_namespace) for kind in ("configmaps", "secrets"))
 
-    async def asked_first(_context: str, _namespace: str) -> TableQuery:
-        return first
+    class First:
+        """The table, and what waits for it to be in sight."""
 
+        def __init__(self) -> None:
+            self.then: list[Callable[[], None]] = []
+
+        async def __call__(self, context: str, default_namespace: str) -> TableQuery:
+            return first
+
+        def when_shown(self, then: Callable[[], None]) -> None:
+            self.then.append(then)
+
+    asked_first = First()
     async with open_ops(Config(kubeconfig=(kubeconfig,)), first=asked_first) as ops:
+        for then in asked_first.then:
+            then()
         given = await ops.browse(first)
         assert opened == [first]
         again = await ops.browse(first)

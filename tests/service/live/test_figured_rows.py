@@ -43,6 +43,11 @@ class Source:
         self.note = ""
         self.failure: Exception | None = None
         self.asked = 0
+        self.loaded = 0
+
+    async def load(self) -> Source:
+        self.loaded += 1
+        return self
 
     async def read(self, rows: Sequence[Row]) -> Mapping[str, Cells]:
         self.asked += 1
@@ -53,7 +58,7 @@ class Source:
 
 @asynccontextmanager
 async def _figured(feed: Feed, source: Source, clock: HeldClock) -> AsyncIterator[FiguredRows]:
-    rows = FiguredRows(feed, source, clock)
+    rows = FiguredRows(feed, source.columns, source.load, clock)
     try:
         yield rows
     finally:
@@ -87,9 +92,10 @@ async def test_figures_stand_before_the_age_and_rows_do_not_wait_for_them() -> N
             "Age",
         ]
         assert [row.cells[4] for row in rows.rows] == ["", ""]
-        assert source.asked == 0
+        assert source.asked == source.loaded == 0
         feed.become(FeedState.LIVE)
         await _until(rows, lambda: [row.cells[4] for row in rows.rows] == ["5m", ""])
+        assert source.loaded == 1
         assert rows.rows[0].cells[5:] == pod("web-1", uid="u1").cells[4:]
         assert [row.name for row in rows.rows[::-1]] == ["web-2", "web-1"]
 
@@ -130,7 +136,8 @@ async def test_figures_that_cannot_be_had_are_told_and_the_rows_stay() -> None:
 async def test_closing_closes_the_table_below_and_ends_whoever_follows() -> None:
     """A watch left behind for every table looked at would be a leak."""
     feed = Feed(POD_COLUMNS, [pod("web-1")])
-    rows = FiguredRows(feed, Source({}), HeldClock())
+    source = Source({})
+    rows = FiguredRows(feed, source.columns, source.load, HeldClock())
     followed = asyncio.create_task(_until(rows, lambda: False))
     await asyncio.sleep(0)
     await rows.aclose()

@@ -8,9 +8,8 @@ import msgspec
 
 from k8sops.forecast.objects import Pod
 from k8sops.service.live.containers import CONTAINER_COLUMNS, container_rows
+from k8sops.service.live.figure_columns import NODE_COLUMNS, POD_COLUMNS
 from k8sops.service.live.figures import (
-    NODE_COLUMNS,
-    POD_COLUMNS,
     Load,
     Room,
     Size,

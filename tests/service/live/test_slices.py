@@ -107,6 +107,9 @@ class _Figures:
         self.round = 0
         self.read_at = 0
 
+    async def load(self) -> _Figures:
+        return self
+
     async def read(self, rows: Sequence[Row]) -> Mapping[str, Cells]:
         self.round += 1
         self.read_at = self._turns.count
@@ -121,7 +124,7 @@ async def test_new_figures_of_a_table_that_is_looked_at_as_a_whole_are_put_toget
     feed = Feed(POD_COLUMNS, [pod(f"web-{number:05d}") for number in range(SLICES * SLICE)])
     async with _counted() as turns:
         clock, figures = HeldClock(), _Figures(turns)
-        rows = FiguredRows(feed, figures, clock)
+        rows = FiguredRows(feed, figures.columns, figures.load, clock)
         try:
             await _round(rows, figures, 1)
             if is_filtered:
