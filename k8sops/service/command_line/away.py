@@ -18,7 +18,13 @@ from k8sops.core.errors import UsageError
 from k8sops.core.plan import JsonObject
 from k8sops.service.catalog import ActionSpec, check_given, params_of, spec_named
 from k8sops.service.command_line.checking import out_of_reach, typable
-from k8sops.service.command_line.fields import explicit_of, given_of, own_fields, parameter_of
+from k8sops.service.command_line.fields import (
+    SHARED_FIELDS,
+    explicit_of,
+    given_of,
+    own_fields,
+    parameter_of,
+)
 
 NOT_HERE: Final[Mapping[str, str]] = {
     "--as": "everybody acts here as who they are",
@@ -54,7 +60,7 @@ class AwayCommand(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def bare(self) -> bool:
         """Whether nothing says what to do it to, or how."""
-        return not self.params
+        return not self.params.keys() - SHARED_FIELDS
 
 
 def read_away(action: str, words: Sequence[str], *, program: str) -> AwayCommand:
@@ -82,7 +88,7 @@ def read_away(action: str, words: Sequence[str], *, program: str) -> AwayCommand
         only_plan="plan" in values,
         hold="hold" in values,
     )
-    if given.keys() - {"namespace"}:
+    if not read.bare:
         for name, info in fields.items():
             if info.is_required() and name not in given:
                 raise UsageError(f"{spec.typed} needs {_name_of(command, name)}", hint=hint)

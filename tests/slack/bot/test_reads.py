@@ -179,7 +179,8 @@ def a_backup(number: int, *, complete: bool = True) -> BackupView:
     return BackupView(
         seq=number, id=f"id{number}", name="", cluster="c-eu", cluster_name="prod-eu", run="",
         began_at=NOW, made_at=NOW, first_read_at=NOW, last_read_at=NOW - timedelta(hours=number),
-        changed_meanwhile=0, read_again=0, server_version="", selection={}, selected="all", objects=12_345, bytes=10_000_000, new_objects=0, new_bytes=0,
+        changed_meanwhile=0, read_again=0, server_version="", selection={}, selected="all", objects=12_345,
+        bytes=10_000_000, new_objects=0, new_bytes=0,
         kinds=(), complete=complete, gaps=gaps, volumes_not_captured=(), full_read=True, signer="", sha256="",
     )  # fmt: skip
 
