@@ -42,9 +42,21 @@ def demo_command(tour: bool, keep: bool, person: str) -> int:
     Without a terminal a short tour is played instead, with the program's own commands; it exits 0 only if all that
     it showed came true on the cluster, and leaves no process behind.
     """
+    _greet()
     if tour or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _tour(keep=keep)
     return _screen(person)
+
+
+def _greet() -> None:
+    """Before anything is loaded: whoever began this should see at once that it has begun, and what."""
+    if sys.stderr.isatty():
+        click.echo(
+            "A real Kubernetes on this machine, with a small company in trouble: your own clusters are left alone."
+            "\nTo look at one of those meanwhile, without a way to change it, in another terminal: "
+            "k8sops tui --read-only",
+            err=True,
+        )
 
 
 def _screen(person: str) -> int:
@@ -118,6 +130,8 @@ def _filled_sandbox(name: str, *, again: bool = True) -> SandboxHandle:
     click.echo(f"A real control plane is up: {handle.nodes} nodes, API server {handle.server}.", err=True)
     if not again and history_place(handle).exists:
         return handle
+    if sys.stderr.isatty():
+        click.echo("It is filled, once, for about half a minute; then the screen opens.", err=True)
     with BuildDisplay(sys.stderr) as display:
         report = run_async(seed(handle.kubeconfig, progress=display.say))
         make_history_of(handle, display.say)
@@ -137,7 +151,6 @@ def _say_both_ways() -> None:
     if seconds := building_ahead(CONTROL_PLANE):
         click.echo(
             f"Kubernetes is built here from pinned sources, once: about {max(round(seconds / 60), 1)} min on two cores."
-            "\nOr Ctrl-C, and K8SOPS_ASSETS_URL=https://… fetches release binaries from a mirror (docs/sandbox.md)."
-            "\nMeanwhile, in another terminal, your own cluster without a way to change it: k8sops tui --read-only",
+            "\nOr Ctrl-C, and K8SOPS_ASSETS_URL=https://… fetches release binaries from a mirror (docs/sandbox.md).",
             err=True,
         )

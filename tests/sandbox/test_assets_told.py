@@ -17,6 +17,8 @@ from k8sops.sandbox.build import BuildProgress
 
 BOTH_WAYS = "K8SOPS_ASSETS_URL=https://… fetches release binaries from a mirror"
 
+READ_ONLY = "k8sops tui --read-only"
+
 
 @pytest.fixture
 def bare(tmp_path: Path) -> dict[str, str]:
@@ -61,7 +63,21 @@ def test_the_first_demo_on_a_terminal_says_that_there_are_two_ways(bare: dict[st
     assert code == 1
     assert "built here from pinned sources, once: about 6 min" in said
     assert BOTH_WAYS in said
+    assert said.index(READ_ONLY) < said.index(BOTH_WAYS)
     assert said.index(BOTH_WAYS) < said.index("could not be built: no network")
+
+
+def test_the_demo_says_what_it_does_before_anything_else_is_loaded(
+    bare: dict[str, str], tmp_path: Path
+) -> None:
+    """On a slow machine a second passes before there is more to say; a terminal that stays empty looks broken."""
+    broken = tmp_path / "broken" / "pydantic"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise SystemExit(3)\n")
+    code, said = on_a_terminal(["demo"], {**bare, "PYTHONPATH": str(broken.parent)})
+    assert code == 3, said
+    assert said.startswith("A real Kubernetes on this machine")
+    assert READ_ONLY in said
 
 
 def test_away_from_a_terminal_and_with_a_mirror_nothing_is_said_of_it(bare: dict[str, str]) -> None:
@@ -76,6 +92,7 @@ def test_away_from_a_terminal_and_with_a_mirror_nothing_is_said_of_it(bare: dict
     )
     assert "could not be built: no network" in plain.stderr
     assert BOTH_WAYS not in plain.stderr
+    assert READ_ONLY not in plain.stderr
     code, said = on_a_terminal(["demo"], {**bare, "K8SOPS_ASSETS_URL": "http://127.0.0.1:1/m"})
     assert code == 6
     assert BOTH_WAYS not in said
