@@ -122,7 +122,7 @@ class LocalSlack:
         self.world.outbox.carrier = self.http = carrier
         return carrier
 
-    async def until(self, true: Callable[[], Found], seconds: float = 60.0) -> Found:
+    async def until(self, true: Callable[[], Found | None], seconds: float = 60.0) -> Found:
         """Wait until something is so, looking again at every change; gives what was found.
 
         The seconds are the machine's, and only say when to give up: then the last calls are told.

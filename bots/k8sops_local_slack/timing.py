@@ -140,9 +140,11 @@ class Bell:
 
     def __init__(self) -> None:
         self._waiting: list[asyncio.Future[None]] = []
+        self.rung = 0
 
     def ring(self) -> None:
         """Wake everyone who listens."""
+        self.rung += 1
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
@@ -20,7 +21,7 @@ class Opener:
     def trigger(self) -> str:
         return self.slack.world.tickets.trigger(ALICE)
 
-    async def open(self, *blocks: dict[str, object], **more: object) -> dict[str, str]:
+    async def open(self, *blocks: dict[str, Any], **more: Any) -> dict[str, str]:
         answer = await self.client.views_open(trigger_id=self.trigger(), view=modal(*blocks, **more))
         view: dict[str, str] = answer["view"]
         return view
