@@ -71,7 +71,7 @@ def test_the_demo_says_what_it_does_before_anything_else_is_loaded(
     bare: dict[str, str], tmp_path: Path
 ) -> None:
     """On a slow machine a second passes before there is more to say; a terminal that stays empty looks broken."""
-    broken = tmp_path / "broken" / "pydantic"
+    broken = tmp_path / "broken" / "msgspec"
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("raise SystemExit(3)\n")
     code, said = on_a_terminal(["demo"], {**bare, "PYTHONPATH": str(broken.parent)})
