@@ -72,9 +72,13 @@ OWN: Final[Mapping[str, tuple[str, str, tuple[click.Parameter, ...]]]] = {
     "run": ("run RUN", "One run: its card, with what can be done.", (_RUN,)),
     "approve": ("approve RUN", "Show the plan, and say yes to it.", (_RUN,)),
     "deny": (
-        "deny RUN",
+        "deny RUN [WHY]",
         "Show the plan, and say no to it.",
-        (_RUN, click.Option(["--reason"], metavar="TEXT", help="Why.")),
+        (
+            _RUN,
+            click.Argument(["why"], nargs=-1, metavar="[WHY]"),
+            click.Option(["--reason"], metavar="TEXT", help="Why."),
+        ),
     ),
     "schedules": ("schedules", "What runs on a timetable.", (_CLUSTER,)),
     "backups": ("backups", "The backups there are, newest first.", (_CLUSTER,)),
@@ -148,5 +152,6 @@ def _own(word: str, words: Sequence[str], program: str) -> Asked:
     about = " ".join(about) if isinstance(about, tuple) else about
     if word in _NEEDED and not about:
         raise UsageError(f"{word} needs {_NEEDED[word]}", hint=hint)
-    cluster = values.pop("_cluster", values.pop("cluster", ""))
-    return Asked(word=word, about=about, cluster=cluster, **values)
+    if why := " ".join(values.pop("why", ())):
+        values.setdefault("reason", why)
+    return Asked(word=word, about=about, **values)

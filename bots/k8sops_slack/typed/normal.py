@@ -9,7 +9,7 @@ import re
 import unicodedata
 from typing import Final
 
-_MARKUP: Final = re.compile(r"<([^<>\s|]*)(?:\|([^<>]*))?>|<((?:https?|mailto|tel):[^<>|]*)(?:\|([^<>]*))?>")
+_MARKUP: Final = re.compile(r"<([^<>\s|]+)(?:\|([^<>]*))?>")
 _ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 _PLAIN: Final = str.maketrans(
     dict.fromkeys("“”„‟″＂«»", '"') | dict.fromkeys("‘’‚‛′＇‹›", "'") | dict.fromkeys("‐‑‒−﹣－", "-")
@@ -28,7 +28,7 @@ def normalised(text: str) -> str:
 
 
 def _unmarked(match: re.Match[str]) -> str:
-    target, label = match[1] or match[3] or "", match[2] or match[4] or ""
+    target, label = match[1], match[2] or ""
     if target[:1] in {"@", "#"}:
         return target
     if target.startswith("!subteam^"):

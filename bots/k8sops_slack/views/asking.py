@@ -20,9 +20,9 @@ BLOCK: Final = "answer"
 _ELEMENT: Final = "text"
 
 
-def deny_dialog(run: Run) -> Block:
-    """Why not: a no without a reason helps nobody."""
-    return _dialog(run, DENY, "Deny", "Why not?", "It is recorded, and shown to whoever asked.")
+def deny_dialog(run: Run, why: str = "") -> Block:
+    """Why not: a no without a reason helps nobody. `why` is what was typed already."""
+    return _dialog(run, DENY, "Deny", "Why not?", "It is recorded, and shown to whoever asked.", begin=why)
 
 
 def name_dialog(run: Run) -> Block:
@@ -50,9 +50,11 @@ def wrong_name(run: Run, typed: str) -> dict[str, str]:
     return {} if typed == name else {BLOCK: f"The cluster's name is {name}."[:150]}
 
 
-def _dialog(run: Run, callback: str, title: str, label: str, hint: str) -> Block:
+def _dialog(run: Run, callback: str, title: str, label: str, hint: str, *, begin: str = "") -> Block:
     blocks = [
         section(escaped(subject(run), 300)),
-        input_block(BLOCK, label, text_input(_ELEMENT, lines=callback != NAME), needed=True, hint=hint),
+        input_block(
+            BLOCK, label, text_input(_ELEMENT, initial=begin, lines=callback != NAME), needed=True, hint=hint
+        ),
     ]
     return modal(title, callback, blocks, metadata=click_on(run).value, submit=title, close="Not now")

@@ -99,6 +99,7 @@ def test_a_no_asks_why() -> None:
         "  It is recorded, and shown to whoever asked.",
     ]
     assert read_click(view["private_metadata"]).digest == run.plan.digest
+    assert "Why not?*: [peak hour]" in drawn(deny_dialog(run, "peak hour")["blocks"])
     assert answer({BLOCK: {"text": {"type": "plain_text_input", "value": "“not now”\u200b"}}}) == '"not now"'
     assert answer({BLOCK: {"text": {"type": "plain_text_input", "value": None}}}) == ""
     assert answer({}) == ""

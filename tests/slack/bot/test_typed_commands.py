@@ -85,6 +85,7 @@ def test_where_an_action_has_its_own_cluster_the_one_to_act_on_is_named_apart() 
         ("run 01KAJ4", Asked(word="run", about="01KAJ4")),
         ("<@UBOT> approve 01KAJ4", Asked(word="approve", about="01KAJ4")),
         ("deny 01KAJ4 --reason no", Asked(word="deny", about="01KAJ4", reason="no")),
+        ("Deny 01KAJ4 it’s peak hour", Asked(word="deny", about="01KAJ4", reason="it's peak hour")),
         ("schedules --cluster prod", Asked(word="schedules", cluster="prod")),
         ("backups", Asked(word="backups")),
         ("audit", Asked(word="audit")),
