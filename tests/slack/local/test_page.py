@@ -64,7 +64,7 @@ async def test_each_person_is_shown_their_own(paged: PagedSlack, browser: aiohtt
     """Ephemeral messages and rooms of others are not in the answer at all."""
     client = AsyncWebClient(token=paged.workspace.app.bot_token, base_url=paged.base_url)
     await client.chat_postMessage(
-        channel=OPS, text="card", blocks=[section("*3* <b>"), actions(button("go", "Go"))]
+        channel=OPS, text="card", blocks=[section("*3* &lt;b&gt;"), actions(button("go", "Go"))]
     )
     await client.chat_postEphemeral(channel=OPS, user=ALICE, text="only you")
     alice, bob = await see(browser, ALICE), await see(browser, BOB)
