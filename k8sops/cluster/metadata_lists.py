@@ -44,13 +44,13 @@ def is_protobuf(data: bytes) -> bool:
 
 def list_head(data: bytes) -> ListHead:
     """What stands on a page. Raises ServerError for what is none."""
-    meta = _parsed("Heading", data).metadata
+    meta = _parsed("HeadingEnvelope", data).metadata
     return ListHead(meta.resourceVersion, getattr(meta, "continue"))
 
 
 def objects_of(data: bytes) -> tuple[list[RawObject], int]:
     """The objects of a page, without bytes, and how many are to come (-1: not said). Raises ServerError."""
-    page, found = _parsed("List", data), []
+    page, found = _parsed("ListEnvelope", data), []
     # Copies of one template have the same labels, and taking these apart is most of the work.
     known: dict[tuple[bytes, ...], dict[str, str]] = {}
     for item in page.items:
@@ -73,9 +73,9 @@ def _labels_of(entries: tuple[bytes, ...]) -> dict[str, str]:
 
 
 def _parsed(name: str, data: bytes) -> Any:
-    messages = _messages()
     with _told():
-        return messages[name].FromString(messages["Unknown"].FromString(data[len(MAGIC) :]).raw)
+        # A view: a page is some megabytes, and is parsed once for what stands on it and once for its objects.
+        return _messages()[name].FromString(memoryview(data)[len(MAGIC) :]).raw
 
 
 @contextmanager
@@ -104,13 +104,15 @@ def _messages() -> dict[str, Any]:
                 name=field, number=number, type=kind, label=label, type_name=f".k8sops.{of}" if of else None
             )
 
-    message("Unknown", ("raw", 2, _BYTES))
     message("ListMeta", *_LIST_META)
     message("Label", ("key", 1, _STRING), ("value", 2, _STRING))
     message("ObjectMeta", *_OBJECT_META, ("labels", 11, _BYTES, "", _MANY))
     message("Object", ("metadata", 1, _MESSAGE, "ObjectMeta", _ONE))
     message("Heading", ("metadata", 1, _MESSAGE, "ListMeta", _ONE))
     message("List", ("metadata", 1, _MESSAGE, "ListMeta", _ONE), ("items", 2, _MESSAGE, "Object", _MANY))
+    # runtime.Unknown has `raw` as bytes, which on the wire is what a message is: so they are parsed where they lie.
+    message("HeadingEnvelope", ("raw", 2, _MESSAGE, "Heading", _ONE))
+    message("ListEnvelope", ("raw", 2, _MESSAGE, "List", _ONE))
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return {

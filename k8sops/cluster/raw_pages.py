@@ -205,18 +205,20 @@ def _without_managed_fields(heads: Sequence[_Head], data: bytes) -> bytes:
 
     Where there are more such members, as in an object kept within another, nothing is taken out.
     """
-    members = [bytes(head.metadata.managed_fields) for head in heads]
-    written = [fields for fields in members if fields]
-    if data.count(_MANAGED_FIELDS) != len(written):
-        return data
     parts: list[bytes] = []
     at = 0
-    for fields in written:
+    for head in heads:
+        fields = bytes(head.metadata.managed_fields)
+        if not fields:
+            continue
         begin = data.find(_MANAGED_FIELDS, at) + len(_MANAGED_FIELDS)
         if not data.startswith(fields, begin):
             return data
         parts += (data[at:begin], b"[]")
         at = begin + len(fields)
+    # As many members were found as there are objects that have them: one more shows that one may be another's.
+    if data.find(_MANAGED_FIELDS, at) >= 0:
+        return data
     return b"".join((*parts, data[at:]))
 
 

@@ -126,7 +126,13 @@ async def test_a_page_keeps_what_is_embedded_and_loses_what_is_its_objects_own()
     owned: dict[str, Any] = {"metadata": {"name": "owned", "managedFields": fields}}
     bare: dict[str, Any] = {"metadata": {"name": "bare"}, "spec": {"note": "managedFields"}}
     holding: dict[str, Any] = {"metadata": {"name": "holding"}, "spec": {"template": owned}}
-    for items, emptied in (([owned, bare, owned], True), ([holding, owned, bare], False)):
+    nested: dict[str, Any] = {"spec": {"template": owned}, "metadata": owned["metadata"]}
+    for items, emptied in (
+        ([owned, bare, owned], True),
+        ([holding, owned, bare], False),
+        # Each embedded one is taken for its object's own, and that for the next object's: what is left over tells.
+        ([nested, nested, nested], False),
+    ):
         body = msgspec.json.encode({"metadata": {"resourceVersion": "7"}, "items": items})
         kept = [msgspec.json.decode(one.data) for one in _page(body, CONFIG_MAPS, "7", False).objects]
         assert [one["metadata"]["name"] for one in kept] == [one["metadata"]["name"] for one in items]
