@@ -113,16 +113,16 @@ class Catalogue:
 
     def add(self, index: Index) -> None:
         """Take an index in; of an object that lies in several packs, the first place is kept."""
+        keep = self._places.setdefault
         for entry in index.packs:
             if entry.id in self._absent or entry.id in self._packs:
                 continue
             pack = self._packs[entry.id] = len(self._entries)
             self._entries.append(entry)
             for number, frame in enumerate(entry.frames):
-                base = pack << 48 | number << 24
-                for position in range(len(frame.lengths)):
-                    id_ = frame.ids[position * ID_BYTES : (position + 1) * ID_BYTES]
-                    self._places.setdefault(id_, base | position)
+                base, ids = pack << 48 | number << 24, frame.ids
+                for place, at in enumerate(range(0, len(frame.lengths) * ID_BYTES, ID_BYTES), base):
+                    keep(ids[at : at + ID_BYTES], place)
 
     def find(self, id_: bytes) -> Place | None:
         """Where the object lies, if any pack holds it."""

@@ -246,12 +246,13 @@ class Reading:
         kind = source.kind
         taken = self._taken(kind, page.objects)
         if source.metadata_only:
-            same = []
+            same: dict[Key, Taken] = {}
             base, (group, resource) = await self._writer.base_rows(), kind.key
             for found in taken:
                 key = Key(group, resource, found.namespace, found.name)
-                if _unchanged(base.get(key), found):
-                    same.append(key)
+                before = base.get(key)
+                if before is not None and _unchanged(before, found):
+                    same[key] = before
                 else:
                     changed.append((found.namespace, found.name))
             self._writer.keep(same)

@@ -115,20 +115,21 @@ class Packing:
 
     def _work(self, items: Sequence[Item]) -> tuple[list[Stored], list[Pack]]:
         stored, packs = [], []
+        pending, holdings, id_of, progress = self._pending, self._holdings, self._namer.id_of, self.progress
+        progress.objects += len(items)
         for item in items:
-            self.progress.objects += 1
             try:
                 data = canonical_object(item.data or b"")
             except UnstorableError as error:
                 stored.append(Stored(item, refused=error.message))
                 continue
-            id_ = self._namer.id_of(data)
+            id_ = id_of(data)
             stored.append(Stored(item, id_))
-            if id_ in self._holdings or id_ in self._pending:
+            if id_ in pending or id_ in holdings:
                 continue
-            self._pending.add(id_)
-            self.progress.new_objects += 1
-            self.progress.new_bytes += len(data)
+            pending.add(id_)
+            progress.new_objects += 1
+            progress.new_bytes += len(data)
             pack = self._packer.add(id_, data)
             if pack is not None:
                 packs.append(pack)
@@ -138,7 +139,8 @@ class Packing:
     def _close_packs(self) -> list[Pack]:
         packs = self._packer.finish()
         for pack in packs:
-            self._known(pack)
+            self._holdings.add_pack(pack.entry)
+        self._pending.clear()
         return packs
 
     def _known(self, pack: Pack) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import starmap
 
 from k8sops.backup.keyring import Keyring
 from k8sops.backup.listing import Kind, Row, check_count, difference, standing_kinds, write_listing
 from k8sops.backup.sealed import Entropy, SealedFile
 from k8sops.backup.vault.contents import Contents
-from k8sops.backup.vault.items import Key, Taken
+from k8sops.backup.vault.items import Key, Taken, kind_of
 
 
 def rows_of(base: Contents) -> dict[Key, Taken]:
@@ -31,7 +32,7 @@ def rows_of(base: Contents) -> dict[Key, Taken]:
             else:
                 found[key] = (row.uid, row.resource_version, row.id)
     check_count(base.listings[0], len(found))
-    base.check(Counter((key.group, key.resource) for key in found))
+    base.check(Counter(map(kind_of, found)))
     return found
 
 
@@ -49,16 +50,17 @@ def listing_file(
     Raises ValueError for an object of a kind that is not described.
     """
     described = {kind.key for kind in kinds}
-    unknown = {(key.group, key.resource) for key in taken} - described
+    unknown = set(map(kind_of, taken)) - described
     if unknown:
         raise ValueError(
             f"objects were given of kinds that the backup does not describe: {sorted(unknown)[:4]}"
         )
     base, before = resting_on or (None, {})
-    rows: Iterable[Row] = _sorted(taken, kinds, before)
+    differing = _but(taken, before) if base else taken
+    rows: Iterable[Row] = _sorted(differing, kinds)
     if base:
-        older = {key: row for key, row in before.items() if (key.group, key.resource) in described}
-        rows = difference(_sorted(older, kinds, taken), rows)
+        older = {key: row for key, row in _but(before, taken).items() if kind_of(key) in described}
+        rows = difference(_sorted(older, kinds), rows)
     return write_listing(
         rows,
         cluster=cluster,
@@ -70,13 +72,16 @@ def listing_file(
     )
 
 
-def _sorted(rows: Mapping[Key, Taken], kinds: Sequence[Kind], but: Mapping[Key, Taken]) -> list[Row]:
-    """These rows as a listing has them, without those that are the same in `but`."""
+def _but(rows: Mapping[Key, Taken], others: Mapping[Key, Taken]) -> dict[Key, Taken]:
+    """These rows without those that are the same in the others."""
+    return {key: row for key, row in rows.items() if others.get(key) != row}
+
+
+def _sorted(rows: Mapping[Key, Taken], kinds: Sequence[Kind]) -> list[Row]:
+    """These rows as a listing has them."""
     numbers = {kind.key: number for number, kind in enumerate(kinds)}
-    found = [
-        Row(numbers[key.group, key.resource], key.namespace, key.name, *row)
-        for key, row in rows.items()
-        if but.get(key) != row
-    ]
-    found.sort(key=lambda row: row.key)
-    return found
+    # Tuples are compared without a step of Python's own; the names alone tell them apart.
+    found = sorted(
+        (numbers[key.group, key.resource], key.namespace, key.name, *row) for key, row in rows.items()
+    )
+    return list(starmap(Row, found))

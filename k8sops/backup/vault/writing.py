@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -26,7 +26,17 @@ from k8sops.backup.vault.committing import check_epoch, commit
 from k8sops.backup.vault.contents import Contents, load_contents
 from k8sops.backup.vault.history import UNUSABLE, read_history
 from k8sops.backup.vault.holdings import Holdings, Look, look
-from k8sops.backup.vault.items import Facts, Item, Key, Progress, ReadAgain, Selection, Taken, Written
+from k8sops.backup.vault.items import (
+    Facts,
+    Item,
+    Key,
+    Progress,
+    ReadAgain,
+    Selection,
+    Taken,
+    Written,
+    kind_of,
+)
 from k8sops.backup.vault.manifests import ManifestFiles
 from k8sops.backup.vault.opening import Vault
 from k8sops.backup.vault.packing import OnIndex, Pace, Packing
@@ -135,18 +145,21 @@ class BackupWriter:
         Raises what the storage raises, and what the iterable does.
         """
         async for item in items:
-            await self._take_one(item)
+            if self._is_full_for(item):
+                await self._drain()
+            self._take_in(item)
         await self._drain()
 
     async def take(self, items: Iterable[Item]) -> None:
         """The same of items that are there already."""
         for item in items:
-            await self._take_one(item)
+            if self._is_full_for(item):
+                await self._drain()
+            self._take_in(item)
         await self._drain()
 
-    def keep(self, keys: Collection[Key]) -> None:
-        """Objects that are as the base has them (`base_rows`), of which nothing else was taken before."""
-        kept = {key: self._base_rows[key] for key in keys}
+    def keep(self, kept: Mapping[Key, Taken]) -> None:
+        """Objects that are as the base has them (rows of `base_rows`), of which nothing else was taken before."""
         self._rows.update(kept)
         if lacking := self._holdings.lacking(id_ for _, _, id_ in kept.values()):
             self._unheld.update(key for key, row in kept.items() if row[2] in lacking)
@@ -236,11 +249,13 @@ class BackupWriter:
         if item.known not in self._holdings:
             self._unheld.add(item.key)
 
-    async def _take_one(self, item: Item) -> None:
+    def _is_full_for(self, item: Item) -> bool:
+        """Whether what is in the batch has to be stored before this item can be taken."""
         pace = self._who.pace
         full = len(self._batch) >= pace.batch_items or self._batch_bytes >= pace.batch_bytes
-        if full or (item.data is None and item.key in self._batch_keys):
-            await self._drain()
+        return full or (item.data is None and item.key in self._batch_keys)
+
+    def _take_in(self, item: Item) -> None:
         if item.data is None:
             self._take_over(item)
             return
@@ -337,7 +352,7 @@ class BackupWriter:
         return Written(Mark(file.manifest.seq, file.sha256), body, tuple(self._unusable))
 
     def _body(self, facts: Facts, listing: _Listed, used: set[str]) -> BackupBody:
-        counts = Counter((key.group, key.resource) for key in self._rows)
+        counts = Counter(map(kind_of, self._rows))
         size = self._holdings.size_of(id_ for _, _, id_ in self._rows.values())
         gaps = (*facts.gaps, *(self._gaps[key] for key in sorted(self._gaps)))
         return BackupBody(
