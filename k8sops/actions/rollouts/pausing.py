@@ -8,7 +8,7 @@ from k8sops.actions.choosing import Chosen, ChosenParams
 from k8sops.actions.locked_patch import patch_locked
 from k8sops.actions.planning import make_plan, no_change, resting_on, walk_steps
 from k8sops.actions.rollouts.progress import rollout_state
-from k8sops.actions.rollouts.workloads import WorkloadParams, back, roll_out, workloads
+from k8sops.actions.rollouts.workloads import WorkloadParams, back, pods_of, roll_out, workloads
 from k8sops.core.clock import Clock
 from k8sops.core.errors import UsageError
 from k8sops.core.journal import Journal
@@ -76,9 +76,7 @@ class _SetPaused:
             before={"spec.paused": not self.paused},
             after={"spec.paused": self.paused},
             # What was changed while it was paused is rolled out at once.
-            risk=Risk.LOW
-            if self.paused or rollout_state(one.object, one.resource.qualified).complete
-            else Risk.DISRUPTIVE,
+            risk=Risk.DISRUPTIVE if not self.paused and _holds_a_change(one) else Risk.LOW,
             undo=back(self.inverse, one, {}),
         )
 
@@ -88,8 +86,7 @@ class _SetPaused:
         names = ", ".join(one.target.label for one in changing)
         if self.paused:
             return f"Safe: {names} paused; changes of the template wait, running pods stay."
-        pending = [one for one in changing if not rollout_state(one.object, one.resource.qualified).complete]
-        if pending:
+        if any(map(_holds_a_change, changing)):
             return f"Disruptive: {names} resumed; what was changed meanwhile is rolled out at once."
         return f"Safe: {names} resumed; nothing was changed meanwhile."
 
@@ -153,6 +150,12 @@ def _follow_step(one: Chosen) -> Step:
         after={},
         risk=Risk.READ,
     )
+
+
+def _holds_a_change(one: Chosen) -> bool:
+    """Whether pods are of an older template; that some are not ready comes and goes, and is nothing that is held."""
+    state = rollout_state(one.object, one.resource.qualified)
+    return state.updated < state.wanted or pods_of(one) > state.updated
 
 
 def _as_wanted(one: Chosen, word: str) -> Finding:

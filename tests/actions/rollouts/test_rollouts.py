@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from k8sops.cluster.client import KubeCluster
+from k8sops.core.drift import drift_between
 from k8sops.core.errors import BlockedError, UsageError
 from k8sops.core.plan import JsonObject
 from k8sops.core.risk import Risk
@@ -129,6 +130,29 @@ async def test_a_paused_deployment_is_not_restarted_and_resume_says_what_it_woul
     assert "rolled out at once" in plan.summary
     assert (await desk.undo(paused)).state is RunState.SUCCEEDED
     assert not (await desk.ops.object("deployment", "web", desk.namespace))["spec"].get("paused")
+
+
+async def test_a_pod_that_is_not_ready_is_no_change_that_is_held(desk: Desk, cluster: KubeCluster) -> None:
+    """Readiness comes and goes: it must not raise the risk of a resume that somebody has approved."""
+    await create(cluster, deployment("web", desk.namespace))
+    assert (await desk.do("rollout-status", "deployment/web")).state is RunState.SUCCEEDED
+    (pod,) = await desk.ready_pods(cluster, "web", 1)
+    assert (await desk.do("rollout-pause", "deployment/web")).state is RunState.SUCCEEDED
+    await _observed(desk, cluster)
+    before = (await desk.plan("rollout-resume", "deployment/web")).plan
+    status = {"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "Flapping"}]}}
+    await cluster.patch(
+        await cluster.resource("pods"), pod["metadata"]["name"], desk.namespace,
+        body=status, patch_type="strategic", subresource="status",
+    )  # fmt: skip
+    resource = await cluster.resource("deployments")
+    async with asyncio.timeout(120):
+        async for event in cluster.watch(resource, desk.namespace):
+            if event.object.get("status", {}).get("unavailableReplicas"):
+                break
+    after = (await desk.plan("rollout-resume", "deployment/web")).plan
+    assert (before.risk, after.risk) == (Risk.LOW, Risk.LOW)
+    assert drift_between(before, after) == ()
 
 
 async def test_waves_are_complete_one_before_the_next(desk: Desk, cluster: KubeCluster) -> None:
