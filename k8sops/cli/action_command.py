@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from k8sops.cli.settings import connection_options, output_option, take_config
+from k8sops.core.params import AT_TERMINAL, extra_of
 from k8sops.service.catalog import ActionSpec, check_given, params_of, spec_named
 from k8sops.service.command_line.fields import (
     SHARED_FIELDS,
@@ -38,7 +39,11 @@ def action_command(spec: ActionSpec) -> click.Command:
         named = _explicit(spec, values)
         config = take_config(values)
         given = given_of(fields, values) | named
-        check_given(spec.name, given)
+        asked = [
+            name for name, field in fields.items() if extra_of(field).get(AT_TERMINAL) and name not in given
+        ]
+        if not asked:
+            check_given(spec.name, given)
         flow = Flow(
             action=spec.name,
             params=given,
@@ -53,6 +58,10 @@ def action_command(spec: ActionSpec) -> click.Command:
             confirm=values["confirm"] or "",
             break_glass=_break_glass(values),
         )
+        if asked:
+            from k8sops.cli.editing import edit_flow
+
+            return run_async(edit_flow(config, flow))
         return run_async(apply_flow(config, flow))
 
     examples = "\n".join(f"  {example}" for example in spec.examples)

@@ -18,6 +18,7 @@ SHORT = "x-short"
 METAVAR = "x-metavar"
 NAMES = "x-names"
 EXPLICIT = "x-explicit"
+AT_TERMINAL = "x-at-terminal"
 KIND_AND_NAME = "KIND/NAME"
 """What `names` is where each entry says its kind itself, as in `deployment/web` or `deployment/web=3`."""
 
@@ -46,14 +47,15 @@ def option(
     metavar: str = "",
     names: str = "",
     explicit: bool = False,
+    at_terminal: bool = False,
     **constraints: Any,
 ) -> Any:
     """A field given as --flag at the command line; `names` as for `positional`.
 
     An `explicit` field is filled by whoever asks alone: a `namespace` that is not given means all of them, and not that
-    of the configuration or the context.
+    of the configuration or the context. What is asked for `at_terminal` may be left out there.
     """
-    said = {EXPLICIT: True} if explicit else {}
+    said = ({EXPLICIT: True} if explicit else {}) | ({AT_TERMINAL: True} if at_terminal else {})
     return _field(description, {SHORT: short, METAVAR: metavar} | said, names, constraints)
 
 

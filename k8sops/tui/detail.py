@@ -41,6 +41,11 @@ class DetailScreen(RevealingScreen[JsonObject], ObjectScreen):
             return self._found is not None and is_secret(self._found)
         return super().check_action(action, parameters)
 
+    @property
+    def is_for_reading_again(self) -> bool:
+        """Values that were decoded stay until they are masked by hand: to decode them again is another record."""
+        return self.revealed is None and super().is_for_reading_again
+
     def action_managed_fields(self) -> None:
         """Show who set which field, or not."""
         self._managed_fields = not self._managed_fields

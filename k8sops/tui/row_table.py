@@ -21,7 +21,7 @@ from textual.worker import WorkType
 from k8sops.core.clock import Clock
 from k8sops.core.tables import Column, Row
 from k8sops.tui.column_set import ColumnChoice, ColumnSet
-from k8sops.tui.columns import ColumnWidths, ViewColumn
+from k8sops.tui.columns import ColumnWidths, ViewColumn, shown_cell, width_of
 from k8sops.tui.own_room import OwnRoom
 from k8sops.tui.row_cursor import RowCursor
 from k8sops.tui.row_filter import RowFilter
@@ -120,6 +120,16 @@ class RowTable(OwnRoom, can_focus=True):
         """What an action is about: the marked rows, else the one under the cursor."""
         row = self.selected_row
         return self.marked or (() if row is None else (row,))
+
+    @property
+    def cut_text(self) -> str:
+        """What the last column says of the row under the cursor, where not all of it fits; else empty."""
+        row = self.selected_row
+        if row is None or self._painter.width - GUTTER <= self._viewport:
+            return ""
+        text = shown_cell(row, self._columns[-1], self._now)
+        room = self._viewport - self._painter.width + GUTTER + self._painter.widths[-1]
+        return text if width_of(text) > room else ""
 
     @property
     def faults_only(self) -> bool:

@@ -106,6 +106,7 @@ async def test_what_is_not_shown_yet_is_not_applied_and_an_overtaken_plan_is_dro
         assert ops.proposals == []
         assert "still being made" in seen.sentence
         ops.held[1].set()
+        await seen.until(lambda: "Enter again applies it" in seen.sentence)
         await seen.press("enter")
         assert len(ops.proposals) == 1
         await _back(seen)

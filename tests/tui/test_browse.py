@@ -268,6 +268,8 @@ async def test_an_unknown_kind_is_one_sentence_and_the_table_stays() -> None:
         await screen.type(":foo")
         await screen.press("enter")
         assert 'no resource type "foo"' in screen.says(Banner)
+        assert ":aliases lists every name" in screen.says(Banner)
+        assert "k8sops get" not in screen.says(Banner), "nobody leaves the screen to learn a name"
         assert len(screen.names()) == len(SHOP)
         screen.pods.put(pod("brand-new"))
         await screen.settle()

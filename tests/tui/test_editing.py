@@ -12,13 +12,18 @@ from hypothesis import strategies as st
 from textual.widgets import TextArea
 
 from k8sops.core.errors import UsageError
+from k8sops.core.plan import Target
 from k8sops.core.run import RunState
+from k8sops.service.manifest_text import editable, moved_since, patch_of, text_of
 from k8sops.tui.acting.dialog import ActionDialog
 from k8sops.tui.acting.edit_screen import EditScreen
-from k8sops.tui.acting.manifest_text import editable, moved_since, patch_of, text_of
+from k8sops.tui.detail import DetailScreen
+from k8sops.tui.document.view import DocumentView
+from k8sops.tui.help import HelpScreen
+from k8sops.tui.running.run_screen import RunScreen
 from k8sops.tui.status import Banner, ClusterLine
 from tests.tui.acting_desk import Acting, ActingOps, acting
-from tests.tui.feeds import pod
+from tests.tui.feeds import FixedClock, pod
 
 WEB: dict[str, Any] = {
     "apiVersion": "v1",
@@ -142,6 +147,37 @@ async def test_e_then_what_is_typed_then_ctrl_s_is_a_plan_and_the_text_stays_unt
         ops.known["run-1"] = msgspec.structs.replace(ops.known["run-1"], state=RunState.SUCCEEDED)
         await seen.press("escape")
         await seen.until(lambda: seen.app.screen is seen.stand)
+
+
+async def test_after_an_undo_nothing_that_was_typed_stands_there_as_if_it_were_to_come() -> None:
+    """The object is as it was before; a text that still holds the change would be applied once more by the next key."""
+    ops = _desk()
+    async with acting("configmaps", pod("web"), ops=ops) as seen:
+        await seen.press("e")
+        await seen.until(lambda: "two" in _text(seen).text)
+        _text(seen).text = _text(seen).text.replace("two", "three")
+        await seen.press("ctrl+s")
+        await seen.until(lambda: seen.is_at(ActionDialog))
+        await seen.settle()
+        await seen.press("enter")
+        await seen.until(lambda: ops.started == ["run-1"] and seen.is_at(RunScreen))
+        # It was applied, and undone from the run's screen: the object is as it was.
+        await seen.press("escape")
+        await seen.until(lambda: seen.app.screen is seen.stand)
+
+
+async def test_an_object_that_comes_back_into_sight_is_read_again() -> None:
+    """A run or an undo above it has changed what it shows."""
+    ops = _desk()
+    async with acting("configmaps", pod("web"), ops=ops) as seen:
+        target = Target(kind="configmaps", name="web", namespace="shop")
+        await seen.app.push_screen(DetailScreen(target, seen.stand.connection, FixedClock()))
+        view = seen.app.screen.query_one(DocumentView)
+        await seen.until(lambda: any("two" in line for line in view.lines))
+        await seen.app.push_screen(HelpScreen())
+        ops.objects_by_name["web"] = {**WEB, "data": {**WEB["data"], "text": "one\nfour\n"}}
+        await seen.press("escape")
+        await seen.until(lambda: any("four" in line for line in view.lines))
 
 
 async def test_what_cannot_be_edited_is_said_and_what_is_no_yaml_stays() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from textual.widgets import Input
+import msgspec
+from textual.widgets import Input, Static
 
 from k8sops.core.clock import Clock
 from k8sops.core.desk import ReviewView
@@ -128,6 +129,31 @@ async def test_the_list_follows_the_store_and_keeps_what_it_read_while_that_is_a
         await shown.until(lambda: "the store does not answer" in shown.banner)
         assert len(shown.app.screen.query_one(LiveTable).shown) == 3
         assert "STALE" in shown.text()
+
+
+async def test_what_a_narrow_list_cuts_is_told_whole_of_the_row_under_the_cursor() -> None:
+    """At eighty columns the sentence on what a request would do ended before it said what it is about."""
+    ops = RunOps()
+    summary = (
+        "Disruptive: shop/deployments/checkout goes back to revision 1 (checkout:3.0.4); 3 pods are replaced"
+    )
+    for number, name in enumerate(("01RUNAAAA", "01RUNBBBB")):
+        run = a_run(name, state=RunState.AWAITING_APPROVAL)
+        plan = msgspec.structs.replace(run.plan, summary=f"{summary}, request {number}")
+        ops.put(msgspec.structs.replace(run, plan=plan))
+    async with stage(ops, size=(80, 24)) as shown:
+        await shown.open(ApprovalsScreen)
+
+        def whole() -> str:
+            found = shown.app.screen.query_one("#whole", Static)
+            return str(found.content) if found.display else ""
+
+        await shown.until(lambda: whole().startswith(summary))
+        before = whole()
+        await shown.press("down")
+        await shown.until(lambda: whole() != before and whole().startswith(summary))
+        await shown.pilot.resize_terminal(240, 24)
+        await shown.until(lambda: not whole())
 
 
 async def test_an_empty_list_says_what_it_is_empty_of() -> None:

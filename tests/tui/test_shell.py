@@ -22,6 +22,7 @@ from k8sops.tui.browse import BrowseScreen
 from k8sops.tui.describe_screen import DescribeScreen
 from k8sops.tui.help import HelpScreen
 from k8sops.tui.running.approvals_screen import ApprovalsScreen
+from k8sops.tui.shell.offered import offered
 from k8sops.tui.shell.try_panel import TryPanel
 from k8sops.tui.status import Banner, ClusterLine
 from tests.tui.feeds import POD_COLUMNS, START, Desk, DeskOps, Feed, FixedClock
@@ -106,6 +107,19 @@ async def test_the_palette_says_of_what_would_be_refused_why() -> None:
         assert "✗ Evict" in await _prompts(seen, "Evict")
         listed = seen.app.screen.query_one(OptionList).options
         assert any("RBAC: you may not create pods/eviction" in str(option.prompt) for option in listed)
+
+
+async def test_the_palette_offers_no_key_that_has_no_row_to_act_on() -> None:
+    """What is chosen by name and then does nothing is taken for broken."""
+    async with _screen(_desk()) as seen:
+        here = {one.label for one in offered(seen.app, seen.app.screen)}
+        assert {"Describe", "YAML", "Logs", "Events", "Columns"} <= here
+        assert not {"Decode"} & here, "a pod has nothing to decode"
+        await seen.press("slash", *"nosuchpod", "enter")
+        assert not seen.browse.chosen().rows
+        empty = {one.label for one in offered(seen.app, seen.app.screen)}
+        assert not {"Describe", "YAML", "Logs", "Events", "Debug container"} & empty
+        assert {"Columns", "Filter", ":runs"} <= empty
 
 
 async def test_a_place_is_gone_to_by_its_name_and_a_theme_is_taken() -> None:

@@ -61,10 +61,12 @@ OBJECT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         details=(
             "The server is asked beforehand what it would make of the objects, and each field that would change is in "
             "the plan, with those it would fill in by itself. It is sent as a server-side apply of the fields that "
-            "change, and of no others; who held them is named before they are taken over. `e` on the screen edits an "
-            "object as text and ends here."
+            "change, and of no others; who held them is named before they are taken over. Without --patch, at a "
+            "terminal, one object is edited as text in $KUBE_EDITOR, $VISUAL, $EDITOR or vi, as `e` does on the "
+            "screen; what was changed is the patch."
         ),
         examples=(
+            "k8sops edit deployment/web -n shop",
             """k8sops edit deployment/web --patch '{"spec":{"minReadySeconds":10}}' -n shop""",
             """k8sops edit configmap/web --patch '{"data":{"mode":null}}' -n shop --plan""",
         ),

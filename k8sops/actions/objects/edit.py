@@ -52,6 +52,7 @@ class EditParams(ChosenParams):
     patch: PlainText = option(
         "What to change, as a JSON merge patch (RFC 7386); null removes, a list is replaced whole.",
         metavar="JSON",
+        at_terminal=True,
     )
 
     @field_validator("patch")

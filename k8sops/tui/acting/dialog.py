@@ -22,7 +22,7 @@ from textual.worker import WorkType
 from k8sops.core.clock import Clock
 from k8sops.core.errors import DriftedError
 from k8sops.core.plan import Plan
-from k8sops.core.run import Run
+from k8sops.core.run import Run, RunId
 from k8sops.core.text import printable
 from k8sops.service.catalog import params_of
 from k8sops.tui.acting import confirming, errand, form
@@ -39,6 +39,7 @@ from k8sops.tui.status import SEPARATOR, SaidLine
 REASON = form.FormField(name="reason", flag="reason", kind="text", description="why; recorded with the run")
 NAME = form.FormField(name="name", flag="type the cluster's name", kind="text", description="")
 KEYS_SAID = "tab next · ctrl-d/u scroll"
+EARLY = "Your Enter came before this plan did: Enter again applies it."
 _FRAME = 4
 """Lines of border, where and buttons."""
 _HEADER = 1
@@ -111,8 +112,11 @@ class ActionDialog(ModalScreen[None]):
         self._shown: Run | None = None
         self._refused = False
         self._applying = False
+        self._was_early = False
         self._more = False
         self._surfaced: set[str] = set()
+        self.begun: RunId = ""
+        """The run that came of it."""
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -166,7 +170,8 @@ class ActionDialog(ModalScreen[None]):
         self._name_box.display = confirming.wants_name(plan)
         approval = confirming.wants_approval(plan) and plan.decision is not None
         self._apply.label = "Ask for approval" if approval else "Apply"
-        self._say(confirming.hindrance(plan) or self._approval(plan))
+        self._say(confirming.hindrance(plan) or self._approval(plan) or (EARLY if self._was_early else ""))
+        self._was_early = False
         if self.focused is self._apply:
             self._leave_apply(plan)
 
@@ -183,6 +188,7 @@ class ActionDialog(ModalScreen[None]):
 
     def on_begun(self, message: errand.Begun) -> None:
         """Hand over to the run's own screen."""
+        self.begun = message.run
         self.app.switch_screen(RunScreen(self._connection, message.run, self._clock))
 
     def on_not_begun(self, message: errand.NotBegun) -> None:
@@ -202,7 +208,7 @@ class ActionDialog(ModalScreen[None]):
         line = self._lines.get(message.field)
         # A box tells its default too, when it first stands there.
         if line is not None and self._values.get(message.field, line.field.default) != message.value:
-            self._values[message.field] = message.value
+            self._values[message.field], self._was_early = message.value, False
             self._ask(at_once=False)
 
     def _take_in(self) -> None:
@@ -267,6 +273,8 @@ class ActionDialog(ModalScreen[None]):
         shown = self._shown
         if shown is None:
             if form.missing(self._fields, self._values) is None and not self._refused:
+                # What was not on the screen was not confirmed, however small it turns out to be.
+                self._was_early = True
                 self._say("The plan is still being made; Enter applies it once it stands here.")
             return
         told = confirming.hindrance(shown.plan)

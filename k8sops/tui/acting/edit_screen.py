@@ -7,11 +7,7 @@ is as typed, the screen leaves by itself.
 from __future__ import annotations
 
 import asyncio
-import os
-import shlex
-import subprocess
-import tempfile
-from pathlib import Path
+from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -24,17 +20,17 @@ from textual.widgets import TextArea
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError, UsageError
 from k8sops.core.plan import JsonObject, Target
+from k8sops.core.run import RunId, RunState
 from k8sops.core.tables import TableQuery
+from k8sops.service.editor import EDITORS, edited, editor_named
+from k8sops.service.manifest_text import check_editable, editable, moved_since, patch_of, text_of
 from k8sops.tui.acting.confirming import sentence
 from k8sops.tui.acting.dialog import ActionDialog
-from k8sops.tui.acting.manifest_text import editable, moved_since, patch_of, text_of
 from k8sops.tui.acting.offers import Doing, known_kind
 from k8sops.tui.key_line import KeyLine
 from k8sops.tui.session import Session
 from k8sops.tui.status import Banner, ClusterLine, SaidLine
 
-EDITORS: Final = ("KUBE_EDITOR", "VISUAL", "EDITOR")
-"""Environment variables that name an editor, as kubectl asks for them."""
 KEPT: Final = "nothing is applied yet"
 
 
@@ -52,6 +48,10 @@ class NotLoaded(Message):
     def __init__(self, error: K8sOpsError) -> None:
         super().__init__()
         self.error = error
+
+
+class Applied(Message):
+    """The run that came of the text has succeeded."""
 
 
 class Compared(Message):
@@ -84,7 +84,7 @@ class EditScreen(Screen[None]):
         self._kind, self._target = known_kind(target.kind), target
         self._original: JsonObject | None = None
         self._text = TextArea("", show_line_numbers=True, read_only=True, tab_behavior="indent")
-        self._planned = False
+        self._dialog: ActionDialog | None = None
         self._warned = False
 
     @property
@@ -117,24 +117,27 @@ class EditScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Back from a plan: where it was applied, there is nothing left to edit."""
-        if self._planned:
-            self.run_worker(self._load(), group="load", exclusive=True)
+        if self._dialog is not None:
+            self.run_worker(self._look_again(self._dialog.begun), group="load", exclusive=True)
+
+    def on_applied(self) -> None:
+        """What was typed was done, whatever became of it since: there is nothing left to edit."""
+        self.dismiss()
 
     def on_loaded(self, message: Loaded) -> None:
         """Show it, or leave where it is what was typed."""
         found = editable(message.found)
         if self._original is None:
-            if message.found.get("kind") == "Secret":
-                error = UsageError(
-                    "a Secret is not edited here: its values would be in the plan for all to read"
-                )
+            try:
+                check_editable(message.found)
+            except UsageError as error:
                 self.post_message(NotLoaded(error))
                 return
             self._original = found
             self._text.text = text_of(found)
             self._text.read_only = False
             self._text.move_cursor((0, 0))
-        elif self._planned and self._is_applied(found):
+        elif self._dialog is not None and self._is_applied(found):
             self.dismiss()
 
     def on_not_loaded(self, message: NotLoaded) -> None:
@@ -169,7 +172,6 @@ class EditScreen(Screen[None]):
             )
             return
         self._say("")
-        self._planned = True
         params: dict[str, Any] = {
             "targets": [f"{self._kind}/{self._target.name}"],
             "patch": msgspec.json.encode(message.patch).decode(),
@@ -177,21 +179,22 @@ class EditScreen(Screen[None]):
         if self._target.namespace:
             params["namespace"] = self._target.namespace
         wanted = Doing(action="edit", params=params, title=f"Edit {self.label}")
-        self.app.push_screen(ActionDialog(self._connection, self._clock, wanted))
+        self._dialog = ActionDialog(self._connection, self._clock, wanted)
+        self.app.push_screen(self._dialog)
 
     async def action_editor(self) -> None:
         """Edit the text in the user's own editor, on the bare terminal."""
-        command = next((os.environ[name] for name in EDITORS if os.environ.get(name)), "")
+        command = editor_named()
         if not command:
             self._say(f"None of {', '.join(EDITORS)} names an editor; the text can be edited here.")
             return
         try:
             with self.app.suspend():
-                text = await asyncio.to_thread(_edited, command, self._text.text)
+                text = await asyncio.to_thread(edited, command, self._text.text)
         except SuspendNotSupported:
             self._say("This terminal cannot be handed to another program.")
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            self._say(f"✗ {command} did not edit it: {error}. The text is as it was.")
+        except UsageError as error:
+            self._say(f"✗ {error.message}. The text is as it was.")
         else:
             if text != self._text.text:
                 self._text.text = text
@@ -223,6 +226,15 @@ class EditScreen(Screen[None]):
         if (found := await self._read()) is not None:
             self.post_message(Loaded(found))
 
+    async def _look_again(self, begun: RunId) -> None:
+        if begun:
+            with suppress(K8sOpsError):
+                # Undone or changed again meanwhile, the object may not be as typed; the run knows that it was.
+                if (await self._connection.ops.get_run(begun)).state is RunState.SUCCEEDED:
+                    self.post_message(Applied())
+                    return
+        await self._load()
+
     async def _compare(self, patch: JsonObject) -> None:
         original = self._original
         if original is not None and (found := await self._read()) is not None:
@@ -250,13 +262,3 @@ def _still_missing(patch: JsonObject, found: JsonObject) -> bool:
         elif value != present:
             return True
     return False
-
-
-def _edited(command: str, text: str) -> str:
-    """What an editor makes of a text; raises CalledProcessError where it fails."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "object.yaml"
-        path.touch(mode=0o600)
-        path.write_text(text, encoding="utf-8")
-        subprocess.run([*shlex.split(command), str(path)], check=True)  # noqa: S603 - the user's own editor
-        return path.read_text(encoding="utf-8")

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
+from textual.widgets import Static
 
 from k8sops.core.tables import Column, Row
 from k8sops.core.text import counted
@@ -43,6 +45,7 @@ class ListScreen(DeskScreen):
     ]
     DEFAULT_CSS = """
     ListScreen > LiveTable { height: 1fr; }
+    ListScreen > #whole { display: none; height: auto; max-height: 3; padding: 0 1; background: $surface; }
     """
     WORD: ClassVar[str] = "row"
     EMPTY: ClassVar[str] = "There is nothing here."
@@ -51,6 +54,7 @@ class ListScreen(DeskScreen):
     def body(self) -> Iterator[Widget]:
         """The table, and the line a filter is typed in."""
         yield ListTable(clock=self._clock)
+        yield Static(id="whole")
         yield Prompt()
 
     def on_mount(self) -> None:
@@ -78,6 +82,22 @@ class ListScreen(DeskScreen):
         self.table.placeholder = "No row passes the filter. Esc clears it." if rows else empty or self.EMPTY
         self.table.show(self.COLUMNS, rows, with_namespace=with_namespace)
 
+    def tell(self) -> None:
+        """Say also what the row under the cursor says, where the table cuts it."""
+        super().tell()
+        # After the table has measured what it was just given.
+        self.call_after_refresh(self._tell_whole)
+
+    def _tell_whole(self) -> None:
+        whole, text = self.query_one("#whole", Static), self.table.cut_text
+        if str(whole.content) != text:
+            whole.display = bool(text)
+            whole.update(Content(text))
+
+    def on_resize(self) -> None:
+        """What is cut depends on the room."""
+        self.call_after_refresh(self._tell_whole)
+
     def opened(self, row: Row) -> None:
         """Enter was pressed on a row."""
 
@@ -101,8 +121,9 @@ class ListScreen(DeskScreen):
         self.opened(message.row)
 
     def on_list_table_moved(self) -> None:
-        """Offer what can be done to this row."""
+        """Offer what can be done to this row, and say what it says."""
         self.refresh_bindings()
+        self._tell_whole()
 
     def on_live_table_view_changed(self) -> None:
         """Say how many rows there are now."""

@@ -21,6 +21,16 @@ class ObjectScreen(DocumentScreen):
         super().__init__(target.label, connection, clock, namespace=target.namespace)
         self._target = target
 
+    @property
+    def is_for_reading_again(self) -> bool:
+        """Whether it is read anew when it comes back into sight."""
+        return not self._state
+
+    def on_screen_resume(self) -> None:
+        """What stood above it may have changed the object, or taken a change back."""
+        if self.is_for_reading_again:
+            self.action_fetch()
+
     def action_edit(self) -> None:
         """Edit it as text; what was changed becomes a plan."""
         from k8sops.tui.acting.edit_screen import EditScreen  # noqa: PLC0415 - loaded when opened

@@ -22,17 +22,27 @@ from k8sops.core.clock import Clock, SystemClock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.text import printable
 from k8sops.service.catalog import spec_named
-from k8sops.tui.acting.offers import SESSION_WORDS, offers_for
+from k8sops.tui.acting.offers import SESSION_WORDS, known_kind, offers_for
 from k8sops.tui.acting.screen import ActingScreen, refusals_of
 from k8sops.tui.commands import KIND_SUGGESTIONS
+from k8sops.tui.drill import known_plural
+from k8sops.tui.looking import SECRET_KINDS
 from k8sops.tui.navigating import NavigatingScreen
 from k8sops.tui.screens import SCREENS
 from k8sops.tui.session import Session
+from k8sops.tui.sessions.screen import WITH_PODS
 from k8sops.tui.shell.ending import connection_of
 from k8sops.tui.shell.looks import OFFERED, theme_named
 
 _NEVER_OFFERED = ("table.", "prompt.", "palette.", "app.palette", "act.")
 """Keys of the hands: naming them would take longer than pressing them; actions are offered by their own names."""
+
+
+_ON_ROWS = (
+    *("look.copy", "look.decode", "look.events", "look.uses", "pods."),
+    *("browse.describe", "browse.yaml", "browse.owner"),
+)
+_OF_WORKLOADS = frozenset({"pods.logs", "pods.previous_logs", "pods.forward"})
 
 
 class Offered(NamedTuple):
@@ -129,11 +139,28 @@ def _keys(app: App[Any], screen: Screen[Any]) -> Iterator[Offered]:
     for key, active in sorted(keys_here(screen), key=lambda each: each[1].node is app):
         binding = active.binding
         label = binding.tooltip or binding.description
-        if (binding.id or "").startswith(_NEVER_OFFERED) or label in told:
+        if (
+            (binding.id or "").startswith(_NEVER_OFFERED)
+            or label in told
+            or _in_vain(screen, binding.id or "")
+        ):
             continue
         told.add(label)
         do = partial(app.run_action, binding.action, active.node)
         yield Offered(label, f"key {shown_key(app, key, active)}", do)
+
+
+def _in_vain(screen: Screen[Any], name: str) -> bool:
+    """Whether a key is about a row, and there is none, or none that it is about."""
+    if not isinstance(screen, ActingScreen) or not name.startswith(_ON_ROWS):
+        return False
+    chosen = screen.chosen()
+    if not chosen.rows:
+        return True
+    kind = known_plural(known_kind(chosen.kind)) or chosen.kind
+    if name == "look.decode":
+        return kind not in SECRET_KINDS
+    return name.startswith("pods.") and kind not in (WITH_PODS if name in _OF_WORKLOADS else {"pods"})
 
 
 def _places(app: App[Any], screen: Screen[Any]) -> Iterator[Offered]:

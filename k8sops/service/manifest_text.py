@@ -16,12 +16,18 @@ from k8sops.core.errors import UsageError
 from k8sops.core.merge_patch import differences, inverse_patch, merge_patch
 from k8sops.core.plan import JsonObject
 from k8sops.core.text import printable
-from k8sops.tui.manifest import yaml_text
+from k8sops.service.object_yaml import yaml_text
 
 _SERVERS: Final = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"})
 _VALUE_SHOWN: Final = 40
 _MOST_NAMED: Final = 3
 _FIXED: Final = ("apiVersion", "kind")
+
+
+def check_editable(found: Mapping[str, Any]) -> None:
+    """Raise UsageError where an object is not edited as text."""
+    if found.get("kind") == "Secret":
+        raise UsageError("a Secret is not edited here: its values would be in the plan for all to read")
 
 
 def editable(found: Mapping[str, Any]) -> JsonObject:
