@@ -1,4 +1,4 @@
-"""Text that Slack may format (`Mrkdwn`), which nothing from outside becomes but through `escaped`, `code` or `fenced`.
+"""Text that Slack may format (`Mrkdwn`), which nothing from outside becomes but through the functions here.
 
 What would format, mention, link or reorder is replaced by a character that looks like it: names of objects hold none of
 these, so what can be copied stays what it is. Plain text, where nothing is formatted, is made by `plain`.
@@ -44,6 +44,15 @@ def escaped(text: str, limit: int = SECTION) -> Mrkdwn:
 def code(text: str, limit: int = 300) -> Mrkdwn:
     """Text from outside between ticks: what somebody may want to copy."""
     return Mrkdwn(f"`{_entities(_visible(text, limit).replace('`', 'ˋ') or ' ', limit - 2)}`")
+
+
+def prose(text: str, limit: int = SECTION) -> Mrkdwn:
+    """Text from outside in which what stands between ticks is to be copied, as in hints; else as `escaped`."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        return escaped(text, limit)
+    made = [code(piece) if at % 2 else escaped(piece) for at, piece in enumerate(pieces) if piece]
+    return cut(joined("", made), limit)
 
 
 def fenced(lines: Iterable[str], limit: int = SECTION) -> Mrkdwn:

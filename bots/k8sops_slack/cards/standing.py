@@ -10,7 +10,7 @@ from k8sops.core.moments import in_words
 from k8sops.core.plan import Step
 from k8sops.core.plan_words import step_title
 from k8sops.core.run import Run, RunState
-from k8sops_slack.blocks.markup import Mrkdwn, bold, code, escaped, joined, written
+from k8sops_slack.blocks.markup import Mrkdwn, bold, code, escaped, joined, prose, written
 from k8sops_slack.cards.room import Room
 from k8sops_slack.cards.words import DOT, needs_line
 
@@ -153,7 +153,7 @@ def _ended(run: Run, room: Room) -> Iterator[Mrkdwn]:
     yield joined(" " if why.startswith("by ") else ": ", [head(run), escaped(why, TOLD)])
     yield account(run)
     if run.error is not None and run.error.hint and run.state is RunState.FAILED:
-        yield escaped(run.error.hint, 200)
+        yield prose(run.error.hint, 200)
 
 
 def _review(run: Run, room: Room) -> Iterator[Mrkdwn]:

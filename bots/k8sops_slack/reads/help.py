@@ -12,7 +12,7 @@ from k8sops.service.catalog import ActionSpec, all_actions, typed_action
 from k8sops.service.command_line.away import command_away
 from k8sops_slack.blocks.building import Block, actions, button, context, section
 from k8sops_slack.blocks.limits import SECTION
-from k8sops_slack.blocks.markup import Mrkdwn, bold, code, cut, escaped, fenced, joined, written
+from k8sops_slack.blocks.markup import Mrkdwn, bold, code, cut, escaped, fenced, joined, prose, written
 from k8sops_slack.blocks.sending import Message, message
 from k8sops_slack.typed.commands import OWN, did_you_mean
 
@@ -26,7 +26,7 @@ def help_message(command: str, refused: Mapping[str, str] | None = None) -> Mess
     refused = refused or {}
     own = [joined(" ", [code(f"{command} {usage}"), escaped(told)]) for usage, told, _ in OWN.values()]
     may = [spec for spec in all_actions() if spec.name not in refused]
-    lines = [joined(" ", [code(spec.typed), escaped(spec.summary, 120)]) for spec in may]
+    lines = [joined(" ", [code(spec.typed), prose(spec.summary, 160)]) for spec in may]
     blocks = [*_sections("Look and decide", own), *_sections("Change, planned first", lines)]
     if refused:
         names = ", ".join(spec.typed for spec in all_actions() if spec.name in refused)
@@ -54,7 +54,7 @@ def help_on(topic: str, command: str) -> Message:
 
 
 def _about(spec: ActionSpec, command: str) -> list[Block]:
-    head = joined("\n", [bold(code(f"{command} {spec.typed}")), escaped(spec.summary), escaped(spec.details)])
+    head = joined("\n", [bold(code(f"{command} {spec.typed}")), prose(spec.summary), prose(spec.details)])
     examples = [one.replace("k8sops ", f"{command} ", 1) for one in spec.examples]
     options = cut(joined("\n", islice(_options(command_away(spec).params), _OPTIONS_SHOWN)), SECTION)
     blocks = [section(head), section(fenced(examples)), section(options)]
@@ -66,7 +66,7 @@ def _options(parameters: Collection[click.Parameter]) -> list[Mrkdwn]:
     for one in parameters:
         if isinstance(one, click.Option):
             takes = "" if one.is_flag or not one.metavar else f" {one.metavar}"
-            found.append(joined(" ", [code(f"{', '.join(one.opts)}{takes}"), escaped(one.help or "", 140)]))
+            found.append(joined(" ", [code(f"{', '.join(one.opts)}{takes}"), prose(one.help or "", 200)]))
     return found
 
 

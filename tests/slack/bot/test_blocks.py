@@ -20,6 +20,7 @@ from k8sops_slack.blocks.markup import (
     joined,
     moment,
     plain,
+    prose,
     user,
     written,
 )
@@ -74,10 +75,22 @@ def test_names_as_they_really_are_stay_as_they_are() -> None:
     assert code("system:serviceaccount:shop:web_1") == "`system:serviceaccount:shop:web_1`"
 
 
+def test_what_a_hint_puts_between_ticks_can_be_copied() -> None:
+    """Hints name commands; a name that holds a tick of its own changes how it looks, not what it does."""
+    assert prose("type `k8sops runs resume X_1` <now>") == "type `k8sops runs resume X_1` &lt;now&gt;"
+    assert prose("`a` and `*b*`") == "`a` and `*b*`"
+    assert prose("one ` tick") == "one ˋ tick"
+
+
 @given(st.text(), st.integers(10, 400))
 def test_any_text_fits_and_is_safe(text: str, limit: int) -> None:
     """Also where cutting falls into the middle of an entity."""
-    for shown in (escaped(text, limit), code(text, limit), plain(text, limit)):
+    for shown in (
+        escaped(text, limit),
+        code(text, limit),
+        plain(text, limit),
+        prose(f"`{text}` {text}", limit),
+    ):
         check_text(shown)
         assert size(shown) <= limit
 
