@@ -87,7 +87,7 @@ class Drawing:
         texts += [part for part in parts if part.get("type") in {"mrkdwn", "plain_text"}]
         return {
             "type": block["type"],
-            "texts": [text for text in (self._text(text) for text in texts) if text],
+            "texts": [[self._text(text), _is_marked(text)] for text in texts if text],
             "label": (block.get("label") or {}).get("text"),
             "hint": (block.get("hint") or {}).get("text"),
             "optional": bool(block.get("optional")),
@@ -120,6 +120,10 @@ class Drawing:
 
     def _marked(self, text: str) -> str:
         return read_marks(self.world.workspace, self.person.user, text)
+
+
+def _is_marked(text: Any) -> bool:
+    return isinstance(text, str) or text["type"] == "mrkdwn"
 
 
 def _plain_value(value: Any) -> Any:

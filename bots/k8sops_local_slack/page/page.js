@@ -103,9 +103,18 @@ function control(element, where) {
   });
 }
 
+// Bold and code, as Slack shows them; the pieces are still set as text.
+function marked(text) {
+  return text.split(/(```[\s\S]+?```|`[^`\n]+`|\*[^*\n]+\*)/).map((piece) => {
+    const fence = /^(```|`|\*)([\s\S]+)\1$/.exec(piece);
+    if (!fence) return document.createTextNode(piece);
+    return make(fence[1] === "*" ? "b" : "code", { textContent: fence[2], className: fence[1] === "```" ? "fence" : "" });
+  });
+}
+
 function block(drawn, where) {
   if (drawn.type === "divider") return make("hr");
-  const texts = drawn.texts.map((text) => make("div", { className: `text ${drawn.type}`, textContent: text }));
+  const texts = drawn.texts.map(([text, isMarked]) => make("div", { className: `text ${drawn.type}` }, ...(isMarked ? marked(text) : [text])));
   const controls = drawn.elements.map((element) => control(element, where));
   const wrong = drawn.error ? make("div", { className: "wrong", textContent: drawn.error }) : null;
   if (drawn.label === null || drawn.label === undefined) return make("div", {}, ...texts, ...controls, wrong);
@@ -125,10 +134,10 @@ function message(drawn, shortcuts) {
     type: "button", className: "small", textContent: name, onclick: () => act("shortcut", { where: drawn.ts, name }),
   }));
   const files = drawn.files.map((file) => make("a", {
-    href: `page/file/${encodeURIComponent(file.id)}?${query()}`, target: "_blank", textContent: `📄 ${file.title} (${file.size} bytes)`,
+    href: `page/file/${encodeURIComponent(file.id)}?${query()}`, target: "_blank", textContent: `File: ${file.title} (${file.size} bytes)`,
   }));
   return make("article", { className: `${drawn.thread ? "reply" : ""} ${drawn.alone ? "alone" : ""}` }, head,
-    drawn.text ? make("div", { className: "text", textContent: drawn.text }) : null,
+    drawn.text ? make("div", { className: "text" }, ...marked(drawn.text)) : null,
     ...drawn.blocks.map((one) => block(one, drawn.ts)), ...files);
 }
 

@@ -21,7 +21,7 @@ from k8sops_local_slack.server import LocalSlack
 HERE = Path(__file__).parent
 FILES = {"": "index.html", "page.js": "page.js", "page.css": "page.css"}
 KINDS = {"": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'none'"
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:"
 LONGEST_WAIT = 20.0
 
 
@@ -79,7 +79,7 @@ async def act(person: Person, done: dict[str, Any]) -> Any:
         if text.startswith("/"):
             await person.slash(text, channel, wait=False)
         else:
-            await person.say(text, channel, thread=done.get("thread"), wait=False)
+            await person.say(person.written(text), channel, thread=done.get("thread"), wait=False)
     elif what == "click":
         await person.click(where, name, wait=False)
     elif what == "choose":

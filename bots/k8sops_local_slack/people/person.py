@@ -140,6 +140,13 @@ class Person(Seat):
         payload = payloads.event(self.world, self.team_id, inner)
         return await self._settled(self._deliver("events_api", payload, FAILED), wait)
 
+    def written(self, line: str) -> str:
+        """Give what Slack makes of a line as it was typed: escapes, and ids for @names and #names it knows."""
+        escaped = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return PLAIN_MENTION.sub(
+            lambda match: self._escape(match).split("|")[0] + ">" * self._known(match), escaped
+        )
+
     async def mention(
         self, channel_id: str, text: str, *, thread: str | None = None, wait: bool = True
     ) -> Delivery | None:
@@ -234,6 +241,9 @@ class Person(Seat):
             return f"<@{user.id}|{user.name}>" if user else match.group(0)
         channel = next((channel for channel in space.channels.values() if channel.name == name), None)
         return f"<#{channel.id}|{channel.name}>" if channel else match.group(0)
+
+    def _known(self, match: re.Match[str]) -> bool:
+        return self._escape(match) != match.group(0)
 
     @property
     def _app(self) -> str:

@@ -70,7 +70,7 @@ async def test_each_person_is_shown_their_own(paged: PagedSlack, browser: aiohtt
     alice, bob = await see(browser, ALICE), await see(browser, BOB)
     assert [message["text"] for message in alice["messages"]] == ["", "only you"]
     assert len(bob["messages"]) == 1
-    assert bob["messages"][0]["blocks"][0]["texts"] == ["*3* <b>"]
+    assert bob["messages"][0]["blocks"][0]["texts"] == [["*3* <b>", True]]
     assert bob["messages"][0]["blocks"][1]["elements"][0]["text"] == "Go"
     assert "C0OTHER" not in {room["id"] for room in bob["rooms"]}
 
@@ -95,6 +95,15 @@ async def test_a_form_is_filled_and_sent_through_the_page(
         assert sent["payload"]["view"]["state"]["values"]["b-node"]["node"]["value"] == "n-3"
         await bot.ack(sent)
         await paged.until(lambda: paged.person(ALICE).modal is None)
+
+
+async def test_what_is_typed_is_no_markup_but_for_names(
+    paged: PagedSlack, browser: aiohttp.ClientSession
+) -> None:
+    """A person types @k8sops and means the app; what looks like markup is shown as it was typed."""
+    await act(browser, ALICE, what="say", text="@k8sops <!channel> & @nobody", channel=OPS)
+    assert paged.messages(OPS)[0].text == "<@U0BOT> &lt;!channel&gt; &amp; @nobody"
+    assert (await see(browser, BOB))["messages"][0]["text"] == "@k8sops <!channel> & @nobody"
 
 
 async def test_another_sites_page_cannot_act(paged: PagedSlack, browser: aiohttp.ClientSession) -> None:
