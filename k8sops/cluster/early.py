@@ -11,19 +11,18 @@ from __future__ import annotations
 import asyncio
 import ssl
 import zlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from k8sops.cluster.credentials import Credentials
+from k8sops.cluster.transport_url import Headers
 
 HELD_BACK_S: Final = 10.0
 CONNECT_TIMEOUT_S: Final = 3.0
 BUFFER_BYTES: Final = 1 << 20
 TOLD: Final = frozenset({200, 403, 404})
 _GZIP: Final = 16 + zlib.MAX_WBITS
-
-Headers = Sequence[tuple[str, str]]
 
 
 class Answer(NamedTuple):

@@ -24,14 +24,12 @@ from k8sops.cluster.pool import Pool
 from k8sops.cluster.retry import REPEATABLE_METHODS, NeverSentError, send_repeatedly
 from k8sops.cluster.status import Asked, error_of_answer
 from k8sops.cluster.transport_guard import SAFE_METHODS, Mode, guarded, may_change
-from k8sops.cluster.transport_url import Query, accept_encoding, pairs_of, url_of
+from k8sops.cluster.transport_url import Headers, Query, accept_encoding, pairs_of, url_of
 from k8sops.core.clock import Clock, SystemClock
 from k8sops.core.errors import CredentialsError, DeadlineError, K8sOpsError, ReadOnlyError
 
 if TYPE_CHECKING:
     import aiohttp
-
-    from k8sops.cluster.wire import Headers
 
 DEFAULT_IN_FLIGHT: Final = 16
 LONGEST_COUNTED_S: Final = 60.0

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode, urlsplit
 
 Query = Mapping[str, str] | Sequence[tuple[str, str]]
+Headers = Sequence[tuple[str, str]]
 
 
 def pairs_of(query: Query) -> list[tuple[str, str]]:

@@ -19,12 +19,11 @@ from k8sops.cluster.credentials import Credentials
 from k8sops.cluster.delivery import Delivery
 from k8sops.cluster.status import Asked
 from k8sops.cluster.transport_errors import connection_errors_told
+from k8sops.cluster.transport_url import Headers
 
 CONNECT_TIMEOUT_S: Final = 10.0
 READ_BUFFER_BYTES: Final = 1 << 20
 WEBSOCKET_MESSAGE_BYTES: Final = 64 << 20
-
-Headers = Sequence[tuple[str, str]]
 
 
 class Wire:
