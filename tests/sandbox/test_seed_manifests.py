@@ -209,6 +209,23 @@ def test_a_binding_binds_a_role_that_exists() -> None:
     assert groups == {"ops", "developers", "auditors"}
 
 
+def test_ops_may_look_into_pods() -> None:
+    """`k8sops demo` is played as alice of ops: its shell, attach, debug and forward are to be tried, not refused."""
+    (role,) = (one for one in of_kind("ClusterRole") if one.name == "acme-ops")
+    allowed = {
+        (resource, verb)
+        for rule in role.body["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert {
+        ("pods/exec", "create"),
+        ("pods/attach", "create"),
+        ("pods/portforward", "create"),
+        ("pods/ephemeralcontainers", "patch"),
+    } <= allowed
+
+
 def test_a_past_run_names_a_cron_job_beside_it() -> None:
     """Its owner reference is looked up at seeding time."""
     runs = [manifest for manifest in of_kind("Job") if manifest.cronjob]
