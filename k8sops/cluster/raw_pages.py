@@ -108,6 +108,8 @@ async def raw_pages(
         query=query,
         accept=accept,
         page_size=page_size,
+        # Nobody waits for the first of them: with each page a server goes through all that is to come.
+        first_page=page_size,
         prefetch=PREFETCH,
         deadline_s=DEADLINE_S,
         subject=subject,

@@ -99,6 +99,16 @@ async def test_a_server_that_speaks_no_protobuf_is_read_all_the_same(tmp_path: P
     assert names == ["p-0", "p-1", "p-2"]
 
 
+async def test_every_page_is_as_large_as_was_asked(tmp_path: Path) -> None:
+    """A backup asks for thousands of objects' metadata at once: one smaller page is one more for the server."""
+    async with scripted_api(tmp_path) as (api, transport):
+        for number in range(3):
+            api.put(f"p-{number}")
+        async with aclosing(raw_pages(transport, PODS, metadata_only=True, page_size=2000)) as pages:
+            assert [len(page.objects) async for page in pages] == [3]
+    assert [query["limit"] for query in api.requests] == ["2000"]
+
+
 def test_what_only_looks_like_protobuf_is_named() -> None:
     """Something between us and the server may cut or alter an answer: it is no reason to take half a list."""
     for data in (b"k8s\0\x12\xff", b"k8s\0\x12\x02\x0a\x7f"):
