@@ -45,7 +45,11 @@ async def test_a_port_is_forwarded_listed_and_stopped() -> None:
         await on.until(lambda: any("127.0.0.1:8080 leads to port 80" in told for told in on.notices))
         await on.press("colon", *"pf", "enter")
         await on.until(lambda: isinstance(on.app.screen, ForwardsScreen))
-        assert on.app.screen.query_one(DataTable).row_count == 1
+        forwards = on.app.screen.query_one(DataTable)
+        assert forwards.row_count == 1
+        told = [str(cell) for cell in forwards.get_row_at(0)]
+        assert told[0] == "127.0.0.1:8080"
+        assert told[3] == "✓ open", "before the long names, which 80 columns cut"
         await on.press("c")
         assert on.app.clipboard == "127.0.0.1:8080"
         await on.press("ctrl+d")

@@ -23,7 +23,8 @@ from k8sops.tui.status import Banner, ClusterLine, SaidLine
 
 TICK_S = 1.0
 EMPTY = "No port is forwarded here. Shift-F on a pod, a workload or a service forwards one."
-TITLES = ("LOCAL", "TO", "POD", "USED", "AGE", "STATE")
+TITLES = ("LOCAL", "USED", "AGE", "STATE", "TO", "POD")
+"""What a small terminal cuts off stands last: the pod is as a rule named by what leads there."""
 
 
 class ForwardsScreen(Screen[None]):
@@ -104,11 +105,11 @@ class ForwardsScreen(Screen[None]):
         state = f"! {one.trouble}" if one.trouble else "✓ open"
         return (
             f"127.0.0.1:{one.local_port}",
-            f"{wanted.namespace}/{wanted.of}/{wanted.name}:{wanted.port} on {cluster.name or cluster.context}",
-            one.pod,
             f"{one.connections:>4,}",
             age(one.since, self._clock.now()),
             state,
+            f"{wanted.namespace}/{wanted.of}/{wanted.name}:{wanted.port} on {cluster.name or cluster.context}",
+            one.pod,
         )
 
     async def _stop(self, ops: Ops, one: Forwarding) -> None:
