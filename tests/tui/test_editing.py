@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual import events
 from textual.widgets import TextArea
 
 from k8sops.core.errors import UsageError
@@ -147,6 +148,17 @@ async def test_e_then_what_is_typed_then_ctrl_s_is_a_plan_and_the_text_stays_unt
         ops.known["run-1"] = msgspec.structs.replace(ops.known["run-1"], state=RunState.SUCCEEDED)
         await seen.press("escape")
         await seen.until(lambda: seen.app.screen is seen.stand)
+
+
+async def test_what_is_typed_right_behind_the_cursor_keys_lands_where_they_lead() -> None:
+    """On a slow line keys come in bursts; a letter that overtakes the cursor changes another field."""
+    ops = _desk()
+    async with acting("configmaps", pod("web"), ops=ops) as seen:
+        await seen.press("e")
+        await seen.until(lambda: "two" in _text(seen).text)
+        for key in ("down", "down", "end", "x", "left", "y", "end", "backspace"):
+            seen.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await seen.until(lambda: _text(seen).text.split("\n")[2] == "metadata:y")
 
 
 async def test_after_an_undo_nothing_that_was_typed_stands_there_as_if_it_were_to_come() -> None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 import msgspec
+from textual import events
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -63,6 +64,20 @@ class Compared(Message):
         self.moved = moved
 
 
+class EditedText(TextArea):
+    """A text in which keys act in the order they were typed."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        # A letter would else overtake the cursor keys before it, which go the long way of bindings.
+        found = self._bindings.key_to_bindings.get(event.key, ())
+        if found and not event.is_printable:
+            event.stop()
+            event.prevent_default()
+            await self.run_action(found[0].action)
+        else:
+            await super()._on_key(event)
+
+
 class EditScreen(Screen[None]):
     """One object as text."""
 
@@ -83,7 +98,7 @@ class EditScreen(Screen[None]):
         self._connection, self._clock = connection, clock
         self._kind, self._target = known_kind(target.kind), target
         self._original: JsonObject | None = None
-        self._text = TextArea("", show_line_numbers=True, read_only=True, tab_behavior="indent")
+        self._text = EditedText("", show_line_numbers=True, read_only=True, tab_behavior="indent")
         self._dialog: ActionDialog | None = None
         self._warned = False
 
