@@ -117,7 +117,9 @@ class RunOps(DeskOps):
         outcome = "" if yes else f"denied by {actor.name}"
         return self.become(run, state, approvals=approvals, outcome=outcome)
 
-    async def start(self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True) -> Run:
+    async def start(
+        self, run: RunId, actor: Actor, *, break_glass: str = "", carry: bool = True, seen: str = ""
+    ) -> Run:
         self._do("start", run, *((break_glass,) if break_glass else ()))
         self.carrying.append(run)
         return self.become(run, RunState.RUNNING, started_at=START)
