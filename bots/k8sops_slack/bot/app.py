@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 
 from k8sops.core.errors import K8sOpsError
 from k8sops.service.chat.opening import ChatService
 from k8sops.service.chat.rights import MayNotActAsError
 from k8sops_slack.blocks.building import Block, section
-from k8sops_slack.blocks.markup import Mrkdwn, escaped, fenced, joined
+from k8sops_slack.blocks.markup import Mrkdwn, escaped, fenced, joined, prose
 from k8sops_slack.blocks.sending import Message, message
 from k8sops_slack.bot.asking import Asking
 from k8sops_slack.bot.heard import (
@@ -28,7 +28,7 @@ from k8sops_slack.bot.heard import (
     line_of_event,
     read_heard,
 )
-from k8sops_slack.bot.posting import Poster
+from k8sops_slack.bot.posting import AWAY, Poster
 from k8sops_slack.bot.pressing import Pressing
 from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.bot.showing import Showing
@@ -47,9 +47,12 @@ _KEPT_CLICKS: Final = (clicks.APPROVE, clicks.CANCEL, clicks.UNDO, clicks.AGAIN,
 class Bot:
     """Everything between Slack and the service."""
 
-    def __init__(self, chat: ChatService, app: AsyncApp, say: Say) -> None:
+    def __init__(
+        self, chat: ChatService, app: AsyncApp, say: Say, *, left_over_s: float = LEFT_OVER_EVERY_S
+    ) -> None:
         self._chat = chat
         self._say = say
+        self._left_over_s = left_over_s
         self._poster: Final = Poster(app.client)
         self.showing: Final = Showing(chat, self._poster)
         self.asking: Final = Asking(chat, self._poster, self.showing)
@@ -141,16 +144,18 @@ class Bot:
             task.add_done_callback(self._working.discard)
 
     async def _work(self, heard: Heard) -> None:
+        """Do it, and let it be known as done; where Slack is away it stays on record, and is done when it is back."""
         try:
-            if heard.kind == "line":
-                await self.asking.do(heard)
-            else:
-                await self._pressing.do(heard)
-        except K8sOpsError as error:
-            await self._refused(heard, error)
+            try:
+                await (self.asking if heard.kind == "line" else self._pressing).do(heard)
+            except K8sOpsError as error:
+                await self._refused(heard, error)
+            await self._chat.memory.done(heard.key)
         except SlackApiError as error:
             self._say(f"Slack refused an answer to {heard.user}: {error.response.get('error')}")
-        await self._chat.memory.done(heard.key)
+            await self._chat.memory.done(heard.key)
+        except (K8sOpsError, *AWAY) as error:
+            self._say(f"what {heard.user} asked for is kept, and done later: {error}")
 
     async def _refused(self, heard: Heard, error: K8sOpsError) -> None:
         """One sentence and what to do, to whoever asked, where they asked."""
@@ -161,11 +166,11 @@ class Bot:
     async def left_over(self) -> None:
         """Do what was kept by somebody who has been silent since, again and again."""
         while True:
-            await self._chat.clock.sleep(LEFT_OVER_EVERY_S)
+            await self._chat.clock.sleep(self._left_over_s)
             try:
                 for row in await self._chat.memory.left_over():
                     await self._work(read_heard(row.value))
-            except (K8sOpsError, SlackClientError, TimeoutError, OSError) as error:
+            except (K8sOpsError, *AWAY) as error:
                 self._say(f"what was left over has to wait: {error}")
 
     async def finish(self) -> None:
@@ -175,7 +180,7 @@ class Bot:
 
 def refusal(error: K8sOpsError) -> Message:
     """What went wrong, and what to do."""
-    told = joined("\n", [escaped(f"⛔ {error.message}", 1500), escaped(error.hint, 600)])
+    told = joined("\n", [escaped(f"⛔ {error.message}", 1500), prose(error.hint, 600)])
     blocks = [section(told)]
     if isinstance(error, MayNotActAsError):
         blocks.append(section(fenced(error.manifest.splitlines())))

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Final
 
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 
 from k8sops.core.errors import K8sOpsError, NoSuchRunError
 from k8sops.core.run import Run, RunFilter, RunId, RunState
@@ -20,7 +20,7 @@ from k8sops.service.chat.audience import ESCALATED, REMINDED, approvers_of, chan
 from k8sops.service.chat.memory import Notice, ShownMessage
 from k8sops.service.chat.opening import ChatService
 from k8sops_slack.bot.asking import Asking
-from k8sops_slack.bot.posting import Poster
+from k8sops_slack.bot.posting import AWAY, Poster
 from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.bot.showing import Showing
 from k8sops_slack.thread.ending import channel_failure, concerns_channel, end_reply
@@ -62,7 +62,7 @@ class Following:
             while True:
                 try:
                     await self.round()
-                except (K8sOpsError, SlackClientError, TimeoutError, OSError) as error:
+                except (K8sOpsError, *AWAY) as error:
                     # Store, cluster or Slack is away: what was held is free again after a minute.
                     self._say(f"what happened cannot be told just now: {error}")
                 await self._chat.clock.sleep(LOOK_S)
@@ -115,7 +115,7 @@ class Following:
                     last = self._chat.clock.monotonic()
                     await self._show_progress(run_id)
             await self._show_progress(run_id)
-        except (K8sOpsError, SlackClientError, TimeoutError, OSError) as error:
+        except (K8sOpsError, *AWAY) as error:
             self._say(f"how far run {run_id} is could not be told: {error}")
 
     async def _show_progress(self, run_id: RunId) -> None:

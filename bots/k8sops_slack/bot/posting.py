@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from typing import Final
 
+import aiohttp
 import msgspec
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from k8sops_slack.blocks.building import Block, context
 from k8sops_slack.blocks.markup import Mrkdwn
 from k8sops_slack.blocks.sending import Message, message
+
+AWAY: Final = (SlackClientError, aiohttp.ClientError, TimeoutError, OSError)
+"""Slack cannot be reached, or hung up: nobody knows whether it heard."""
 
 _ELSEWHERE: Final = frozenset({"not_in_channel", "channel_not_found", "is_archived", "restricted_action"})
 _GONE: Final = frozenset(

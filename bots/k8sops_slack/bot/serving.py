@@ -1,6 +1,7 @@
 """The bot on the wire: Socket Mode, or HTTP with Slack's signatures checked.
 
-Tokens come from the environment alone. Slack's limits are waited out here, by the client, for every call.
+Tokens come from the environment alone. Slack's limits are waited out here, by the client, for every call. A connection
+that breaks is not repeated here: the message may have been posted, and what was asked for is taken up again as a whole.
 """
 
 from __future__ import annotations
@@ -14,15 +15,12 @@ import msgspec
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.http_retry.builtin_async_handlers import (
-    AsyncConnectionErrorRetryHandler,
-    AsyncRateLimitErrorRetryHandler,
-)
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
 from k8sops.core.errors import UsageError
 from k8sops.service.chat.opening import ChatService
-from k8sops_slack.bot.app import Bot
+from k8sops_slack.bot.app import LEFT_OVER_EVERY_S, Bot
 from k8sops_slack.bot.following import PACE_S, Following
 
 API: Final = "https://slack.com/api/"
@@ -60,21 +58,26 @@ def tokens_from(environ: Mapping[str, str], *, over_http: bool) -> Tokens:
 
 @asynccontextmanager
 async def serving(
-    chat: ChatService, tokens: Tokens, say: Say, *, port: int | None = None, pace_s: float = PACE_S
+    chat: ChatService,
+    tokens: Tokens,
+    say: Say,
+    *,
+    port: int | None = None,
+    pace_s: float = PACE_S,
+    left_over_s: float = LEFT_OVER_EVERY_S,
 ) -> AsyncIterator[str]:
     """Serve until the block ends; yields where it is reached: `socket`, or the address over HTTP."""
     client = AsyncWebClient(
         token=tokens.bot,
         base_url=tokens.api,
         retry_handlers=[
-            AsyncConnectionErrorRetryHandler(),
             AsyncRateLimitErrorRetryHandler(max_retry_count=PATIENT),
         ],
     )
     app = AsyncApp(
         client=client, signing_secret=tokens.signing_secret or "none", request_verification_enabled=True
     )
-    bot = Bot(chat, app, say)
+    bot = Bot(chat, app, say, left_over_s=left_over_s)
     following = Following(chat, bot.poster, bot.showing, bot.asking, say, pace_s=pace_s)
     loops = [
         asyncio.create_task(following.serve(), name="following"),

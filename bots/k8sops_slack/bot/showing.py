@@ -71,23 +71,32 @@ class Showing:
         await self._remember(run.id, below.team, place, said, role="progress", thread=below.ts)
 
     async def _refresh(self, shown: ShownMessage) -> None:
-        key = f"edit/{shown.key}"
-        if not await self._chat.memory.hold(key):
-            return
-        try:
-            run = await self._chat.records.get_run(shown.run)
-            await self._edit(shown, card(run, await room_of(self._chat, shown.team, run=run)))
-        finally:
-            await self._chat.memory.let_go(key)
+        """Whoever is at it already looks again when done, and so sees what this call was about."""
+        key, said = f"edit/{shown.key}", await self._card(shown)
+        while _mark(said) != shown.shown and await self._chat.memory.hold(key):
+            try:
+                there = await self._edit(shown, said)
+            finally:
+                await self._chat.memory.let_go(key)
+            if there is None:
+                return
+            shown, said = there, await self._card(shown)
 
-    async def _edit(self, shown: ShownMessage, said: Message) -> None:
+    async def _card(self, shown: ShownMessage) -> Message:
+        run = await self._chat.records.get_run(shown.run)
+        return card(run, await room_of(self._chat, shown.team, run=run))
+
+    async def _edit(self, shown: ShownMessage, said: Message) -> ShownMessage | None:
+        """The message as it is now; None where it is gone."""
         mark = _mark(said)
         if mark == shown.shown:
-            return
-        if await self._poster.edit(Place(channel=shown.channel, ts=shown.ts), said):
-            await self._chat.memory.show(msgspec.structs.replace(shown, shown=mark))
-        else:
+            return shown
+        if not await self._poster.edit(Place(channel=shown.channel, ts=shown.ts), said):
             await self._chat.memory.gone(shown)
+            return None
+        present = msgspec.structs.replace(shown, shown=mark)
+        await self._chat.memory.show(present)
+        return present
 
     async def _remember(
         self,

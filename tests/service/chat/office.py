@@ -53,6 +53,11 @@ class Office:
         """What the cluster calls a person."""
         return f"{person}-{self.marks}"
 
+    @property
+    def everybody(self) -> dict[str, Any]:
+        """`execute_as` in which each person has a name at the cluster."""
+        return {"people": {one: {"user": self.called(one)} for one in USERS}}
+
     def write_policy(self, **changes: Any) -> None:
         """Alice and bob can act; carol is mapped in the chat, and nobody says as whom the cluster sees her."""
         document = {

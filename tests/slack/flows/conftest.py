@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -51,14 +51,18 @@ class Desk:
     chat: ChatService
     office: Office
     namespace: str
+    said: list[str]
+    """What the bot told whoever runs it."""
 
     def person(self, name: str) -> Person:
         """Somebody of the team."""
         return self.slack.person(USERS[name])
 
-    async def web(self, replicas: int) -> None:
-        """A deployment to scale."""
-        await create(self.office.admin, deployment("web", self.namespace, replicas=replicas))
+    async def web(self, replicas: int, **pod: Any) -> None:
+        """A deployment to scale, its pods made of this besides."""
+        manifest = deployment("web", self.namespace, replicas=replicas)
+        manifest["spec"]["template"]["spec"] |= pod
+        await create(self.office.admin, manifest)
 
     async def replicas(self) -> int:
         """What its spec says now."""
@@ -71,6 +75,26 @@ class Desk:
             return next(
                 (one for one in reversed(self.slack.messages(channel)) if having in str(one.blocks)), None
             )
+
+        return await self.slack.until(found)
+
+    async def shown(self, name: str, channel: str | None, *texts: str) -> None:
+        """Wait until somebody sees all of this, in a channel or in their direct messages."""
+        person = self.person(name)
+        try:
+            await self.slack.until(lambda: all(text in person.screen(channel) for text in texts), 60.0)
+        except TimeoutError as error:
+            missing = [text for text in texts if text not in person.screen(channel)]
+            raise AssertionError(
+                f"{name} does not see {missing}, but:\n{person.screen(channel)}\nthe bot says {self.said}"
+            ) from error
+
+    async def reply(self, below: Message, having: str) -> Message:
+        """The latest reply below a message that is no progress and in which this stands."""
+
+        def found() -> Message | None:
+            replies = [one for one in self.slack.messages(below.channel) if one.thread_ts == below.ts]
+            return next((one for one in reversed(replies) if having in str(one.blocks)), None)
 
         return await self.slack.until(found)
 
@@ -94,23 +118,48 @@ async def desk(
     cluster: KubeCluster, sandbox: SandboxHandle, cluster_namespace: str, tmp_path: Path
 ) -> AsyncIterator[Desk]:
     """The bot over Socket Mode; changes in production take one of sre."""
+    async with (
+        open_office(cluster, sandbox, tmp_path) as office,
+        opened(office, cluster_namespace, rules=APPROVED) as found,
+    ):
+        yield found
+
+
+@pytest.fixture
+async def free_desk(
+    cluster: KubeCluster, sandbox: SandboxHandle, cluster_namespace: str, tmp_path: Path
+) -> AsyncIterator[Desk]:
+    """The same where whoever asks confirms, and nobody else is asked."""
+    async with open_office(cluster, sandbox, tmp_path) as office, opened(office, cluster_namespace) as found:
+        yield found
+
+
+@asynccontextmanager
+async def opened(
+    office: Office, namespace: str, *, over_http: bool = False, **policy: Any
+) -> AsyncIterator[Desk]:
+    """The bot, a worker, and rights for everybody."""
+    office.write_policy(execute_as=office.everybody, **policy)
     async with AsyncExitStack() as stack:
-        office = await stack.enter_async_context(open_office(cluster, sandbox, tmp_path))
-        office.write_policy(rules=APPROVED)
-        await stack.enter_async_context(office.with_rights("alice", "bob"))
-        await stack.enter_async_context(granted(cluster, office.bot_name, *SEES))
-        for person in ("alice", "bob"):
-            await stack.enter_async_context(granted(cluster, office.called(person), *SEES, *CHANGES))
-        slack = await stack.enter_async_context(
-            await LocalSlack.start(workspace(), patience=PATIENT, rate_limits=False)
+        enter = stack.enter_async_context
+        await enter(office.with_rights(*USERS))
+        await enter(granted(office.admin, office.bot_name, *SEES))
+        for person in USERS:
+            await enter(granted(office.admin, office.called(person), *SEES, *CHANGES))
+        slack = await enter(await LocalSlack.start(workspace(), patience=PATIENT, rate_limits=False))
+        chat = await enter(open_chat(office.config))
+        await enter(_working(office))
+        app, said = slack.workspace.app, list[str]()
+        tokens = Tokens(
+            bot=app.bot_token, app=app.app_token, signing_secret=app.signing_secret, api=slack.base_url
         )
-        chat = await stack.enter_async_context(open_chat(office.config))
-        await stack.enter_async_context(_working(office))
-        app = slack.workspace.app
-        tokens = Tokens(bot=app.bot_token, app=app.app_token, api=slack.base_url)
-        await stack.enter_async_context(serving(chat, tokens, print, pace_s=0.0))
-        await slack.sockets_open()
-        yield Desk(slack, chat, office, cluster_namespace)
+        port = 0 if over_http else None
+        address = await enter(serving(chat, tokens, said.append, port=port, pace_s=0.0, left_over_s=0.05))
+        if over_http:
+            await slack.deliver_over_http(address)
+        else:
+            await slack.sockets_open()
+        yield Desk(slack, chat, office, namespace, said)
 
 
 @asynccontextmanager
