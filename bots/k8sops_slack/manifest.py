@@ -26,7 +26,6 @@ SCOPES: Final = (
 )
 EVENTS: Final = ("app_home_opened", "app_mention", "message.im")
 SHORTCUTS: Final = (
-    ("Show its run", "message", "shortcut.run", "The card of the run that a message is about."),
     ("Ask k8sops", "message", "shortcut.ask", "Read a message as a command."),
     ("Run an action", "global", "shortcut.action", "Choose an action and fill in its form."),
 )

@@ -68,6 +68,8 @@ class Person(Seat):
         surface = self._surface(where)
         block, element = find(surface.blocks, name)
         await self._offer(where, name, surface, element, wanted)
+        # The bot was asked meanwhile, and what stands there may have been drawn anew.
+        surface = self._surface(where)
         value = value_of(element, wanted, self._offered.get((surface.key, element["action_id"]), []))
         if element["type"] != "overflow":
             surface.entered[block["block_id"]][element["action_id"]] = value

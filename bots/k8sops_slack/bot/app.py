@@ -7,41 +7,53 @@ Slack gives three seconds for it, and whoever wanted it clicks again.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.errors import SlackApiError
 
 from k8sops.core.errors import K8sOpsError
+from k8sops.core.run import Run
 from k8sops.service.chat.opening import ChatService
-from k8sops.service.chat.rights import MayNotActAsError
-from k8sops_slack.blocks.building import Block, section
-from k8sops_slack.blocks.markup import Mrkdwn, escaped, fenced, joined, prose
-from k8sops_slack.blocks.sending import Message, message
+from k8sops.service.command_line.away import AwayCommand
 from k8sops_slack.bot.asking import Asking
+from k8sops_slack.bot.dialogs import Dialogs
+from k8sops_slack.bot.forms import Forms
 from k8sops_slack.bot.heard import (
     Heard,
     answer_of,
     click_of,
     line_of_command,
     line_of_event,
+    line_of_shortcut,
     read_heard,
 )
 from k8sops_slack.bot.posting import AWAY, Poster
-from k8sops_slack.bot.pressing import Pressing
-from k8sops_slack.bot.rooms import room_of
+from k8sops_slack.bot.pressing import SETTLEMENTS, Pressing
+from k8sops_slack.bot.refusing import refuse
 from k8sops_slack.bot.showing import Showing
 from k8sops_slack.cards import clicks
 from k8sops_slack.cards.buttons import wants_name
 from k8sops_slack.cards.clicks import read_click
+from k8sops_slack.reads.help import FORM
+from k8sops_slack.reads.table import FULL, SHARE
+from k8sops_slack.typed.commands import read_line
 from k8sops_slack.views import asking as dialogs
 from k8sops_slack.views import details as pages
 from k8sops_slack.views.choosing import CHOOSE
+from k8sops_slack.views.form import CALLBACK as FORM_VIEW
+from k8sops_slack.views.form import MORE, NAMES
+from k8sops_slack.views.home import REFRESH
 
 Say = Callable[[str], None]
 LEFT_OVER_EVERY_S: Final = 20.0
-_KEPT_CLICKS: Final = (clicks.APPROVE, clicks.CANCEL, clicks.UNDO, clicks.AGAIN, clicks.NUDGE, CHOOSE)
+_KEPT_CLICKS: Final = (
+    *(clicks.APPROVE, clicks.CANCEL, clicks.UNDO, clicks.AGAIN, clicks.NUDGE),
+    *(CHOOSE, SHARE, FULL, *SETTLEMENTS),
+)
 
 
 class Bot:
@@ -56,6 +68,8 @@ class Bot:
         self._poster: Final = Poster(app.client)
         self.showing: Final = Showing(chat, self._poster)
         self.asking: Final = Asking(chat, self._poster, self.showing)
+        self._forms = Forms(chat)
+        self._dialogs = Dialogs(chat, self._poster, self.asking, self._forms)
         self._pressing = Pressing(chat, self._poster, self.showing, self.asking)
         self._working: set[asyncio.Task[None]] = set()
         self._listen(app)
@@ -72,13 +86,47 @@ class Bot:
         for action in _KEPT_CLICKS:
             app.action(action)(self._on_click)
         app.action({"action_id": clicks.APPLY})(self._on_apply)
-        app.action(clicks.DENY)(self._on_deny)
-        app.action(clicks.DETAILS)(self._on_details)
+        app.action(clicks.DENY)(self._dialogs.deny)
+        app.action(clicks.DETAILS)(self._dialogs.details)
+        app.action(re.compile(f"^{re.escape(pages.PAGE)}"))(self._dialogs.page)
+        app.action(FORM)(self._dialogs.form)
+        app.action(MORE)(self._dialogs.more)
+        app.action(NAMES)(self._dialogs.chosen_name)
+        app.options(NAMES)(self._dialogs.search)
+        app.view(FORM_VIEW)(self._on_sent)
+        app.event("app_home_opened")(self._dialogs.home)
+        app.action(REFRESH)(self._dialogs.refresh)
+        app.shortcut("shortcut.action")(self._dialogs.actions)
+        app.shortcut("shortcut.ask")(self._on_message_shortcut)
         for callback in (dialogs.DENY, dialogs.NAME):
             app.view(callback)(self._on_answer)
 
     async def _on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        await self._keep(line_of_command(body, self._chat.ids.new()), ack)
+        """A line; one that says nothing of what it is to be done to opens the action's form, while it still may."""
+        heard = line_of_command(body, self._chat.ids.new())
+        action = self._bare(heard.text)
+        if not action:
+            await self._keep(heard, ack)
+            return
+        await ack()
+        await self._dialogs.open_form(heard, action, body["trigger_id"])
+
+    def _bare(self, text: str) -> str:
+        try:
+            command = read_line(text, program=self._chat.command)
+        except K8sOpsError:
+            return ""  # said when it is done
+        return command.action if isinstance(command, AwayCommand) and command.bare else ""
+
+    async def _on_sent(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        if wrong := self._forms.wrong(body["view"]):
+            await ack(response_action="errors", errors=wrong)
+            return
+        await self._keep(self._forms.sent(body, self._chat.ids.new()), ack)
+
+    async def _on_message_shortcut(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        """A message read as a command, by whoever chose it."""
+        await self._keep(line_of_shortcut(body, self._chat.ids.new()), ack)
 
     async def _on_event(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await self._keep(line_of_event(body, self._chat.ids.new()), ack)
@@ -97,39 +145,26 @@ class Bot:
     async def _on_apply(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """At once, or once the cluster's name has been typed."""
         heard = click_of(body, self._chat.ids.new())
-        run = await self._chat.records.get_run(read_click(heard.value).run)
-        if wants_name(run):
-            await ack()
-            await self._poster.open(body["trigger_id"], dialogs.name_dialog(run))
-        else:
+        run = await self._named(heard)
+        if run is None or not wants_name(run):
             await self._keep(heard, ack)
-
-    async def _on_deny(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+            return
         await ack()
-        run = await self._chat.records.get_run(read_click(click_of(body, "").value).run)
-        await self._poster.open(body["trigger_id"], dialogs.deny_dialog(run))
+        await self._poster.open(body["trigger_id"], dialogs.name_dialog(run))
 
-    async def _on_details(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        await ack()
-        heard = click_of(body, "")
-        view = await self._poster.open(body["trigger_id"], pages.loading())
-        await self._poster.change(view, await self._details(heard))
-
-    async def _details(self, heard: Heard, page: int = 0) -> Block:
-        try:
-            await self._chat.desk.person(heard.who)
-            run = await self._chat.records.get_run(read_click(heard.value).run)
-            return pages.details(run, await room_of(self._chat, heard.team, run=run), page)
-        except K8sOpsError as error:
-            return pages.refused(error.message)
+    async def _named(self, heard: Heard) -> Run | None:
+        """The run a button means; None where there is none, which is said when it is done."""
+        with suppress(K8sOpsError):
+            return await self._chat.records.get_run(read_click(heard.value).run)
+        return None
 
     async def _on_answer(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         view = body["view"]
         typed = dialogs.answer(view["state"]["values"])
         heard = answer_of(body, typed, self._chat.ids.new())
         if heard.action == dialogs.NAME:
-            run = await self._chat.records.get_run(read_click(heard.value).run)
-            if wrong := dialogs.wrong_name(run, typed):
+            run = await self._named(heard)
+            if run is not None and (wrong := dialogs.wrong_name(run, typed)):
                 await ack(response_action="errors", errors=wrong)
                 return
         await self._keep(heard, ack)
@@ -147,21 +182,18 @@ class Bot:
         """Do it, and let it be known as done; where Slack is away it stays on record, and is done when it is back."""
         try:
             try:
-                await (self.asking if heard.kind == "line" else self._pressing).do(heard)
+                if heard.kind == "form":
+                    await self.asking.filled_in(heard)
+                else:
+                    await (self.asking if heard.kind == "line" else self._pressing).do(heard)
             except K8sOpsError as error:
-                await self._refused(heard, error)
+                await refuse(self._poster, heard, error)
             await self._chat.memory.done(heard.key)
         except SlackApiError as error:
             self._say(f"Slack refused an answer to {heard.user}: {error.response.get('error')}")
             await self._chat.memory.done(heard.key)
         except (K8sOpsError, *AWAY) as error:
             self._say(f"what {heard.user} asked for is kept, and done later: {error}")
-
-    async def _refused(self, heard: Heard, error: K8sOpsError) -> None:
-        """One sentence and what to do, to whoever asked, where they asked."""
-        await self._poster.whisper(
-            heard.channel or heard.user, heard.user, refusal(error), thread=heard.thread
-        )
 
     async def left_over(self) -> None:
         """Do what was kept by somebody who has been silent since, again and again."""
@@ -176,12 +208,3 @@ class Bot:
     async def finish(self) -> None:
         """Wait for what is being done."""
         await asyncio.gather(*self._working, return_exceptions=True)
-
-
-def refusal(error: K8sOpsError) -> Message:
-    """What went wrong, and what to do."""
-    told = joined("\n", [escaped(f"⛔ {error.message}", 1500), prose(error.hint, 600)])
-    blocks = [section(told)]
-    if isinstance(error, MayNotActAsError):
-        blocks.append(section(fenced(error.manifest.splitlines())))
-    return message(Mrkdwn(told.partition("\n")[0]), blocks)

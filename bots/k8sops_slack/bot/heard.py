@@ -86,6 +86,21 @@ def line_of_event(body: Body, run_id: str) -> Heard:
     )
 
 
+def line_of_shortcut(body: Body, run_id: str) -> Heard:
+    """A message somebody had read as a command."""
+    message: Body = body["message"]
+    return Heard(
+        key=f"shortcut/{body['trigger_id']}",
+        kind="line",
+        team=team_of(body),
+        user=str(body["user"]["id"]),
+        channel=str(body["channel"]["id"]),
+        thread=str(message.get("thread_ts") or ""),
+        text=_without_mention(str(message.get("text") or "")),
+        run_id=run_id,
+    )
+
+
 def click_of(body: Body, run_id: str) -> Heard:
     """A button that was pressed, in a message or a dialog."""
     pressed = body["actions"][0]

@@ -52,10 +52,14 @@ class Poster:
 
     async def direct(self, user: str, said: Message) -> Place:
         """Say it to one person."""
+        return await self._post(await self.direct_channel(user), said)
+
+    async def direct_channel(self, user: str) -> str:
+        """The channel of somebody's direct messages."""
         if user not in self._direct:
             opened = await self.client.conversations_open(users=user)
             self._direct[user] = str(opened["channel"]["id"])
-        return await self._post(self._direct[user], said)
+        return self._direct[user]
 
     async def whisper(self, channel: str, user: str, said: Message, *, thread: str = "") -> None:
         """Show it to one person in a channel, or in direct messages where the bot is not in it."""
@@ -86,6 +90,10 @@ class Poster:
     async def change(self, view_id: str, view: Block) -> None:
         """Show something else in an open dialog."""
         await self.client.views_update(view_id=view_id, view=view)
+
+    async def publish(self, user: str, view: Block) -> None:
+        """Show somebody their page."""
+        await self.client.views_publish(user_id=user, view=view)
 
     async def upload(self, name: str, text: str, *, channel: str, thread: str = "") -> None:
         """Put a text there as a file."""

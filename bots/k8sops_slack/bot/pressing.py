@@ -5,6 +5,7 @@ No click is ever silent: one that comes too late says what happened meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, get_args
 
 from k8sops.core.errors import AlreadyDecidedError, ConfirmationError, DriftedError, K8sOpsError, UsageError
@@ -23,6 +24,7 @@ from k8sops_slack.cards import clicks
 from k8sops_slack.cards.buttons import wants_name
 from k8sops_slack.cards.card import sentence
 from k8sops_slack.cards.clicks import Click, read_click
+from k8sops_slack.reads.table import FULL, SHARE
 from k8sops_slack.views import asking as dialogs
 from k8sops_slack.views.choosing import CHOOSE
 
@@ -37,11 +39,16 @@ class Pressing:
         self._poster = poster
         self._showing = showing
         self._asking = asking
+        self._plain: Mapping[str, Callable[[Heard], Awaitable[None]]] = {
+            CHOOSE: self._chosen,
+            SHARE: asking.share,
+            FULL: asking.whole,
+        }
 
     async def do(self, heard: Heard) -> None:
         """Do it, and make every card of the run say so. Raises K8sOpsError, whose sentence is for whoever pressed."""
-        if heard.action == CHOOSE:
-            await self._chosen(heard)
+        if heard.action in self._plain:
+            await self._plain[heard.action](heard)
             return
         click = read_click(heard.value)
         acting = await self._chat.desk.acting(heard.who, click.cluster)

@@ -6,18 +6,17 @@ from collections.abc import Sequence
 
 from k8sops.core.severity import Severity, is_incomplete, severity_of
 from k8sops.core.tables import Column, Row, Table
-from k8sops_slack.blocks.sending import Message
-from k8sops_slack.reads.table import table_message
+from k8sops_slack.reads.table import Listing
 
 _RANK = [Severity.BAD, Severity.WARN, Severity.BUSY, Severity.NEUTRAL, Severity.OK, Severity.DONE]
 _STATUS = ("status", "phase", "state", "conditions")
 _READY = "ready"
 
 
-def objects_message(found: Table, *, title: str, line: str) -> Message:
-    """The first fifteen, worst first."""
+def objects_listing(found: Table, *, title: str) -> Listing:
+    """Worst first."""
     heads, rows = object_rows(found)
-    return table_message(title, heads, rows, line=line, nothing="There are none.")
+    return Listing(title=title, heads=heads, rows=rows, nothing="There are none.")
 
 
 def object_rows(found: Table) -> tuple[list[str], list[list[str]]]:

@@ -11,17 +11,14 @@ from k8sops.core.run import RunState, RunSummary
 from k8sops.core.schedules import ScheduleView
 from k8sops.core.sizes import size_text
 from k8sops.core.text import counted
-from k8sops_slack.blocks.sending import Message
 from k8sops_slack.cards.standing import GLYPHS, WORDS
 from k8sops_slack.cards.words import typed
-from k8sops_slack.reads.table import table_message
+from k8sops_slack.reads.table import Listing
 
 _URGENT = (RunState.NEEDS_REVIEW, RunState.AWAITING_APPROVAL, RunState.RUNNING, RunState.QUEUED)
 
 
-def runs_message(
-    runs: Sequence[RunSummary], clusters: Mapping[str, str], now: datetime, *, line: str
-) -> Message:
+def runs_listing(runs: Sequence[RunSummary], clusters: Mapping[str, str], now: datetime) -> Listing:
     """Runs that want somebody, then those that go on, then the rest, newest first; `clusters` are names by uid."""
     ordered = sorted(runs, key=lambda run: _URGENT.index(run.state) if run.state in _URGENT else len(_URGENT))
     rows = [
@@ -36,10 +33,10 @@ def runs_message(
         for run in ordered
     ]
     heads = ("STATE", "RUN", "ACTION", "CLUSTER", "AGE", "WHAT")
-    return table_message("Runs", heads, rows, line=line, nothing="There is no run yet.")
+    return Listing(title="Runs", heads=heads, rows=rows, nothing="There is no run yet.")
 
 
-def schedules_message(views: Sequence[ScheduleView], now: datetime, *, line: str) -> Message:
+def schedules_listing(views: Sequence[ScheduleView], now: datetime) -> Listing:
     """Schedules, those that are paused or that nobody would carry first."""
     ordered = sorted(views, key=lambda view: (not (view.unattended or view.state != "active"), view.name))
     rows = [
@@ -57,10 +54,10 @@ def schedules_message(views: Sequence[ScheduleView], now: datetime, *, line: str
     note = next(
         (view.unattended or view.paused_why for view in ordered if view.unattended or view.paused_why), ""
     )
-    return table_message("Schedules", heads, rows, line=line, note=note, nothing="There is no schedule.")
+    return Listing(title="Schedules", heads=heads, rows=rows, note=note, nothing="There is no schedule.")
 
 
-def backups_message(found: BackupList, now: datetime, *, line: str) -> Message:
+def backups_listing(found: BackupList, now: datetime) -> Listing:
     """Backups, newest first; those that cannot be read are told below."""
     rows = [
         (
@@ -74,23 +71,22 @@ def backups_message(found: BackupList, now: datetime, *, line: str) -> Message:
         for one in found.backups
     ]
     unread = [f"number {one.seq} cannot be read: {one.why}" for one in found.unreadable]
-    return table_message(
-        "Backups",
-        ("NO", "STATE", "AGE", "OBJECTS", "SIZE", "OF"),
-        rows,
-        line=line,
+    return Listing(
+        title="Backups",
+        heads=("NO", "STATE", "AGE", "OBJECTS", "SIZE", "OF"),
+        rows=rows,
         note="; ".join(unread),
         nothing="; ".join(["There is no backup yet.", *unread]),
     )
 
 
-def audit_message(records: Sequence[AuditView], *, line: str) -> Message:
+def audit_listing(records: Sequence[AuditView]) -> Listing:
     """Records of the trail, newest first; one whose bytes are not a record's says so in place of what it was."""
     rows = [
         (one.at[:19].replace("T", " "), one.who or "-", one.code or "UNREADABLE", one.what or one.trouble)
         for one in records
     ]
-    return table_message("Audit trail", ("AT (UTC)", "WHO", "CODE", "WHAT"), rows, line=line)
+    return Listing(title="Audit trail", heads=("AT (UTC)", "WHO", "CODE", "WHAT"), rows=rows)
 
 
 def age(since: datetime | None, now: datetime) -> str:

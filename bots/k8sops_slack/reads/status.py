@@ -56,6 +56,12 @@ def verdict(found: Overview) -> str:
     return "All well, as far as can be seen."
 
 
+def worst(found: Overview) -> Gauge:
+    """The worst there is."""
+    gauges = [*(one.gauge for one in found.troubles), *(one.gauge for one in found.tiles)]
+    return min(gauges, key=_WORST.index, default=Gauge.UNKNOWN)
+
+
 def tile_line(tile: Tile) -> Mrkdwn:
     """`✅ nodes: all 5 are ready`."""
     return joined(" ", [written(GLYPHS[tile.gauge]), escaped(f"{tile.name}: {tile.text}", 200)])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from k8sops.core.text import printable
 from k8sops_slack.blocks.building import Block, actions, button, context, section
 from k8sops_slack.blocks.limits import BUTTON_VALUE, size
@@ -19,6 +21,26 @@ SHARE: Final = "read.share"
 FULL: Final = "read.full"
 
 Cells = Sequence[str]
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows under headings, however they are shown."""
+
+    title: str
+    heads: Cells
+    rows: Sequence[Cells]
+    note: str = ""
+    nothing: str = "There is nothing."
+
+    def message(self, line: str) -> Message:
+        """The first rows. `line` is what was typed for it."""
+        return table_message(
+            self.title, self.heads, self.rows, line=line, note=self.note, nothing=self.nothing
+        )
+
+    def text(self) -> str:
+        """All of it, as a file."""
+        return full_list(self.heads, self.rows)
 
 
 def table_message(

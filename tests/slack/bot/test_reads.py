@@ -17,8 +17,8 @@ from k8sops.core.run import RunState, RunSummary
 from k8sops.core.schedules import ScheduleView
 from k8sops.core.tables import Column, Row, Table
 from k8sops_slack.blocks.markup import escaped
-from k8sops_slack.reads.objects import object_rows, objects_message
-from k8sops_slack.reads.records import audit_message, backups_message, runs_message, schedules_message
+from k8sops_slack.reads.objects import object_rows, objects_listing
+from k8sops_slack.reads.records import audit_listing, backups_listing, runs_listing, schedules_listing
 from k8sops_slack.reads.status import status_message
 from k8sops_slack.reads.table import full_list, shared, table_message
 from tests.slack.bot.limits_kept import check_message
@@ -52,7 +52,7 @@ def test_what_is_in_trouble_comes_first() -> None:
         ("waits", "0/1", "Pending"),
     )
     assert [row[0] for row in object_rows(found)[1]] == ["loop", "half", "waits", "fine", "done"]
-    shown = objects_message(found, title="pods in shop", line="get pods -n shop")
+    shown = objects_listing(found, title="pods in shop").message("get pods -n shop")
     assert drawn(shown.blocks).splitlines() == [
         "*pods in shop* (5)",
         "```",
@@ -72,7 +72,7 @@ def test_of_many_the_first_fifteen_are_shown_and_all_are_one_tap_away() -> None:
     found = pods(
         *((f"web-{number:03}", "1/1", "Running") for number in range(200)), namespaces=("shop", "web")
     )
-    shown = objects_message(found, title="pods", line="get pods -A")
+    shown = objects_listing(found, title="pods").message("get pods -A")
     lines = drawn(shown.blocks).splitlines()
     assert lines[0] == "*pods* (15 of 200)"
     assert lines[2].startswith("NAMESPACE  NAME")
@@ -84,14 +84,14 @@ def test_of_many_the_first_fifteen_are_shown_and_all_are_one_tap_away() -> None:
 
 def test_nothing_is_said_to_be_nothing() -> None:
     """An empty answer looks like a broken bot."""
-    shown = objects_message(pods(), title="pods in shop", line="get pods")
+    shown = objects_listing(pods(), title="pods in shop").message("get pods")
     assert shown.text == "*pods in shop* There are none."
     check_message({"text": shown.text, "blocks": [{"type": "divider"}]})
 
 
 def test_what_is_shared_says_by_whom_and_has_nothing_to_press() -> None:
     """Its buttons would read as whoever presses, which is not what was shared."""
-    shown = objects_message(pods(("a", "1/1", "Running")), title="pods", line="get pods")
+    shown = objects_listing(pods(("a", "1/1", "Running")), title="pods").message("get pods")
     public = shared(shown, escaped("alice"))
     assert drawn(public.blocks).endswith("shared by alice")
     assert "Share]" not in drawn(public.blocks)
@@ -136,7 +136,7 @@ def test_runs_that_want_somebody_come_first() -> None:
         a_run(3, RunState.AWAITING_APPROVAL),
         a_run(4, RunState.NEEDS_REVIEW),
     ]
-    shown = runs_message(runs, {"c-eu": "prod-eu"}, NOW, line="runs")
+    shown = runs_listing(runs, {"c-eu": "prod-eu"}, NOW).message("runs")
     rows = drawn(shown.blocks).splitlines()[3:7]
     assert [row.split("  ")[0] for row in rows] == [
         "❗ needs review",
@@ -160,11 +160,10 @@ def a_schedule(name: str, **changes: Any) -> ScheduleView:
 
 def test_a_schedule_that_will_not_fire_comes_first_and_says_why() -> None:
     """That it is green in a list is what nobody should believe."""
-    shown = schedules_message(
+    shown = schedules_listing(
         [a_schedule("a"), a_schedule("b", unattended="no worker is alive on this cluster")],
         NOW,
-        line="schedules",
-    )
+    ).message("schedules")
     assert drawn(shown.blocks).splitlines()[3:] == [
         "b     active, unattended  in 3h  21h ago    backup  granted",
         "a     active              in 3h  21h ago    backup  granted",
@@ -192,11 +191,11 @@ def test_a_backup_that_lacks_something_says_so() -> None:
         backups=(a_backup(3), a_backup(2, complete=False)),
         unreadable=(MissingView(seq=1, cluster="c-eu", why="its key is lost"),),
     )
-    text = drawn(backups_message(found, NOW, line="backups").blocks)
+    text = drawn(backups_listing(found, NOW).message("backups").blocks)
     assert "INCOMPLETE (1 gap)" in text
     assert "number 1 cannot be read: its key is lost" in text
-    none = backups_message(
-        BackupList(location="", backups=(), unreadable=found.unreadable), NOW, line="backups"
+    none = backups_listing(BackupList(location="", backups=(), unreadable=found.unreadable), NOW).message(
+        "backups"
     )
     assert "number 1 cannot be read" in none.text
 
@@ -209,7 +208,7 @@ def test_an_audit_record_that_cannot_be_read_says_so() -> None:
         ),
         AuditView(seq=1, trouble="its bytes are not a record's"),
     ]
-    lines = drawn(audit_message(records, line="audit").blocks).splitlines()
+    lines = drawn(audit_listing(records).message("audit").blocks).splitlines()
     assert lines[3] == "2026-11-22 12:00:00  bob  run.approved  drain → approved"
     assert lines[4].endswith("UNREADABLE    its bytes are not a record's")
 

@@ -1,0 +1,113 @@
+"""What people only look at: the store's records as they are kept, a cluster as the person who asks may see it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, suppress
+from typing import Final
+
+from k8sops.core.audit import AuditFilter
+from k8sops.core.errors import K8sOpsError, UnreachableError
+from k8sops.core.ops import Ops
+from k8sops.core.overview import Gauge, Overview
+from k8sops.core.run import RunFilter, RunState
+from k8sops.core.tables import TableQuery
+from k8sops.service.chat.acting import Acting
+from k8sops.service.chat.opening import ChatService
+from k8sops.service.chat.rights import MayNotActAsError
+from k8sops_slack.blocks.sending import Message
+from k8sops_slack.bot.heard import Heard
+from k8sops_slack.bot.rooms import room_of
+from k8sops_slack.cards.card import card
+from k8sops_slack.reads.help import help_message, help_on
+from k8sops_slack.reads.objects import objects_listing
+from k8sops_slack.reads.records import audit_listing, backups_listing, runs_listing, schedules_listing
+from k8sops_slack.reads.status import status_message
+from k8sops_slack.reads.table import Listing
+from k8sops_slack.reads.whoami import ActsAs, whoami_message
+from k8sops_slack.typed.commands import Asked
+
+LOOK_S: Final = 5.0
+"""How long an overview may take until every part of it has answered; what has not says so."""
+
+
+class Reading:
+    """Answers lines that change nothing."""
+
+    def __init__(self, chat: ChatService) -> None:
+        self._chat = chat
+
+    async def without_cluster(self, asked: Asked, heard: Heard) -> Message | None:
+        """The answer, where it takes no cluster and is no table."""
+        if asked.word == "help":
+            return (
+                help_on(asked.about, self._chat.command) if asked.about else help_message(self._chat.command)
+            )
+        if asked.word == "whoami":
+            return await self._whoami(heard)
+        if asked.word in {"run", "approve", "deny"}:
+            await self._chat.desk.person(heard.who)
+            run = await self._chat.records.get_run(asked.about)
+            return card(run, await room_of(self._chat, heard.team, run=run))
+        return None
+
+    async def kept(self, asked: Asked, heard: Heard) -> Listing | None:
+        """What the store alone tells. Raises DeniedError: whoever the policy does not know reads nothing."""
+        records, now = self._chat.records, self._chat.clock.now()
+        person = await self._chat.desk.person(heard.who)
+        if asked.word == "runs":
+            wanted = RunFilter(
+                states=(RunState(asked.state),) if asked.state else (),
+                person=person.name if asked.mine else "",
+            )
+            names = {info.uid: info.name for info in self._chat.desk.clusters}
+            return runs_listing(await records.runs(wanted), names, now)
+        if asked.word == "schedules":
+            return schedules_listing(await records.schedules(), now)
+        return None
+
+    async def of_cluster(self, asked: Asked, heard: Heard, acting: Acting) -> Listing | Message:
+        """What a cluster tells the person who asks."""
+        ops = acting.ops
+        if asked.word == "status":
+            return status_message(await settled(ops), ops.cluster_info, line=heard.text)
+        if asked.word == "get":
+            place = "" if asked.every_namespace else asked.namespace or ops.default_namespace
+            query = TableQuery(
+                kind=asked.about, namespace=place, name=asked.name, label_selector=asked.selector
+            )
+            title = f"{asked.about} on {ops.cluster_info.name}"
+            return objects_listing(await ops.table(query), title=title)
+        records = await ops.records()
+        if asked.word == "backups":
+            return backups_listing(await records.backups(), self._chat.clock.now())
+        return audit_listing(await records.audit(AuditFilter(run=asked.about)))
+
+    async def _whoami(self, heard: Heard) -> Message:
+        person = (await self._chat.desk.policy()).person_of(heard.who.actor, "")
+        acts = []
+        for info in self._chat.desk.clusters:
+            try:
+                acting = await self._chat.desk.acting(heard.who, info.uid)
+                identity = await acting.ops.whoami()
+            except MayNotActAsError as error:
+                acts.append(ActsAs(cluster=info, refused=error.message, yaml=error.manifest))
+            except K8sOpsError as error:
+                acts.append(ActsAs(cluster=info, refused=error.message))
+            else:
+                acts.append(ActsAs(cluster=info, username=identity.username, groups=identity.groups))
+        return whoami_message(heard.who.actor, person, acts)
+
+
+async def settled(ops: Ops) -> Overview:
+    """The cluster at a glance, once every part has answered or has had its time."""
+    seen: list[Overview] = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LOOK_S), aclosing(ops.overview()) as overviews:
+            async for found in overviews:
+                seen.append(found)
+                if all(tile.gauge is not Gauge.WAITING for tile in found.tiles):
+                    break
+    if not seen:
+        raise UnreachableError(f"cluster {ops.cluster_info.name} did not answer within {LOOK_S:g} s")
+    return seen[-1]

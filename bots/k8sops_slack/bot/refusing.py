@@ -1,0 +1,28 @@
+"""One sentence and what to do, to whoever asked, where they asked."""
+
+from __future__ import annotations
+
+from k8sops.core.errors import K8sOpsError
+from k8sops.service.chat.rights import MayNotActAsError
+from k8sops_slack.blocks.building import section
+from k8sops_slack.blocks.markup import Mrkdwn, escaped, fenced, joined, prose
+from k8sops_slack.blocks.sending import Message, message
+from k8sops_slack.bot.heard import Heard
+from k8sops_slack.bot.posting import Poster
+
+
+async def refuse(poster: Poster, heard: Heard, error: K8sOpsError) -> None:
+    """Tell whoever asked; in their direct messages where they asked in none."""
+    if heard.channel:
+        await poster.whisper(heard.channel, heard.user, refusal(error), thread=heard.thread)
+    else:
+        await poster.direct(heard.user, refusal(error))
+
+
+def refusal(error: K8sOpsError) -> Message:
+    """What went wrong, and what to do."""
+    told = joined("\n", [escaped(f"⛔ {error.message}", 1500), prose(error.hint, 600)])
+    blocks = [section(told)]
+    if isinstance(error, MayNotActAsError):
+        blocks.append(section(fenced(error.manifest.splitlines())))
+    return message(Mrkdwn(told.partition("\n")[0]), blocks)
