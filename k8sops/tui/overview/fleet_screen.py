@@ -88,6 +88,7 @@ class FleetScreen(ListScreen):
     def body(self) -> Iterator[Widget]:
         """The table, what is worst on the cluster under the cursor, and the line a filter is typed in."""
         yield TroubleTable(clock=self._clock)
+        yield Static(id="whole")
         yield Static(id="why")
         yield Prompt()
 
