@@ -23,9 +23,16 @@ async def until(pilot: Pilot[Any], holds: Callable[[], object], *, seconds: floa
     try:
         async with asyncio.timeout(seconds):
             while not _holds(holds):
-                await pilot.pause(BETWEEN_LOOKS_S)
+                await _a_moment(pilot, BETWEEN_LOOKS_S)
     except TimeoutError:
         raise AssertionError(f"still not so after {seconds:g} s:\n{_drawn(pilot)}") from None
+
+
+async def _a_moment(pilot: Pilot[Any], seconds: float | None = None) -> None:
+    """Let the screen do what it has to; what broke it is the failure, and not that nothing came any more."""
+    await pilot.pause(seconds)
+    if pilot.app._exception is not None:
+        raise pilot.app._exception
 
 
 def _holds(holds: Callable[[], object]) -> bool:
@@ -40,7 +47,7 @@ async def at_rest(pilot: Pilot[Any], *words: str) -> None:
     async with asyncio.timeout(DEADLINE_S):
         last, alike = "", 0
         while alike < LOOKS_ALIKE:
-            await pilot.pause()
+            await _a_moment(pilot)
             drawn = _drawn(pilot)
             alike = alike + 1 if drawn == last and all(word in drawn for word in words) else 0
             last = drawn

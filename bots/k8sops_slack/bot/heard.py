@@ -6,7 +6,7 @@ Ids only: what people and channels are called is not looked at.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -52,9 +52,12 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(self).decode()
 
 
+_HEARD: Final = msgspec.json.Decoder(Heard)
+
+
 def read_heard(kept: str) -> Heard:
     """What the store kept."""
-    return msgspec.json.decode(kept, type=Heard)
+    return _HEARD.decode(kept)
 
 
 def line_of_command(body: Body, run_id: str) -> Heard:

@@ -56,6 +56,10 @@ class ShownMessage(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.run}/{self.team}/{self.channel}/{self.ts}"
 
 
+# Made here, before any thread, for the reason that `store.runs` gives.
+_SHOWN: Final = msgspec.json.Decoder(ShownMessage)
+
+
 class ChatMemory:
     """Kept in the store, for every replica of the bot."""
 
@@ -169,4 +173,4 @@ class ChatMemory:
         """Every message that shows a run."""
         database = await self._storage.database()
         rows = await database.read(lambda tx: remembered(tx, CARDS, f"{run}/"))
-        return tuple(msgspec.json.decode(row.value, type=ShownMessage) for row in rows)
+        return tuple(_SHOWN.decode(row.value) for row in rows)
