@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from slack_sdk.errors import SlackApiError
@@ -30,6 +30,8 @@ LOOK_S: Final = 1.0
 PACE_S: Final = 3.0
 """Slack takes some fifty edits a minute, of all messages together."""
 REMIND_EVERY_S: Final = 30.0
+
+NEWS_LASTS: Final = timedelta(hours=1)
 
 Say = Callable[[str], None]
 
@@ -134,7 +136,12 @@ class Following:
             await self._poster.post(card.channel, channel_failure(run, room))
 
     async def _news(self, notice: Notice, run: Run) -> None:
-        """To the channels that policy sends it to, as the card itself: it stays true there."""
+        """To the channels that policy sends it to, as the card itself: it stays true there.
+
+        What is old is no news: a bot that is begun on a store of months would say all of it at once.
+        """
+        if self._chat.clock.now() - datetime.fromisoformat(notice.at) > NEWS_LASTS:
+            return
         for rule in channels_for(notice.kind, run.plan.cluster.uid, await self._chat.desk.policy()):
             await self._showing.in_channel(run, rule.team, rule.channel, to="")
 
