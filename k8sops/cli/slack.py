@@ -94,12 +94,18 @@ async def _serve(config: Config, port: int | None, *, worker: bool) -> None:
             f"the bot needs {error.name}, which is not installed", hint="pip install 'k8sops[slack]'"
         ) from error
     tokens = tokens_from(os.environ, over_http=port is not None)
-    async with open_chat(config) as chat, asyncio.TaskGroup() as loops:
-        if worker:
-            for one in chat.workers:
-                loops.create_task(work(one, WorkerOptions(), say))
-        async with serving(chat, tokens, say, port=port) as reached:
-            names = ", ".join(info.name for info in chat.desk.clusters)
-            where = "Socket Mode" if reached == "socket" else reached
-            say(f"listening over {where} for {chat.command}; clusters: {names}")
-            await asyncio.Event().wait()
+    async with open_chat(config) as chat, serving(chat, tokens, say, port=port) as reached:
+        names = ", ".join(info.name for info in chat.desk.clusters)
+        where = "Socket Mode" if reached == "socket" else reached
+        say(f"listening over {where} for {chat.command}; clusters: {names}")
+        workers = [work(one, WorkerOptions(), say) for one in chat.workers] if worker else []
+        loops = [asyncio.create_task(loop) for loop in (*workers, asyncio.Event().wait())]
+        try:
+            # None ends by itself: what does has failed, and says why.
+            done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
+            for ended in done:
+                ended.result()
+        finally:
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)

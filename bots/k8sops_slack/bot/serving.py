@@ -7,7 +7,8 @@ that breaks is not repeated here: the message may have been posted, and what was
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -15,13 +16,15 @@ import msgspec
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from k8sops.core.errors import UsageError
+from k8sops.core.errors import CredentialsError, UnreachableError, UsageError
 from k8sops.service.chat.opening import ChatService
 from k8sops_slack.bot.app import LEFT_OVER_EVERY_S, Bot
 from k8sops_slack.bot.following import PACE_S, Following
+from k8sops_slack.bot.posting import AWAY
 
 API: Final = "https://slack.com/api/"
 PATIENT: Final = 6
@@ -66,7 +69,10 @@ async def serving(
     pace_s: float = PACE_S,
     left_over_s: float = LEFT_OVER_EVERY_S,
 ) -> AsyncIterator[str]:
-    """Serve until the block ends; yields where it is reached: `socket`, or the address over HTTP."""
+    """Serve until the block ends; yields where it is reached: `socket`, or the address over HTTP.
+
+    Raises CredentialsError naming the token that Slack refuses, UnreachableError where it does not answer.
+    """
     client = AsyncWebClient(
         token=tokens.bot,
         base_url=tokens.api,
@@ -74,9 +80,11 @@ async def serving(
             AsyncRateLimitErrorRetryHandler(max_retry_count=PATIENT),
         ],
     )
-    app = AsyncApp(
-        client=client, signing_secret=tokens.signing_secret or "none", request_verification_enabled=True
-    )
+    await _checked(client, tokens, over_http=port is not None)
+    # Its warnings speak of the environment, which is read here, and once.
+    quiet = logging.getLogger("k8sops_slack.bolt")
+    quiet.setLevel(logging.ERROR)
+    app = AsyncApp(client=client, signing_secret=tokens.signing_secret or "none", logger=quiet)
     bot = Bot(chat, app, say, left_over_s=left_over_s)
     following = Following(chat, bot.poster, bot.showing, bot.asking, say, pace_s=pace_s)
     loops = [
@@ -98,11 +106,32 @@ async def serving(
             await asyncio.gather(*loops, return_exceptions=True)
 
 
+async def _checked(client: AsyncWebClient, tokens: Tokens, *, over_http: bool) -> None:
+    """Ask Slack who we are, before anything is begun: later it would be asked again and again, and nobody told."""
+    await _accepted("SLACK_BOT_TOKEN", client.auth_test())
+    if not over_http:
+        await _accepted("SLACK_APP_TOKEN", client.apps_connections_open(app_token=tokens.app))
+
+
+async def _accepted(name: str, asking: Awaitable[object]) -> None:
+    try:
+        await asking
+    except SlackApiError as error:
+        told = error.response.get("error")
+        raise CredentialsError(
+            f"Slack refuses {name}: {told}", hint="docs/slack.md tells where each token comes from"
+        ) from error
+    except AWAY as error:
+        raise UnreachableError(
+            f"Slack does not answer: {error}", hint="check the network, and SLACK_API_URL where it is set"
+        ) from error
+
+
 @asynccontextmanager
 async def _socket(app: AsyncApp, tokens: Tokens) -> AsyncIterator[None]:
     handler = AsyncSocketModeHandler(app, tokens.app)
-    await handler.connect_async()
     try:
+        await handler.connect_async()
         yield
     finally:
         await handler.close_async()
