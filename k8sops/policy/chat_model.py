@@ -10,10 +10,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from k8sops.core.params import Seconds
 from k8sops.core.risk import Risk
 from k8sops.policy.parts import Glob, GroupName, Name, Part, TeamId
-from k8sops.policy.rule_model import WindowText
 
 ChannelId = Annotated[str, StringConstraints(pattern=r"^[CGD][A-Z0-9]{1,30}$")]
 NoticeGlob = Annotated[str, StringConstraints(pattern=r"^[a-z_.*]{1,64}$")]
@@ -38,10 +36,6 @@ class ChatNotify(Part):
     channel: ChannelId
     clusters: tuple[Glob, ...] = ()
     """Of these clusters only; none: of any."""
-    quiet: tuple[WindowText, ...] = ()
-    """Within these windows it is kept, and told together at their end."""
-    every: Annotated[Seconds, Field(ge=10, le=86_400)] = 60
-    """What comes within this time is told together, as in 5m."""
 
 
 class ChatRules(Part):

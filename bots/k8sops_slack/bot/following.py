@@ -19,6 +19,9 @@ from k8sops.core.run import Run, RunFilter, RunId, RunState
 from k8sops.service.chat.audience import ESCALATED, REMINDED, approvers_of, channels_for, due, requester_of
 from k8sops.service.chat.memory import Notice, ShownMessage
 from k8sops.service.chat.opening import ChatService
+from k8sops_slack.blocks.building import section
+from k8sops_slack.blocks.markup import escaped
+from k8sops_slack.blocks.sending import message
 from k8sops_slack.bot.asking import Asking
 from k8sops_slack.bot.posting import AWAY, Poster
 from k8sops_slack.bot.rooms import room_of
@@ -94,6 +97,7 @@ class Following:
         except NoSuchRunError:
             return
         if run is None:
+            await self._bare_news(notice)
             return
         await self._showing.refresh(run.id)
         if run.state is RunState.AWAITING_APPROVAL:
@@ -140,10 +144,22 @@ class Following:
 
         What is old is no news: a bot that is begun on a store of months would say all of it at once.
         """
-        if self._chat.clock.now() - datetime.fromisoformat(notice.at) > NEWS_LASTS:
+        if self._is_old(notice):
             return
         for rule in channels_for(notice.kind, run.plan.cluster.uid, await self._chat.desk.policy()):
             await self._showing.in_channel(run, rule.team, rule.channel, to="")
+
+    async def _bare_news(self, notice: Notice) -> None:
+        """What is of no run, such as a backup that is overdue: its sentence, once to each channel."""
+        if self._is_old(notice):
+            return
+        told = escaped(str(notice.payload.get("text") or notice.kind), 600)
+        for rule in channels_for(notice.kind, "", await self._chat.desk.policy()):
+            if await self._chat.memory.once(f"news/{notice.id}/{rule.channel}"):
+                await self._poster.post(rule.channel, message(told, [section(told)]))
+
+    def _is_old(self, notice: Notice) -> bool:
+        return self._chat.clock.now() - datetime.fromisoformat(notice.at) > NEWS_LASTS
 
     async def _remind(self, now: datetime) -> None:
         for summary in await self._chat.records.runs(

@@ -95,12 +95,6 @@ def channels_for(kind: str, cluster_uid: str, policy: Policy) -> tuple[ChatNotif
     )
 
 
-def quiet_until(rule: ChatNotify, now: datetime) -> datetime | None:
-    """When the quiet hours end; None outside of them."""
-    ends = [end for text in rule.quiet if (end := text.window().end(now)) is not None]
-    return max(ends, default=None)
-
-
 def _requester(run: Run, policy: Policy) -> Person:
     # A schedule asks in its owner's name.
     asked = run.actor.surface == "schedule"

@@ -20,7 +20,7 @@ from tests.service.chat.office import TEAM, open_office
 from tests.slack.flows.conftest import OPS, Desk, opened
 from tests.support.engine_world import eventually
 
-NOTIFY = {"notify": [{"on": ["succeeded"], "team": TEAM, "channel": OPS}]}
+NOTIFY = {"notify": [{"on": ["succeeded", "backup.overdue"], "team": TEAM, "channel": OPS}]}
 
 
 @pytest.fixture
@@ -35,13 +35,15 @@ async def telling(
         yield found
 
 
-async def again(desk: Desk, run: str, *, ago: timedelta) -> None:
-    """The same news in the outbox once more, as though it had happened so long ago; returns when the bot has it."""
+async def again(
+    desk: Desk, run: str, *, ago: timedelta, kind: str = "succeeded", text: str = "again"
+) -> None:
+    """News in the outbox, as though it had happened so long ago; returns when the bot has it."""
     storage = Storage(desk.office.config, SystemClock(), UlidSource())
     database, notice = await storage.database(), UlidSource().new()
 
     def work(tx: Tx) -> None:
-        put_out(tx, notice, "succeeded", run, {"text": "again"})
+        put_out(tx, notice, kind, run, {"text": text})
         at = tx.now_ms() - int(ago.total_seconds() * 1000)
         tx.execute(outbox.update().where(outbox.c.id == notice).values(at=at))
 
@@ -76,6 +78,15 @@ async def test_news_go_to_their_channel_once_and_what_is_old_is_none(telling: De
     assert len(desk.slack.messages(OPS)) == before
     await again(desk, run, ago=timedelta(minutes=1))
     assert len(desk.slack.messages(OPS)) == before + 1
+
+
+async def test_what_is_of_no_run_is_told_in_its_own_sentence(telling: Desk) -> None:
+    """A backup that is overdue has no card; and what a cluster calls itself mentions nobody."""
+    text = "the newest complete backup of <!channel> is 30 h old; 26 h are allowed"
+    await again(telling, "", ago=timedelta(minutes=1), kind="backup.overdue", text=text)
+    (told,) = telling.slack.messages(OPS)
+    assert "is 30 h old" in told.all_text()
+    assert "<!channel>" not in told.all_text()
 
 
 def _run_of(blocks: str) -> str:
