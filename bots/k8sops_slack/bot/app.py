@@ -65,19 +65,14 @@ class Bot:
         self._chat = chat
         self._say = say
         self._left_over_s = left_over_s
-        self._poster: Final = Poster(app.client)
-        self.showing: Final = Showing(chat, self._poster)
-        self.asking: Final = Asking(chat, self._poster, self.showing)
+        self.poster: Final = Poster(app.client)
+        self.showing: Final = Showing(chat, self.poster)
+        self.asking: Final = Asking(chat, self.poster, self.showing)
         self._forms = Forms(chat)
-        self._dialogs = Dialogs(chat, self._poster, self.asking, self._forms)
-        self._pressing = Pressing(chat, self._poster, self.showing, self.asking)
+        self._dialogs = Dialogs(chat, self.poster, self.asking, self._forms)
+        self._pressing = Pressing(chat, self.poster, self.showing, self.asking)
         self._working: set[asyncio.Task[None]] = set()
         self._listen(app)
-
-    @property
-    def poster(self) -> Poster:
-        """The bot's hand."""
-        return self._poster
 
     def _listen(self, app: AsyncApp) -> None:
         app.command(self._chat.command)(self._on_command)
@@ -150,7 +145,7 @@ class Bot:
             await self._keep(heard, ack)
             return
         await ack()
-        await self._poster.open(body["trigger_id"], dialogs.name_dialog(run))
+        await self.poster.open(body["trigger_id"], dialogs.name_dialog(run))
 
     async def _named(self, heard: Heard) -> Run | None:
         """The run a button means; None where there is none, which is said when it is done."""
@@ -187,7 +182,7 @@ class Bot:
                 else:
                     await (self.asking if heard.kind == "line" else self._pressing).do(heard)
             except K8sOpsError as error:
-                await refuse(self._poster, heard, error)
+                await refuse(self.poster, heard, error)
             await self._chat.memory.done(heard.key)
         except SlackApiError as error:
             self._say(f"Slack refused an answer to {heard.user}: {error.response.get('error')}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, get_args
 
+import msgspec
+
 from k8sops.core.errors import AlreadyDecidedError, ConfirmationError, DriftedError, K8sOpsError, UsageError
 from k8sops.core.run import Run, RunState, Settlement, Vote
 from k8sops.service.chat.acting import Acting
@@ -106,19 +108,7 @@ class Pressing:
         line = await self._chat.memory.take_line(heard.value)
         if not line:
             raise AlreadyDecidedError("this was chosen already", hint="type the command again")
-        await self._asking.do(
-            Heard(
-                key=heard.key,
-                kind="line",
-                team=heard.team,
-                user=heard.user,
-                channel=heard.channel,
-                thread=heard.thread,
-                text=line,
-                cluster=heard.cluster,
-                run_id=heard.run_id,
-            )
-        )
+        await self._asking.do(msgspec.structs.replace(heard, kind="line", text=line))
 
     async def _meanwhile(self, heard: Heard, run: Run, error: K8sOpsError) -> None:
         present = await self._chat.records.get_run(run.id)
