@@ -54,7 +54,7 @@ class LocalSlack:
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> Self:
-        """Start on a loopback port (a free one unless told) and deliver over Socket Mode."""
+        """Start on a loopback port (a free one unless told) and deliver over Socket Mode; OSError if it is taken."""
         world = World(workspace, clock or RealTime(), Ids(seed), patience or Patience(), Journal(), Faults())
         world.tiers.enabled = rate_limits
         sockets = Sockets(world)
@@ -65,7 +65,11 @@ class LocalSlack:
         slack = cls(world, runner, sockets)
         await slack.prepare(application)
         await runner.setup()
-        await web.TCPSite(runner, host, port).start()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError:
+            await runner.cleanup()
+            raise
         world.address = f"http://{host}:{runner.addresses[0][1]}"
         return slack
 
@@ -181,10 +185,9 @@ def routes(world: World, sockets: Sockets) -> list[web.RouteDef]:
 
 async def take_upload(world: World, request: web.Request) -> web.Response:
     """Take a file's bytes, raw or as a form, at the address that was given out for them."""
-    content = await request.read()
-    if request.content_type.startswith("multipart/"):
-        parts = [part for part in (await request.post()).values() if isinstance(part, web.FileField)]
-        content = parts[0].file.read() if parts else b""
+    content = (
+        await _form_file(request) if request.content_type.startswith("multipart/") else await request.read()
+    )
     try:
         count = world.files.receive(request.match_info["key"], content)
     except Refusal as refusal:
@@ -192,6 +195,12 @@ async def take_upload(world: World, request: web.Request) -> web.Response:
         return web.Response(status=400, text=refusal.error)
     world.note("upload", {"bytes": count}, 200, {"ok": True})
     return web.Response(text=f"OK - {count}")
+
+
+async def _form_file(request: web.Request) -> bytes:
+    """The one file of a form: a body can be read once, so that nothing may have looked at it before."""
+    files = [part for part in (await request.post()).values() if isinstance(part, web.FileField)]
+    return files[0].file.read() if files else b""
 
 
 def give_file(world: World, request: web.Request) -> web.Response:

@@ -47,6 +47,18 @@ async def test_bytes_must_be_as_many_as_announced(slack: LocalSlack, client: Asy
     assert [call.error for call in slack.journal.of("upload")] == ["file_size_mismatch", None]
 
 
+async def test_bytes_may_come_as_a_form(slack: LocalSlack, client: AsyncWebClient) -> None:
+    """The JavaScript SDK, and curl as Slack's pages show it, send the file as a part of a form."""
+    announced = await client.files_getUploadURLExternal(filename="plan.txt", length=9)
+    form = aiohttp.FormData()
+    form.add_field("filename", b"300 steps", filename="plan.txt")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(announced["upload_url"], data=form) as response,
+    ):
+        assert await response.text() == "OK - 9"
+
+
 async def test_an_upload_without_bytes_cannot_be_completed(client: AsyncWebClient) -> None:
     """Nor one that does not exist, nor into a channel the app is not in."""
     announced = await client.files_getUploadURLExternal(filename="plan.txt", length=3)
