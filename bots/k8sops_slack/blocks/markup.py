@@ -6,6 +6,7 @@ these, so what can be copied stays what it is. Plain text, where nothing is form
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -29,6 +30,11 @@ _UNSEEN: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\
 _TOKEN: Final = re.compile(r"&(?:amp|lt|gt);|<[^<>]*>|.", re.DOTALL)
 _IN_CODE: Final = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 _CLOSING: Final = 4
+_MEANT: Final = str.maketrans(
+    {"＆": "&", "‹": "<", "›": ">", "∗": "*", "∼": "~", "ˋ": "`", "ˍ": "_", "∶": ":", "＠": "@"}
+)
+_OF_WORDS: Final = "".join(map(chr, range(0x21, 0x7F))) + "＆‹›∗∼ˋˍ∶＠"
+_NAME: Final = re.compile(r"(?!.*://)[a-z0-9./:@-]*")
 
 
 def escaped(text: str, limit: int = SECTION) -> Mrkdwn:
@@ -43,7 +49,12 @@ def escaped(text: str, limit: int = SECTION) -> Mrkdwn:
 
 def code(text: str, limit: int = 300) -> Mrkdwn:
     """Text from outside between ticks: what somebody may want to copy."""
-    return Mrkdwn(f"`{_entities(_visible(text, limit).replace('`', 'ˋ') or ' ', limit - 2)}`")
+    return Mrkdwn(f"`{in_code(text, limit - 2) or ' '}`")
+
+
+def in_code(text: str, limit: int = SECTION) -> Mrkdwn:
+    """Text from outside as it stands between ticks."""
+    return _entities(_visible(text, limit).replace("`", "ˋ"), limit)
 
 
 def prose(text: str, limit: int = SECTION) -> Mrkdwn:
@@ -60,7 +71,7 @@ def fenced(lines: Iterable[str], limit: int = SECTION) -> Mrkdwn:
     found: list[str] = []
     left = limit - 8
     for line in lines:
-        shown = _entities(_visible(line, limit).replace("`", "ˋ"), left)
+        shown = in_code(line, left)
         if size(shown) + 2 > left:
             found.append(ELLIPSIS)
             break
@@ -73,6 +84,16 @@ def plain(text: str, limit: int) -> str:
     """Text from outside where Slack formats nothing; never empty, which Slack refuses."""
     shown = _visible(text, limit).translate(_NO_ENTITIES).strip()
     return _fitting(iter(shown or "-"), limit)
+
+
+def unescaped(text: str) -> str:
+    """What was made safe to show, as it was before, as far as that can be told."""
+    return html.unescape(text).translate(_MEANT)
+
+
+def short(text: str, most: int) -> str:
+    """Text cut visibly to so many characters."""
+    return text if len(text) <= most else _ended(text[: most - 1])
 
 
 def written(text: str) -> Mrkdwn:
@@ -152,4 +173,13 @@ def _fitting(tokens: Iterator[str], limit: int) -> str:
         return "".join(found)
     while found and left < 1:
         left += size(found.pop())
-    return "".join(found) + ELLIPSIS
+    return _ended("".join(found))
+
+
+def _ended(text: str) -> str:
+    """With the sign that more follows. A last word that may go on is left out unless it looks like a name.
+
+    Half a secret is told from other words by nobody, and is half of what it protects.
+    """
+    kept = text.rstrip(_OF_WORDS)
+    return f"{text if _NAME.fullmatch(text, len(kept)) else kept}{ELLIPSIS}"

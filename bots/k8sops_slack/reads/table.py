@@ -10,7 +10,7 @@ import msgspec
 from k8sops.core.text import printable
 from k8sops_slack.blocks.building import Block, actions, button, context, section
 from k8sops_slack.blocks.limits import BUTTON_VALUE, size
-from k8sops_slack.blocks.markup import Mrkdwn, bold, escaped, fenced, joined, written
+from k8sops_slack.blocks.markup import Mrkdwn, bold, escaped, fenced, joined, short, written
 from k8sops_slack.blocks.sending import Message, message
 
 ROWS: Final = 15
@@ -92,7 +92,7 @@ def _lines(rows: Sequence[Cells], *, cell: int, width: int) -> list[str]:
 
 
 def _cut(text: str, most: int) -> str:
-    return text if not most or len(text) <= most else f"{text[: most - 1]}…"
+    return short(text, most) if most else text
 
 
 def _buttons(line: str, *, full: bool) -> list[Block]:
