@@ -79,6 +79,11 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     person: str = ""
     """Whom policy knew the actor to be; empty where it knew nobody."""
 
+    @property
+    def who(self) -> str:
+        """The person, else the name at the door."""
+        return self.person or self.actor.name
+
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What the journal has on record of one step, or of a named part of one."""

@@ -44,7 +44,7 @@ from k8sops.store.reviews import open_review
 from k8sops.store.runs import find_id, insert_run, load_row, run_of, set_columns
 from k8sops.store.steps import load_steps
 from k8sops.store.times import from_ms
-from k8sops.store.votes import insert_vote, votes_of
+from k8sops.store.votes import insert_vote, last_of_each, votes_of
 
 
 class Desk:
@@ -191,8 +191,8 @@ class Desk:
         if why:
             return DeniedError(f"the vote does not count: {why}")
         person = self._rules.person_of(actor, run.plan.cluster.uid) or actor.name
-        earlier = next((a for a in run.approvals if (a.person or a.actor.name) == person), None)
-        if earlier is not None:
+        earlier = next((one for one in run.approvals if one.who == person), None)
+        if earlier is not None and not self._rules.counts_for_more(run, actor, earlier):
             verdict = "approved" if earlier.vote.verdict == "approve" else "denied"
             return AlreadyDecidedError(f"{person} has {verdict} run {run.id} already")
         return None
@@ -201,10 +201,9 @@ class Desk:
         person = self._rules.person_of(actor, run.plan.cluster.uid)
         whole = msgspec.structs.replace(vote, digest=run.plan.digest)
         approval = Approval(actor=actor, vote=whole, at=tx.now(), person=person)
-        # Who said yes may still say no: the one row of a person stays, the record has both.
-        if all(earlier.person != person for earlier in run.approvals):
-            insert_vote(tx, run.id, approval, self._ids.new())
-        run = msgspec.structs.replace(run, approvals=(*run.approvals, approval))
+        # Who said yes in the chat may say it again at a terminal, and who said yes may still say no.
+        insert_vote(tx, run.id, approval, self._ids.new())
+        run = msgspec.structs.replace(run, approvals=last_of_each((*run.approvals, approval)))
         name = person or actor.name
         voted = with_statement(
             run_entry(

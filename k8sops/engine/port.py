@@ -116,6 +116,10 @@ class Rules(Protocol):
         """Why this actor's vote cannot count on this run; empty where it can."""
         ...
 
+    def counts_for_more(self, run: Run, actor: Actor, earlier: Approval) -> bool:
+        """Whether an approval of this actor adds to the earlier one of the same person."""
+        ...
+
     def quorum_reached(self, run: Run, approvals: tuple[Approval, ...]) -> tuple[bool, str]:
         """Whether the approvals suffice, and what is missing, in a sentence."""
         ...

@@ -107,6 +107,12 @@ def vote_refused(
     return ""
 
 
+def counts_for_more(decision: Decision, actor: Actor, earlier: Actor) -> bool:
+    """Whether a person's approval as this actor adds to their earlier one: where a terminal's is wanted, it does."""
+    wanted = any(demand.at_terminal for demand in demands_of(decision))
+    return wanted and actor.surface in TERMINALS and earlier.surface not in TERMINALS
+
+
 def spare_for(requester: Person, authors: Collection[str] = frozenset()) -> int:
     """How many of the voters may be somebody who must not vote, under a name the policy cannot tell."""
     return int(not requester.mapped) + int("" in authors)

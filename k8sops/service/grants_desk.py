@@ -157,7 +157,7 @@ def grant_lines(grant: Grant) -> tuple[str, ...]:
     who = ", ".join((*spec.people, *(f"anybody in {group}" for group in spec.groups)))
     labels = ", ".join(f"{key}={value}" for key, value in spec.labels.items())
     votes = (
-        f"vote      {'approved' if one.vote.verdict == 'approve' else 'denied'} by {one.person or one.actor.name}"
+        f"vote      {'approved' if one.vote.verdict == 'approve' else 'denied'} by {one.who}"
         f" at {rfc3339(one.at)}" + (f": {one.vote.reason}" if one.vote.reason else "")
         for one in grant.approvals
     )

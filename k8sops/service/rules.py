@@ -19,7 +19,7 @@ from k8sops.policy.execute_as import PERSON, SERVICE, carried_as, execute_as_of
 from k8sops.policy.facts import PolicyRequest
 from k8sops.policy.model import KubernetesIdentity
 from k8sops.policy.policy import Policy
-from k8sops.policy.quorum import Quorum, count, demands_of, in_words, vote_refused
+from k8sops.policy.quorum import Quorum, count, counts_for_more, demands_of, in_words, vote_refused
 from k8sops.policy.reasons import reason_refused
 from k8sops.service.clusters import OWN
 
@@ -56,6 +56,10 @@ class PolicyRules:
         """Why this actor's vote cannot count on this run; empty where it can."""
         person = self._person(actor, run.plan.cluster.uid)
         return vote_refused(self._decision(run), person, requester=self._requester(run))
+
+    def counts_for_more(self, run: Run, actor: Actor, earlier: Approval) -> bool:
+        """Whether an approval of this actor adds to the earlier one of the same person."""
+        return counts_for_more(self._decision(run), actor, earlier.actor)
 
     def quorum_reached(self, run: Run, approvals: tuple[Approval, ...]) -> tuple[bool, str]:
         """Whether the approvals suffice, and what is missing, in a clause."""

@@ -22,7 +22,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
 )
 
 NAMING: Final = {
@@ -124,7 +123,6 @@ votes = Table(
     Column("reason", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
-    UniqueConstraint("run", "person"),
 )
 
 statements = Table(

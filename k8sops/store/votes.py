@@ -1,7 +1,8 @@
-"""Votes: at most one for each person and run; what they amount to is policy's to say."""
+"""Votes: each person's last one counts, and none is ever changed; what they amount to is policy's to say."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -35,12 +36,21 @@ def insert_vote(tx: Tx, run: RunId, approval: Approval, nonce: str) -> None:
 
 
 def votes_of(tx: Tx, run: RunId) -> tuple[Approval, ...]:
-    """A run's votes, oldest first. Raises StoreCorruptError."""
+    """The last vote of each person on a run, oldest first. Raises StoreCorruptError."""
     rows = tx.execute(select(votes).where(votes.c.run == run).order_by(votes.c.at, votes.c.nonce))
     try:
-        return tuple(_approval(row) for row in rows)
+        return last_of_each(map(_approval, rows))
     except msgspec.MsgspecError as error:
         raise StoreCorruptError(f"the votes on run {run} cannot be read ({type(error).__name__})") from error
+
+
+def last_of_each(given: Iterable[Approval]) -> tuple[Approval, ...]:
+    """The votes that count of these, which are in the order in which they were given."""
+    last: dict[str, Approval] = {}
+    for approval in given:
+        last.pop(approval.who, None)
+        last[approval.who] = approval
+    return tuple(last.values())
 
 
 def _approval(row: Row[Any]) -> Approval:

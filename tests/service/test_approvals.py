@@ -48,6 +48,16 @@ async def approved(team: Worker, run: Run, *people: Actor) -> Run:
     return run
 
 
+def clicking(team: Worker, folder: Path) -> tuple[Actor, Actor]:
+    """Bob and carol in the chat, from now on by a policy that wants two of them, one at a terminal."""
+    rules = {"baseline": TWO, "slack": {"approve_up_to": "low"}}
+    team.under(a_policy(folder, team.cluster.info.uid, **rules))
+    bob, carol = (
+        Actor(name=user, team="T0001", surface="slack", auth="slack") for user in ("U0BOB", "U0CAROL")
+    )
+    return bob, carol
+
+
 async def replicas(team: Worker) -> int:
     """What web is scaled to."""
     return (await replicas_of(team.cluster, "deployments", "web", team.namespace))[0]
@@ -101,6 +111,34 @@ async def test_a_vote_counts_once_however_the_person_is_called(team: Worker, tmp
     run = await approved(team, await asked(team), BOB)
     with pytest.raises(AlreadyDecidedError, match="bob has approved run"):
         await approved(team, run, Actor(name="bob@example.org"))
+    assert (await approved(team, run, CAROL)).state is RunState.QUEUED
+
+
+async def test_who_clicked_in_the_chat_may_say_it_again_at_a_terminal_where_one_is_wanted(
+    team: Worker, tmp_path: Path
+) -> None:
+    """Else those who were quick on the phone would keep the run from ever being approved. Still one vote each."""
+    bob, carol = clicking(team, tmp_path)
+    run = await approved(team, await asked(team), bob)
+    with pytest.raises(AlreadyDecidedError, match="bob has approved run"):
+        await approved(team, run, bob)
+    assert [one.actor for one in (await approved(team, run, BOB)).approvals] == [BOB], "one person, one vote"
+    with pytest.raises(AlreadyDecidedError, match="bob has approved run"):
+        await approved(team, run, bob)
+    with pytest.raises(AlreadyDecidedError, match="bob has approved run"):
+        await approved(team, run, BOB)
+    assert (await approved(team, run, carol)).state is RunState.QUEUED
+    async with serving(await team.carrier()):
+        await team.until(run.id, RunState.SUCCEEDED)
+    await in_order(team.database, run.id)
+
+
+async def test_clicks_alone_are_not_enough_where_a_terminal_is_wanted_and_either_voter_mends_it(
+    team: Worker, tmp_path: Path
+) -> None:
+    """Both have clicked; nobody else is there to ask."""
+    run = await approved(team, await asked(team), *clicking(team, tmp_path))
+    assert run.state is RunState.AWAITING_APPROVAL
     assert (await approved(team, run, CAROL)).state is RunState.QUEUED
 
 

@@ -34,8 +34,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -55,8 +55,8 @@ def empty_url(postgres: PostgresTestServer) -> Iterator[str]:
 
 def _steps(folder: Path, second: str) -> Steps:
     shutil.copytree(STEPS.folder / "versions", folder / "versions")
-    (folder / "versions" / "0003_next.py").write_text(second)
-    return Steps(folder, (*STEPS.revisions, "0003"))
+    (folder / "versions" / "0004_next.py").write_text(second)
+    return Steps(folder, (*STEPS.revisions, "0004"))
 
 
 def _store(path: Path, steps: Steps = STEPS) -> SqliteStore:
@@ -68,6 +68,21 @@ def _ask(path: Path, question: str) -> list[tuple[object, ...]]:
     found = raw.execute(question).fetchall()
     raw.close()
     return found
+
+
+def _fill(path: Path, table: str, **values: str) -> None:
+    """Insert a row; what has to have a value and is given none is 0."""
+    raw = sqlite3.connect(path)
+    needed = [name for _, name, _, never_null, *_ in raw.execute(f"PRAGMA table_info({table})") if never_null]
+    row = dict.fromkeys(needed, "0") | values
+    try:
+        with raw:
+            raw.execute(
+                f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",  # noqa: S608 - names of columns
+                tuple(row.values()),
+            )
+    finally:
+        raw.close()
 
 
 async def test_the_steps_lead_to_the_tables_the_program_uses(store_url: str) -> None:
@@ -116,14 +131,31 @@ async def test_an_older_file_is_brought_up_after_a_copy(tmp_path: Path) -> None:
     await store.write(put("a"), name="test")
     await store.aclose()
     _store(path, _steps(tmp_path / "steps", ADDING)).prepare(migrate=True)
-    copy = tmp_path / "k8sops.db.before-0003"
+    copy = tmp_path / "k8sops.db.before-0004"
     assert _ask(path, "SELECT key, added FROM door_state") == [("a", "new")]
-    assert _ask(path, REVISION) == [("0003",)]
+    assert _ask(path, REVISION) == [("0004",)]
     assert copy.stat().st_mode & 0o777 == 0o600
     store = await open_database(f"sqlite:///{copy}", clock=SystemClock())
     assert await keys(store) == ["a"]
     await store.aclose()
     assert not [name for name in os.listdir(tmp_path) if "partial" in name]  # noqa: PTH208 - in a coroutine
+
+
+def test_votes_are_kept_by_the_step_that_lets_a_person_vote_again(tmp_path: Path) -> None:
+    """SQLite makes the table anew for it."""
+    before = Steps(tmp_path / "steps", STEPS.revisions[:2])
+    for name in ("0001_first.py", "0002_repositories.py"):
+        (before.folder / "versions").mkdir(parents=True, exist_ok=True)
+        shutil.copy(STEPS.folder / "versions" / name, before.folder / "versions" / name)
+    path = tmp_path / "k8sops.db"
+    _store(path, before).prepare(migrate=True)
+    _fill(path, "runs", id="r")
+    _fill(path, "votes", run="r", nonce="first", person="bob")
+    with pytest.raises(sqlite3.IntegrityError):
+        _fill(path, "votes", run="r", nonce="second", person="bob")
+    _store(path).prepare(migrate=True)
+    _fill(path, "votes", run="r", nonce="second", person="bob")
+    assert _ask(path, "SELECT nonce FROM votes ORDER BY nonce") == [("first",), ("second",)]
 
 
 async def test_a_step_that_fails_halfway_leaves_the_file_as_it_was(tmp_path: Path) -> None:
@@ -147,7 +179,7 @@ def test_many_that_open_an_old_file_at_once_all_succeed(tmp_path: Path) -> None:
     with ThreadPoolExecutor(6) as threads:
         done = [threads.submit(_store(path, steps).prepare, migrate=True) for _ in range(6)]
     assert [one.result() for one in done] == [None] * 6
-    assert _ask(path, REVISION) == [("0003",)]
+    assert _ask(path, REVISION) == [("0004",)]
 
 
 def test_two_new_stores_at_once_in_one_process_each_get_their_tables(tmp_path: Path) -> None:
@@ -169,7 +201,7 @@ async def test_an_older_file_is_left_alone_where_that_is_asked_for(tmp_path: Pat
     assert _ask(path, "SELECT name FROM sqlite_master") == []
 
 
-@pytest.mark.parametrize("revision", ["0003", "next-year"])
+@pytest.mark.parametrize("revision", ["0004", "next-year"])
 async def test_a_newer_store_is_not_touched(store_url: str, revision: str) -> None:
     """By an older program on a colleague's laptop, which would write rows the newer one cannot read."""
     store = await open_database(store_url, clock=SystemClock())

@@ -74,6 +74,10 @@ class PlainRules:
         """Only the requester's vote is refused."""
         return "it is the requester's own" if self.person_of(actor, "") == run.person else ""
 
+    def counts_for_more(self, run: Run, actor: Actor, earlier: Approval) -> bool:
+        """One vote each."""
+        return False
+
     def quorum_reached(self, run: Run, approvals: tuple[Approval, ...]) -> tuple[bool, str]:
         """As many as the decision wants."""
         missing = self.decision.approvals - sum(a.vote.verdict == "approve" for a in approvals)

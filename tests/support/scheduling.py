@@ -197,6 +197,7 @@ def a_policy(folder: Path, uid: str, people: Sequence[str] = ("alice", "bob", "c
             name: {
                 "groups": ["dev" if name == "alice" else "ops"],
                 "cluster": [{"cluster": "prod", "username": name}],
+                "slack": [{"team": "T0001", "user": f"U0{name.upper()}"}],
             }
             for name in people
         },

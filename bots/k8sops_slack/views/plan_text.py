@@ -81,7 +81,7 @@ def _votes(run: Run) -> Iterator[Line]:
     for one in run.approvals:
         verdict = "approved" if one.vote.verdict == "approve" else "denied"
         why = f": {one.vote.reason}" if one.vote.reason else ""
-        name = one.person or one.actor.name
+        name = one.who
         yield Line("Approval", f"{verdict} by {name}, {one.at:%Y-%m-%d %H:%M:%S} UTC{why}")
 
 

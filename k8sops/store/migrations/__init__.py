@@ -26,4 +26,4 @@ class Steps(msgspec.Struct, frozen=True):
         return self.revisions[-1]
 
 
-STEPS: Final = Steps(Path(__file__).parent, ("0001", "0002"))
+STEPS: Final = Steps(Path(__file__).parent, ("0001", "0002", "0003"))

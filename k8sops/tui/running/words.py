@@ -252,7 +252,7 @@ def _finding_lines(findings: Sequence[Finding]) -> Iterator[Line]:
 def _vote_line(approval: Approval) -> Line:
     yes = approval.vote.verdict == "approve"
     why = f": {approval.vote.reason}" if approval.vote.reason else ""
-    name = approval.person or approval.actor.name
+    name = approval.who
     head = "✓ approved" if yes else "✗ denied"
     return Line(f"{head} by {name}, {approval.at:%H:%M:%S} UTC{why}", "ok" if yes else "bad", len(head), 4)
 
