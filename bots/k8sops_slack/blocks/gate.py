@@ -7,7 +7,7 @@ secret is said by the function it is given, which sees text as it was before it 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from k8sops_slack.blocks import limits
@@ -42,6 +42,10 @@ class Gate:
     def blocks(self, blocks: list[Block]) -> list[Block]:
         """Blocks, or options of a select, without secrets in what is read of them."""
         return [*self._any(blocks)]
+
+    def errors(self, wrong: Mapping[str, str]) -> dict[str, str]:
+        """What is said below the fields of a form, which may repeat what was typed there."""
+        return {block: self._plain(told) for block, told in wrong.items()}
 
     def text(self, text: str) -> str:
         """Text that Slack does not format, such as a file's."""

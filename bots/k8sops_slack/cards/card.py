@@ -16,6 +16,7 @@ from k8sops_slack.cards.room import Room
 from k8sops_slack.cards.standing import WORDS, account, standing_lines, told, took
 from k8sops_slack.cards.words import (
     DOT,
+    FINDINGS_SHOWN,
     asker_line,
     demanded,
     finding_lines,
@@ -28,20 +29,21 @@ LINES: Final = 8
 _UNDECIDED: Final = WAITING | {RunState.QUEUED}
 
 
-def card(run: Run, room: Room) -> Message:
-    """The message of a run as it stands."""
-    return message(
-        sentence(run, room), [section(joined("\n", card_lines(run, room))), *actions(buttons(run, room))]
-    )
+def card(run: Run, room: Room, *, filed: str = "") -> Message:
+    """The message of a run as it stands. `filed` says where the plan is as a file, if it is."""
+    lines = card_lines(run, room, filed=filed)
+    return message(sentence(run, room), [section(joined("\n", lines)), *actions(buttons(run, room))])
 
 
-def card_lines(run: Run, room: Room) -> list[Mrkdwn]:
+def card_lines(run: Run, room: Room, *, filed: str = "") -> list[Mrkdwn]:
     """What stands on the card: findings as long as somebody may still act on them."""
     title = joined(DOT, [escaped(where(run.plan.cluster), 100), escaped(what(run.plan), 120)])
     lines = [bold(title), escaped(run.plan.summary, 200)]
-    if run.state in _UNDECIDED:
-        lines += finding_lines(run.plan.findings)
-    lines.append(asker_line(run, room))
+    found = [*finding_lines(run.plan.findings)] if run.state in _UNDECIDED else []
+    if filed:
+        # In the line that says that there is more, where there is one.
+        found[FINDINGS_SHOWN:] = [joined(DOT, [*found[FINDINGS_SHOWN:], written(f"📎 {filed}")])]
+    lines += [*found, asker_line(run, room)]
     return [*lines, *standing_lines(run, room)][:LINES]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
@@ -13,6 +13,7 @@ from k8sops.core.clock import Clock, IdSource, SystemClock, UlidSource
 from k8sops.core.errors import UsageError
 from k8sops.service.chat.acting import ChatDesk
 from k8sops.service.chat.memory import ChatMemory
+from k8sops.service.chat.redacting import text_redactor
 from k8sops.service.config import Config
 from k8sops.service.policies import names_of_clusters
 from k8sops.service.records import Records
@@ -28,6 +29,8 @@ class ChatService(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     ids: IdSource
     command: str
+    redact: Callable[[str], str]
+    """Takes secrets out of what is about to be read by everybody."""
     workers: tuple[Config, ...]
     """The configuration of a worker for each cluster: what was asked for in the chat has to be carried by somebody."""
 
@@ -72,5 +75,6 @@ async def open_chat(config: Config) -> AsyncIterator[ChatService]:
             clock=clock,
             ids=ids,
             command=config.slack.command,
+            redact=await text_redactor(storage),
             workers=tuple(configs),
         )

@@ -1,0 +1,1 @@
+"""What is too long for a message, as the text of a file."""

@@ -1,0 +1,15 @@
+"""What takes secrets out of text on its way to the chat, under the key that records are redacted with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from k8sops.redact import load_redactor
+from k8sops.service.storing import Storage
+
+
+async def text_redactor(storage: Storage) -> Callable[[str], str]:
+    """The same text with every secret in it replaced. Raises KeyFileError where there is no key to be had."""
+    redactor = await asyncio.to_thread(load_redactor, storage.data / "redaction.key")
+    return lambda text: str(redactor.redact({"text": text})["text"])
