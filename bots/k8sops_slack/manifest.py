@@ -7,30 +7,36 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import quote
 
 from k8sops.core.errors import UsageError
 
-SCOPES: Final = (
-    "app_mentions:read",
-    "channels:read",
-    "chat:write",
-    "commands",
-    "files:write",
-    "groups:read",
-    "im:history",
-    "im:write",
-    "usergroups:read",
-    "users:read",
-    "users:read.email",
+SCOPES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "app_mentions:read": "mentions in threads are not heard",
+        "chat:write": "nothing is said: no card, no answer",
+        "commands": "the slash command and the shortcuts do not work",
+        "files:write": "long plans and whole lists do not come as files",
+        "im:history": "what is said to the bot in direct messages is not heard",
+        "im:write": "approvers get no direct messages",
+        "usergroups:read": "user groups are not mentioned",
+        "users:read": "people are not looked up by their member id",
+        "users:read.email": "people are not looked up by their e-mail",
+    }
 )
+"""What the bot may, and what does not work without it."""
 EVENTS: Final = ("app_home_opened", "app_mention", "message.im")
 SHORTCUTS: Final = (
     ("Ask k8sops", "message", "shortcut.ask", "Read a message as a command."),
+    ("Show run", "message", "shortcut.run", "Show the run that a message is about."),
     ("Run an action", "global", "shortcut.action", "Choose an action and fill in its form."),
 )
 """Name, kind, callback id and description of each."""
 
+_NEW_APP: Final = "https://api.slack.com/apps?new_app=1&manifest_json="
 _COMMAND: Final = re.compile(r"/[a-z0-9_-]{1,31}")
 
 
@@ -71,6 +77,12 @@ def manifest(*, name: str = "k8sops", command: str = "/k8s", url: str = "") -> d
 def manifest_text(*, name: str = "k8sops", command: str = "/k8s", url: str = "") -> str:
     """The manifest as JSON, which Slack takes where it asks for one."""
     return json.dumps(manifest(name=name, command=command, url=url), indent=2, ensure_ascii=False) + "\n"
+
+
+def manifest_link(*, name: str = "k8sops", command: str = "/k8s", url: str = "") -> str:
+    """The address at which Slack makes an app of the manifest."""
+    document = manifest(name=name, command=command, url=url)
+    return f"{_NEW_APP}{quote(json.dumps(document, separators=(',', ':')), safe='')}"
 
 
 def _features(name: str, command: str, address: str) -> dict[str, Any]:

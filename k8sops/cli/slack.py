@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from k8sops.cli.settings import connection_options, take_config
+from k8sops.cli.slack_setup import setup_command
 
 if TYPE_CHECKING:
     from k8sops.service.config import Config
@@ -41,6 +42,7 @@ def slack_group(context: click.Context, /, **values: Any) -> int | None:
 
     \b
     Examples:
+      k8sops slack setup             everything there is to do once, step by step
       k8sops slack manifest          what Slack asks for when the app is made
       k8sops slack                   serve, over Socket Mode
       k8sops slack --http 8080       serve, over HTTP
@@ -61,7 +63,7 @@ def slack_group(context: click.Context, /, **values: Any) -> int | None:
 
 @slack_group.command("manifest")
 @click.option("--name", default="k8sops", show_default=True, help="What the app is called.")
-@click.option("--command", default="/k8s", show_default=True, help="The slash command.")
+@click.option("--command", default="", help="The slash command; else the configuration's, /k8s.")
 @click.option("--url", default="", help="Over HTTP: the address Slack calls, https://…; else Socket Mode.")
 def manifest_command(name: str, command: str, url: str) -> int:
     r"""Print the app's manifest: what it may do, what it hears, and its slash command.
@@ -75,8 +77,12 @@ def manifest_command(name: str, command: str, url: str) -> int:
     """
     from k8sops_slack.manifest import manifest_text
 
+    command = command or take_config({}).slack.command
     click.echo(manifest_text(name=name, command=command, url=url), nl=False)
     return 0
+
+
+slack_group.add_command(setup_command)
 
 
 async def _serve(config: Config, port: int | None, *, worker: bool) -> None:

@@ -12,7 +12,7 @@ from k8sops.core.ops import Ops
 from k8sops.core.overview import Gauge, Overview
 from k8sops.core.run import RunFilter, RunState
 from k8sops.core.tables import TableQuery
-from k8sops.service.chat.acting import Acting
+from k8sops.service.chat.acting import Acting, ChatUser
 from k8sops.service.chat.opening import ChatService
 from k8sops.service.chat.rights import MayNotActAsError
 from k8sops_slack.blocks.sending import Message
@@ -85,18 +85,24 @@ class Reading:
 
     async def _whoami(self, heard: Heard) -> Message:
         person = (await self._chat.desk.policy()).person_of(heard.who.actor, "")
-        acts = []
-        for info in self._chat.desk.clusters:
-            try:
-                acting = await self._chat.desk.acting(heard.who, info.uid)
-                identity = await acting.ops.whoami()
-            except MayNotActAsError as error:
-                acts.append(ActsAs(cluster=info, refused=error.message, yaml=error.manifest))
-            except K8sOpsError as error:
-                acts.append(ActsAs(cluster=info, refused=error.message))
-            else:
-                acts.append(ActsAs(cluster=info, username=identity.username, groups=identity.groups))
+        acts = await acts_as(self._chat, heard.who)
         return whoami_message(heard.who.actor, person, acts)
+
+
+async def acts_as(chat: ChatService, who: ChatUser) -> list[ActsAs]:
+    """As whom a user acts on each cluster, or what is missing for that."""
+    acts = []
+    for info in chat.desk.clusters:
+        try:
+            acting = await chat.desk.acting(who, info.uid)
+            identity = await acting.ops.whoami()
+        except MayNotActAsError as error:
+            acts.append(ActsAs(cluster=info, refused=error.message, yaml=error.manifest))
+        except K8sOpsError as error:
+            acts.append(ActsAs(cluster=info, refused=error.message))
+        else:
+            acts.append(ActsAs(cluster=info, username=identity.username, groups=identity.groups))
+    return acts
 
 
 async def settled(ops: Ops) -> Overview:

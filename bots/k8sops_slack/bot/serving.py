@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -16,15 +16,14 @@ import msgspec
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from k8sops.core.errors import CredentialsError, UnreachableError, UsageError
+from k8sops.core.errors import UsageError
 from k8sops.service.chat.opening import ChatService
+from k8sops_slack.bot.accepted import accepted
 from k8sops_slack.bot.app import LEFT_OVER_EVERY_S, Bot
 from k8sops_slack.bot.following import PACE_S, Following
-from k8sops_slack.bot.posting import AWAY
 
 API: Final = "https://slack.com/api/"
 PATIENT: Final = 6
@@ -50,7 +49,7 @@ def tokens_from(environ: Mapping[str, str], *, over_http: bool) -> Tokens:
     needed = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET" if over_http else "SLACK_APP_TOKEN")
     for name in needed:
         if not environ.get(name):
-            raise UsageError(f"{name} is not set", hint="`k8sops slack manifest` tells where it comes from")
+            raise UsageError(f"{name} is not set", hint="`k8sops slack setup` leads there")
     return Tokens(
         bot=environ["SLACK_BOT_TOKEN"],
         app=environ.get("SLACK_APP_TOKEN", ""),
@@ -108,23 +107,9 @@ async def serving(
 
 async def _checked(client: AsyncWebClient, tokens: Tokens, *, over_http: bool) -> None:
     """Ask Slack who we are, before anything is begun: later it would be asked again and again, and nobody told."""
-    await _accepted("SLACK_BOT_TOKEN", client.auth_test())
+    await accepted("SLACK_BOT_TOKEN", client.auth_test())
     if not over_http:
-        await _accepted("SLACK_APP_TOKEN", client.apps_connections_open(app_token=tokens.app))
-
-
-async def _accepted(name: str, asking: Awaitable[object]) -> None:
-    try:
-        await asking
-    except SlackApiError as error:
-        told = error.response.get("error")
-        raise CredentialsError(
-            f"Slack refuses {name}: {told}", hint="docs/slack.md tells where each token comes from"
-        ) from error
-    except AWAY as error:
-        raise UnreachableError(
-            f"Slack does not answer: {error}", hint="check the network, and SLACK_API_URL where it is set"
-        ) from error
+        await accepted("SLACK_APP_TOKEN", client.apps_connections_open(app_token=tokens.app))
 
 
 @asynccontextmanager
