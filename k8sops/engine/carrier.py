@@ -115,7 +115,7 @@ class EmbeddedCarrier:
 
     async def aclose(self, *, grace_s: float) -> None:
         """Stop claiming; wait, then hand over what is in no doubt, then cancel what still goes on."""
-        await self._close()
+        await self.claim_no_more()
         await self._settle(grace_s)
         for carriage, _ in list(self._carried.values()):
             carriage.leave()
@@ -133,19 +133,20 @@ class EmbeddedCarrier:
                     lambda tx: retire(tx, self._books, self._card), name="carrier.gone"
                 )
 
-    async def _close(self) -> None:
+    def _note_idle(self) -> None:
+        if self._closing and not self._carried:
+            self._idle.set()
+
+    async def claim_no_more(self) -> None:
+        """Stop claiming; what is carried goes on, and `serve` ends with it."""
         self._closing = True
         self._woken.set()
         async with self._claiming:
             self._note_idle()
 
-    def _note_idle(self) -> None:
-        if self._closing and not self._carried:
-            self._idle.set()
-
     async def leave(self) -> None:
         """Stop claiming and park what is carried, for another carrier to go on with at once."""
-        await self._close()
+        await self.claim_no_more()
         for carriage, _ in list(self._carried.values()):
             carriage.leave()
         await self._settle(HAND_OVER_S)

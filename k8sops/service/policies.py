@@ -28,6 +28,17 @@ def policy_of(config: Config) -> Policy:
     return policy.made_read_only() if config.read_only and not policy.read_only else policy
 
 
+def policy_stamp(config: Config) -> tuple[int, int]:
+    """Tells one state of the policy file from another; a file that is not there has a state of its own."""
+    if config.policy is None:
+        return (0, 0)
+    try:
+        found = config.policy.stat()
+    except FileNotFoundError:
+        return (-1, -1)
+    return (found.st_mtime_ns, found.st_size)
+
+
 def in_force(config: Config) -> tuple[Config, dict[str, tuple[str, str]]]:
     """The configuration, read-only where the policy is, and the names of clusters. Raises PolicyError."""
     if config.policy is None:

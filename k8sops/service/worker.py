@@ -1,12 +1,14 @@
 """A worker: one process that carries queued runs, fires schedules, and lets what came too late expire.
 
-Any number may run side by side. It acts as itself, and as whomever its own policy file names. A stop is graceful:
-nothing new is claimed, what goes on is given time, then handed over between two steps.
+Any number may run side by side. It acts as itself, and as whomever its own policy file names; where that file changes,
+another begins under it. A stop is graceful: nothing new is claimed, what goes on is given time, then
+handed over between two steps.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +20,7 @@ from k8sops.cluster.client import KubeCluster
 from k8sops.cluster.connect import connect
 from k8sops.cluster.readonly import ReadOnlyCluster
 from k8sops.core.clock import Clock, SystemClock, UlidSource
-from k8sops.core.errors import K8sOpsError
+from k8sops.core.errors import K8sOpsError, PolicyError
 from k8sops.core.text import identity_in_words
 from k8sops.engine.books import Books
 from k8sops.engine.carrier import EmbeddedCarrier
@@ -32,21 +34,24 @@ from k8sops.service.config import Config
 from k8sops.service.door_carrier import make_carrier
 from k8sops.service.housekeeping import Housekeeping
 from k8sops.service.planning import Planner
-from k8sops.service.policies import load_rules, names_of_clusters, policy_of
+from k8sops.service.policies import load_rules, names_of_clusters, policy_stamp
 from k8sops.service.rpo import RpoWatch
 from k8sops.service.rules import PolicyRules
 from k8sops.service.schedule_hooks import EngineHooks
 from k8sops.service.signing import Signing
 from k8sops.service.storing import Storage
+from k8sops.service.turns import in_turns
 from k8sops.service.worker_health import figures, readiness
 from k8sops.store.database import Database
 from k8sops.store.leases import anything_left
 
 if TYPE_CHECKING:
     from k8sops.actions.backups.ports import Repositories
+    from k8sops.policy.policy import Policy
 
 SWEEP_S: Final = 1.0
 IDLE_S: Final = 0.5
+AGAIN_S: Final = 5.0
 
 Say = Callable[[str], None]
 
@@ -58,6 +63,8 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """End once nothing is left that this process may carry; fires no schedules."""
     health_port: int | None = None
     grace_s: float = 30.0
+    patient: bool = False
+    """Where cluster or store is away at the start, try again rather than end."""
 
 
 class Worker:
@@ -71,8 +78,10 @@ class Worker:
         carrier: EmbeddedCarrier,
         scheduler: Scheduler | None,
         repositories: Callable[[], Repositories],
+        policy: Policy,
     ) -> None:
         self._repositories: Final = repositories
+        self.policy: Final = policy
         self.database: Final = database
         self.books: Final = books
         self.cluster: Final = cluster
@@ -143,7 +152,7 @@ async def open_worker(config: Config, options: WorkerOptions, say: Say) -> Async
         shown = ", ".join(dict.fromkeys(identity_in_words(one) for one in identities))
         say(f"worker on {cluster.info.name}, signed in as {username}; store {database.url_shown}")
         say(f"it carries runs that go out as {shown}")
-        yield Worker(database, books, cluster, carrier, scheduler, repositories)
+        yield Worker(database, books, cluster, carrier, scheduler, repositories, rules.policy)
 
 
 async def _scheduler(
@@ -171,33 +180,90 @@ async def _scheduler(
 
 
 async def work(config: Config, options: WorkerOptions, say: Say) -> None:
-    """Run a worker until it is cancelled, or idle where asked; then stop gracefully."""
-    async with open_worker(config, options, say) as worker:
-        # First what may be refused: a worker that cannot start must not have claimed anything.
-        health = await _health(worker, options, say)
-        loops = [asyncio.create_task(worker.carrier.serve(), name="carrier")]
-        if worker.scheduler is not None:
-            loops.append(asyncio.create_task(worker.scheduler.serve(), name="scheduler"))
-        keeping = Housekeeping(worker.database, worker.books, policy_of(config), config, clock=SystemClock())
-        loops.append(asyncio.create_task(_sweeping(worker, keeping, say), name="sweeper"))
-        if not options.until_idle:
-            loops.append(asyncio.create_task(_watching(worker.rpo_watch(config), say), name="rpo"))
-        if options.until_idle:
-            loops.append(asyncio.create_task(_until_idle(worker), name="until idle"))
+    """Run a worker until it is cancelled, or idle where asked; then stop gracefully.
+
+    Where the policy file changes, it claims nothing more and ends what it carries, while another begins under the new
+    one. While that is not valid nothing is claimed.
+    """
+
+    async def turn(makes_way: asyncio.Event, first: bool) -> None:
+        async with AsyncExitStack() as stack:
+            told = ""
+            while True:
+                stamp = await asyncio.to_thread(policy_stamp, config)
+                try:
+                    worker = await stack.enter_async_context(open_worker(config, options, say))
+                    break
+                except K8sOpsError as error:
+                    waits = error.transient or isinstance(error, PolicyError)
+                    if not waits or (first and not (options.patient and error.transient)):
+                        raise
+                    if error.message != told:
+                        say(f"nothing is carried for now: {error.message}")
+                    told = error.message
+                await asyncio.sleep(AGAIN_S)
+            await _work(worker, config, options, say, stamp, makes_way)
+
+    await in_turns(turn)
+
+
+async def _changed(config: Config, stamp: tuple[int, int]) -> None:
+    """Return once the policy file is not as it was."""
+    while await asyncio.to_thread(policy_stamp, config) == stamp:  # noqa: ASYNC110 - a file says nothing by itself
+        await asyncio.sleep(SWEEP_S)
+
+
+async def _work(
+    worker: Worker,
+    config: Config,
+    options: WorkerOptions,
+    say: Say,
+    stamp: tuple[int, int],
+    makes_way: asyncio.Event,
+) -> None:
+    # First what may be refused: a worker that cannot start must not have claimed anything.
+    health = await _health(worker, options, say)
+    keeping = Housekeeping(worker.database, worker.books, worker.policy, config, clock=SystemClock())
+    carrying = asyncio.create_task(worker.carrier.serve(), name="carrier")
+    changing = asyncio.create_task(_changed(config, stamp), name="policy")
+    loops = [carrying, changing, asyncio.create_task(_sweeping(worker, keeping, say), name="sweeper")]
+    if worker.scheduler is not None:
+        loops.append(asyncio.create_task(worker.scheduler.serve(), name="scheduler"))
+    if options.until_idle:
+        loops.append(asyncio.create_task(_until_idle(worker), name="until idle"))
+    else:
+        loops.append(asyncio.create_task(_watching(worker.rpo_watch(config), say), name="rpo"))
+    try:
+        # No loop ends by itself, but for the policy's, and the one that waits until nothing is left.
+        done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
+        for ended in done:
+            ended.result()
+        if changing in done:
+            say(f"the policy has changed: what goes on ends under version {worker.policy.version}")
+            await _rest(worker, [loop for loop in loops if loop is not carrying], health)
+            makes_way.set()
+            await worker.carrier.aclose(grace_s=math.inf)
+    except asyncio.CancelledError:
+        say(f"stopping: what goes on has {options.grace_s:g} s to end, then it is handed over")
+        raise
+    finally:
+        await _unhurried(_stop(worker, loops, health, options), say)
         try:
-            # No loop ends by itself, but for the one that waits until nothing is left.
-            done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
-            for ended in done:
-                ended.result()
-        except asyncio.CancelledError:
-            say(f"stopping: what goes on has {options.grace_s:g} s to end, then it is handed over")
-            raise
-        finally:
-            await _unhurried(_stop(worker, loops, health, options), say)
-            try:
-                await keeping.sign(os_actor("worker"))
-            except K8sOpsError as error:
-                say(f"the last checkpoint could not be signed: {error.message}")
+            await keeping.sign(os_actor("worker"))
+        except K8sOpsError as error:
+            say(f"the last checkpoint could not be signed: {error.message}")
+
+
+async def _rest(worker: Worker, loops: list[asyncio.Task[None]], health: HealthServer | None) -> None:
+    """Leave everything but the runs it carries, and where its health is told, to the next."""
+    await worker.carrier.claim_no_more()
+    if worker.scheduler is not None:
+        await worker.scheduler.aclose(grace_s=0.0)
+    for task in loops:
+        task.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
+    if health is not None:
+        await health.aclose()
 
 
 async def _stop(

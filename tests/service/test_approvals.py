@@ -50,8 +50,8 @@ async def approved(team: Worker, run: Run, *people: Actor) -> Run:
 
 def clicking(team: Worker, folder: Path) -> tuple[Actor, Actor]:
     """Bob and carol in the chat, from now on by a policy that wants two of them, one at a terminal."""
-    rules = {"baseline": TWO, "slack": {"approve_up_to": "low"}}
-    team.under(a_policy(folder, team.cluster.info.uid, **rules))
+    chat = {"approve_up_to": "low"}
+    team.under(a_policy(folder, team.cluster.info.uid, baseline=TWO, slack=chat))
     bob, carol = (
         Actor(name=user, team="T0001", surface="slack", auth="slack") for user in ("U0BOB", "U0CAROL")
     )

@@ -24,7 +24,7 @@ from k8sops.policy.policy import Policy
 from k8sops.service.chat.rights import check_may_act_as
 from k8sops.service.config import Config
 from k8sops.service.ops import EngineOps
-from k8sops.service.policies import policy_of
+from k8sops.service.policies import policy_of, policy_stamp
 from k8sops.service.storing import Storage
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class ChatDesk:
         self._clock = clock
         self._ids = ids
         self._policy = policy_of(config)
-        self._stamp = _stamp_of(config)
+        self._stamp = policy_stamp(config)
         self._ops: dict[tuple[str, str], EngineOps] = {}
         self._asked: dict[tuple[str, str], float] = {}
 
@@ -87,7 +87,7 @@ class ChatDesk:
 
     async def policy(self) -> Policy:
         """The policy in force. Raises PolicyError where the file has changed and is not valid any more."""
-        stamp = await asyncio.to_thread(_stamp_of, self._config)
+        stamp = await asyncio.to_thread(policy_stamp, self._config)
         if stamp != self._stamp:
             self._policy = await asyncio.to_thread(policy_of, self._config)
             self._stamp = stamp
@@ -167,11 +167,3 @@ class ChatDesk:
         self._asked.clear()
         for ops in opened:
             await ops.aclose()
-
-
-def _stamp_of(config: Config) -> tuple[int, int]:
-    """Tells one state of the policy file from another."""
-    if config.policy is None:
-        return (0, 0)
-    found = config.policy.stat()
-    return (found.st_mtime_ns, found.st_size)
