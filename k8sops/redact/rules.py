@@ -12,13 +12,13 @@ from typing import Final
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 # A field is secret when its name ends in one of these words, a plural counting as the singular.
-_LAST_WORDS: Final = frozenset(
+LAST_WORDS: Final = frozenset(
     {"password", "passwd", "passphrase", "passcode", "pwd", "pass", "pw", "token", "secret", "credential", "cred",
      "authorization", "cookie", "apikey", "secretkey", "privatekey", "accesskey", "jwt", "bearer", "otp", "pin", "psk",
      "dsn", "kubeconfig", "dockerconfigjson", "dockercfg", "htpasswd", "salt"}
 )  # fmt: skip
 # `key` alone is as a rule the key of a label, a toleration or a map; with one of these words before it, it is not.
-_BEFORE_KEY: Final = frozenset(
+BEFORE_KEY: Final = frozenset(
     {"access", "account", "api", "app", "auth", "bearer", "client", "consumer", "crypto", "decryption", "deploy",
      "encryption", "hmac", "host", "license", "master", "pre", "private", "root", "secret", "server", "service",
      "session", "shared", "signing", "ssh", "ssl", "storage", "tls", "webhook"}
@@ -79,10 +79,10 @@ def is_secret_name(name: str) -> bool:
     if not words:
         return False
     last = words[-1].removesuffix("s") if len(words[-1]) > 3 else words[-1]
-    if last in _LAST_WORDS or words[-1] in _LAST_WORDS:
+    if last in LAST_WORDS or words[-1] in LAST_WORDS:
         return True
     if last == "key" and len(words) > 1:
-        return words[-2] in _BEFORE_KEY
+        return words[-2] in BEFORE_KEY
     if last in _ABOUT or words[-1] in _ABOUT:
         return False
     joined = "".join(words)
