@@ -13,9 +13,10 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from k8sops.core.text import printable
+from k8sops.tui.left_once import LeftOnce
 
 
-class ColumnsScreen(ModalScreen[None]):
+class ColumnsScreen(ModalScreen[None], LeftOnce[None]):
     """A list of titles with a sign for those shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

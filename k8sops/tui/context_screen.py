@@ -7,13 +7,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 
 from k8sops.core.clock import Clock
 from k8sops.core.contexts import Context, Contexts
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.tables import Column, Row, TableQuery
 from k8sops.tui.key_line import KeyLine
+from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.live_table import LiveTable
 from k8sops.tui.session import Session
 from k8sops.tui.shell.ending import connection_of
@@ -28,7 +28,7 @@ COLUMNS = (
 )
 
 
-class ContextScreen(Screen[str | None]):
+class ContextScreen(LeftOnce[str | None]):
     """Dismissed with the name of the context that was chosen, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

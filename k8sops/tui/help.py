@@ -18,6 +18,7 @@ from textual.widgets import Static
 from k8sops.core.text import printable
 from k8sops.tui.acting.offers import offers_for
 from k8sops.tui.acting.screen import ActingScreen
+from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.screens import SCREENS
 from k8sops.tui.shell.offered import keys_here, shown_key
 
@@ -51,7 +52,7 @@ class Line(NamedTuple):
     does: str
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(ModalScreen[None], LeftOnce[None]):
     """All keys on one page."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.containers import Vertical
 from textual.widgets import DataTable, Input, OptionList
 
@@ -178,6 +179,20 @@ async def test_attach_is_the_first_entry_of_the_pods_menu_and_keys_of_the_menu_w
         await on.press("D")
         await on.until(lambda: len(on.ops.desk.asked) == 2)
         assert [wanted.kind for wanted, _ in on.ops.desk.asked] == ["attach", "debug"]
+
+
+async def test_a_key_typed_twice_in_the_menu_opens_its_session_once() -> None:
+    """Over a slow line keys come in bursts: the second one met a table that the first had not covered yet."""
+    async with stage() as on:
+        await on.press("a")
+        await on.until(lambda: isinstance(on.app.screen, ActionMenu))
+        for key in ("t", "t"):
+            on.app.post_message(events.Key(key, key))
+        await on.until(lambda: isinstance(on.app.screen, FilesScreen))
+        await on.pilot.pause()
+        assert sum(isinstance(screen, FilesScreen) for screen in on.app.screen_stack) == 1
+        await on.press("escape")
+        assert isinstance(on.app.screen, BrowseScreen)
 
 
 async def test_files_are_copied_out_of_the_pod_and_into_it(tmp_path: Path) -> None:

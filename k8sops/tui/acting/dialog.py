@@ -32,6 +32,7 @@ from k8sops.tui.acting.offers import Doing
 from k8sops.tui.acting.plan_pane import PlanPane
 from k8sops.tui.draining.picture import ACTION as DRAIN
 from k8sops.tui.draining.plan_view import DrainPlanView
+from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.running.run_screen import RunScreen
 from k8sops.tui.session import Session
 from k8sops.tui.status import SEPARATOR, SaidLine
@@ -60,7 +61,7 @@ class Sentence(Static):
         self.update(Content(printable(sentence)))
 
 
-class ActionDialog(ModalScreen[None]):
+class ActionDialog(ModalScreen[None], LeftOnce[None]):
     """One action on what was marked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

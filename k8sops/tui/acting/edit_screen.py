@@ -15,7 +15,6 @@ from textual import events
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import TextArea
 
 from k8sops.core.clock import Clock
@@ -29,6 +28,7 @@ from k8sops.tui.acting.confirming import sentence
 from k8sops.tui.acting.dialog import ActionDialog
 from k8sops.tui.acting.offers import Doing, known_kind
 from k8sops.tui.key_line import KeyLine
+from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.session import Session
 from k8sops.tui.status import Banner, ClusterLine, SaidLine
 
@@ -78,7 +78,7 @@ class EditedText(TextArea):
             await super()._on_key(event)
 
 
-class EditScreen(Screen[None]):
+class EditScreen(LeftOnce[None]):
     """One object as text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -21,12 +21,13 @@ from k8sops.core.errors import K8sOpsError
 from k8sops.core.text import printable
 from k8sops.service.catalog import spec_named
 from k8sops.tui.acting.offers import SESSION_WORDS, Offer
+from k8sops.tui.left_once import LeftOnce
 
 _LABEL_WIDTH = 18
 _KEY_WIDTH = 8
 
 
-class ActionMenu(ModalScreen[Offer | None]):
+class ActionMenu(ModalScreen[Offer | None], LeftOnce[Offer | None]):
     """Answers with what was chosen; None where nothing was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

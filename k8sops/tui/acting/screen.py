@@ -12,7 +12,6 @@ from typing import ClassVar, NamedTuple
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Input
 
 from k8sops.core.clock import Clock
@@ -21,6 +20,7 @@ from k8sops.core.plan import Target
 from k8sops.core.tables import Row
 from k8sops.core.text import counted
 from k8sops.tui.acting.offers import EDIT, SESSION_WORDS, Offer, doing, known_kind, offer_by_key, offers_for
+from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.session import Session
 
 
@@ -52,7 +52,7 @@ class InTurn(Message):
         self.do = do
 
 
-class ActingScreen(Screen[None]):
+class ActingScreen(LeftOnce[None]):
     """A screen whose rows can be acted on; who makes one sets `_clock`."""
 
     # By priority, so that a key that acts on the kind is not first taken for moving or sorting.
@@ -116,7 +116,8 @@ class ActingScreen(Screen[None]):
             return
 
         def opened(offer: Offer | None) -> None:
-            if offer is not None:
+            # A key typed right behind the menu's may have opened something by now.
+            if offer is not None and self.app.screen is self:
                 self._open_dialog(offer, chosen)
 
         first, many = chosen.rows[0], len(chosen.rows)

@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import WorkType
 
@@ -24,6 +23,7 @@ from k8sops.core.errors import K8sOpsError
 from k8sops.core.ops import Ops
 from k8sops.core.tables import TableQuery
 from k8sops.tui.key_line import KeyLine
+from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.running.actor import actor_at_screen
 from k8sops.tui.running.leaving import leave
 from k8sops.tui.running.words import sentence_of
@@ -66,7 +66,7 @@ class DeedRefused(Message):
         self.error = error
 
 
-class DeskScreen(Screen[None]):
+class DeskScreen(LeftOnce[None]):
     """A screen over what `fetch` reads; who makes one says what it shows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -13,7 +13,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
@@ -24,6 +23,7 @@ from k8sops.tui.document.looks import Spans
 from k8sops.tui.document.saving import file_name, save
 from k8sops.tui.document.view import DocumentView, widest_of
 from k8sops.tui.key_line import KeyLine
+from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.prompt import Prompt
 from k8sops.tui.session import Session
 from k8sops.tui.status import SEPARATOR, Banner, ClusterLine, SaidLine
@@ -38,7 +38,7 @@ class Laid(NamedTuple):
     spans: Sequence[Spans] = ()
 
 
-class DocumentScreen(Screen[None]):
+class DocumentScreen(LeftOnce[None]):
     """Fetches a text and shows it."""
 
     ending = "txt"

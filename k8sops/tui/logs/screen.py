@@ -14,7 +14,6 @@ import msgspec
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Input
 
 from k8sops.core.clock import Clock
@@ -27,6 +26,7 @@ from k8sops.tui.browse_words import sentence
 from k8sops.tui.document.saving import file_name, save
 from k8sops.tui.document.screen import SAVED_IN
 from k8sops.tui.key_line import KeyLine
+from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.logs.feed import LogFeed
 from k8sops.tui.logs.view import LogView
 from k8sops.tui.logs.words import part_said, span_wanted, state_said, subject_said
@@ -50,7 +50,7 @@ class SearchLine(Input):
         self.post_message(self.GivenUp())
 
 
-class LogScreen(Screen[None]):
+class LogScreen(LeftOnce[None]):
     """Logs of one selection."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

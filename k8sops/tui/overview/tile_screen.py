@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from k8sops.core.clock import Clock
@@ -15,13 +14,14 @@ from k8sops.core.overview import Tile
 from k8sops.core.tables import TableQuery
 from k8sops.core.text import printable
 from k8sops.tui.key_line import KeyLine
+from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.overview.facts_view import FactsView
 from k8sops.tui.overview.words import GLYPHS, STYLES
 from k8sops.tui.session import Session
 from k8sops.tui.status import ClusterLine, SaidLine
 
 
-class TileScreen(Screen[None]):
+class TileScreen(LeftOnce[None]):
     """A tile's sentence whole, and its facts."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -18,6 +18,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from k8sops.core.text import printable
+from k8sops.tui.left_once import LeftOnce
 
 
 class Choice(NamedTuple):
@@ -34,7 +35,7 @@ class Answer(NamedTuple):
     text: str = ""
 
 
-class AskScreen(ModalScreen[Answer | None]):
+class AskScreen(ModalScreen[Answer | None], LeftOnce[Answer | None]):
     """Returns the answer, or None where the last choice, Esc, or nothing was chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

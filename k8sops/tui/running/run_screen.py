@@ -14,7 +14,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 from textual.worker import WorkType
 
@@ -27,6 +26,7 @@ from k8sops.core.tables import TableQuery
 from k8sops.core.text import counted, printable
 from k8sops.tui.draining.on_run import RunPicture
 from k8sops.tui.key_line import KeyLine
+from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.running.asking import Choice, ask
 from k8sops.tui.running.deeds import Checked, Deeds, Done, NextFound, Refused
 from k8sops.tui.running.following import RunFollower
@@ -50,7 +50,7 @@ _WHEN: Final[dict[str, Callable[[Run], bool]]] = {
 """When each key is offered."""
 
 
-class RunScreen(Screen[None]):
+class RunScreen(LeftOnce[None]):
     """A run from proposal to end."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -15,12 +15,13 @@ from textual.widgets import Input, OptionList, Static
 
 from k8sops.core.sessions import Direction
 from k8sops.core.text import printable
+from k8sops.tui.left_once import LeftOnce
 
 _HIGHEST_PORT = 65_535
 _PRIVILEGED = 1_024
 
 
-class ChooseScreen(ModalScreen[str | None]):
+class ChooseScreen(ModalScreen[str | None], LeftOnce[str | None]):
     """One of several names; None where none was chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -78,7 +79,7 @@ class Files(NamedTuple):
     local: Path
 
 
-class _Form(ModalScreen[object]):
+class _Form(ModalScreen[object], LeftOnce[object]):
     """Two lines to fill in; Enter on either gives the answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

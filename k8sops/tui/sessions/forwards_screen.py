@@ -7,7 +7,6 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widgets import DataTable
 
 from k8sops.core.clock import Clock
@@ -18,6 +17,7 @@ from k8sops.core.tables import TableQuery
 from k8sops.core.text import printable
 from k8sops.tui.durations import age
 from k8sops.tui.key_line import KeyLine
+from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.session import Session
 from k8sops.tui.status import Banner, ClusterLine, SaidLine
 
@@ -27,7 +27,7 @@ TITLES = ("LOCAL", "USED", "AGE", "STATE", "TO", "POD")
 """What a small terminal cuts off stands last: the pod is as a rule named by what leads there."""
 
 
-class ForwardsScreen(Screen[None]):
+class ForwardsScreen(LeftOnce[None]):
     """All forwarded ports, of every context that is open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

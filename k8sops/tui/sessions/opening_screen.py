@@ -18,9 +18,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from k8sops.core.text import printable
+from k8sops.tui.left_once import LeftOnce
 
 
-class OpeningScreen(ModalScreen[None]):
+class OpeningScreen(ModalScreen[None], LeftOnce[None]):
     """Says what is being opened, or why it is not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

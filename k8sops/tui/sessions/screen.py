@@ -12,7 +12,7 @@ from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 
 from k8sops.core.tables import Row
-from k8sops.tui.acting.offers import Offer, known_kind
+from k8sops.tui.acting.offers import SESSION_WORDS, Offer, known_kind
 from k8sops.tui.acting.screen import Chosen
 from k8sops.tui.drill import known_plural
 from k8sops.tui.looking import LookingScreen
@@ -70,31 +70,36 @@ class SessionsScreen(LookingScreen):
     def action_forward(self) -> None:
         """A local port that leads to the pod, or to a ready pod of what is chosen."""
         kind, row = self._row_with_pods()
-        wanted = _wanted("port_forward", row, of=kind)
-        self._beginner_runs(lambda beginner: beginner.on_port(wanted))
+        self._begin_port(kind, row)
 
     def action_transfer(self) -> None:
         """Copy files out of the pod, or into it."""
-        row = self._pod()
-        container = self.container_chosen()
-        wanted = _wanted("copy", row, container=container)
-        self._beginner_runs(lambda beginner: beginner.on_files(wanted))
+        self._begin_files(self._pod())
 
     def _open_dialog(self, offer: Offer, chosen: Chosen) -> None:
-        begin = {
-            "session.attach": self.action_attach,
-            "session.exec": self.action_shell,
-            "session.debug": self.action_debug,
-            "session.port_forward": self.action_forward,
-            "session.copy": self.action_transfer,
-        }.get(offer.action)
-        if begin is not None:
-            begin()
-        else:
+        """The menu says which row it was opened on: what has the focus by now does not matter."""
+        if offer.action not in SESSION_WORDS:
             super()._open_dialog(offer, chosen)
+            return
+        if not chosen.rows or not self._is_connected():
+            return
+        row = chosen.rows[0]
+        match offer.action:
+            case "session.attach":
+                self._begin_on(row, "attach")
+            case "session.exec":
+                self._begin_on(row, "exec")
+            case "session.debug":
+                self._begin_on(row, "debug")
+            case "session.port_forward":
+                self._begin_port(known_plural(known_kind(chosen.kind)) or chosen.kind, row)
+            case _:
+                self._begin_files(row)
 
     def _begin(self, kind: SessionKind) -> None:
-        row = self._pod()
+        self._begin_on(self._pod(), kind)
+
+    def _begin_on(self, row: Row, kind: SessionKind) -> None:
         container = self.container_chosen()
         wanted = _wanted(kind, row, container=container)
         from k8sops.tui.sessions.opening_screen import OpeningScreen  # noqa: PLC0415 - loaded when needed
@@ -107,6 +112,14 @@ class SessionsScreen(LookingScreen):
 
         self._beginner_runs(lambda beginner: beginner.on_terminal(wanted, opening), begin)
 
+    def _begin_port(self, kind: str, row: Row) -> None:
+        wanted = _wanted("port_forward", row, of=kind)
+        self._beginner_runs(lambda beginner: beginner.on_port(wanted))
+
+    def _begin_files(self, row: Row) -> None:
+        wanted = _wanted("copy", row, container=self.container_chosen())
+        self._beginner_runs(lambda beginner: beginner.on_files(wanted))
+
     def _beginner_runs(
         self,
         work: Callable[[SessionBeginner], Coroutine[Any, Any, None]],
@@ -114,11 +127,16 @@ class SessionsScreen(LookingScreen):
     ) -> None:
         from k8sops.tui.sessions.beginning import SessionBeginner  # noqa: PLC0415 - loaded when needed
 
-        if not self.connection.connected:
-            raise SkipAction
+        if not self._is_connected():
+            return
         beginner = SessionBeginner(self.app, self.connection.ops)
         before()
         self.app.run_worker(work(beginner), group="session")
+
+    def _is_connected(self) -> bool:
+        if not self.connection.connected:
+            self.notify("Not connected to the cluster: Ctrl-R tries again.", severity="warning", markup=False)
+        return self.connection.connected
 
     def _pod(self) -> Row:
         kind, row = self._row_with_pods()
