@@ -140,6 +140,10 @@ def _groups(file: PolicyFile) -> Iterator[Problem]:
     yield from _exist("execute_as.people", file.execute_as.people, file.people, "person")
     yield from _exist("slack.on_call", file.slack.on_call, known, "group or role")
     yield from _exist("slack.escalate_to", file.slack.escalate_to, known, "group or role")
+    named = [one.group for one in file.slack.usergroups]
+    yield from _exist("slack.usergroups", named, known, "group or role")
+    for name in _twice([f"{one.group} in {one.team}" for one in file.slack.usergroups]):
+        yield Problem("slack.usergroups", f"{name} is listed twice", "a group is one user group: remove one")
     for path, outcome in _outcomes(file):
         yield from _exist(f"{path}.from", outcome.approvers, known, "group or role")
 

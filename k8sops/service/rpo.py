@@ -210,7 +210,7 @@ class RpoWatch:
                 outcome="overdue",
                 data=data,
             )
-            put_out(tx, self._ids.new(), "backup.overdue", "", data)
+            put_out(tx, self._ids.new(), "backup.overdue", "", {**data, "cluster": self._cluster})
             self._books.chain(tx, [entry])
             return True
 

@@ -171,7 +171,8 @@ class EngineHooks:
             outcome=code.partition(".")[2],
             data={"schedule": schedule.name, "text": text},
         )
-        put_out(tx, self._ids.new(), code, run, {"schedule": schedule.name, "text": text})
+        told = {"schedule": schedule.name, "text": text, "cluster": schedule.cluster_uid}
+        put_out(tx, self._ids.new(), code, run, told)
         self._books.chain(tx, [entry])
 
 

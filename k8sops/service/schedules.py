@@ -332,7 +332,8 @@ class ScheduleDesk:
                 outcome=code.partition(".")[2],
                 data={"schedule": schedule.name, "version": schedule.version, "text": text},
             )
-            put_out(tx, self._ids.new(), code, "", {"schedule": schedule.name, "text": text})
+            told = {"schedule": schedule.name, "text": text, "cluster": schedule.cluster_uid}
+            put_out(tx, self._ids.new(), code, "", told)
             books.chain(tx, [entry])
             return schedule
 

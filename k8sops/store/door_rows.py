@@ -39,6 +39,30 @@ def remembered(tx: Tx, door: str, prefix: str = "") -> list[Remembered]:
     return [Remembered(row.key, row.cursor, row.value) for row in tx.execute(statement)]
 
 
+def remembered_ending(tx: Tx, door: str, suffix: str) -> list[Remembered]:
+    """What is kept under keys that end so, by key. Looks at every key of the door."""
+    statement = (
+        select(door_state.c.key, door_state.c.cursor, door_state.c.value)
+        .where(door_state.c.door == door, door_state.c.key.endswith(suffix, autoescape=True))
+        .order_by(door_state.c.key)
+    )
+    return [Remembered(row.key, row.cursor, row.value) for row in tx.execute(statement)]
+
+
+def taken(tx: Tx, door: str, key: str) -> str:
+    """What is kept under a key, its row held until the transaction ends; empty where nothing is.
+
+    For what is read to be changed: of two writers the second sees what the first wrote.
+    """
+    dialect = postgresql if tx.dialect == "postgresql" else sqlite
+    made = dialect.insert(door_state).values(door=door, key=key, cursor=0, value="")
+    tx.execute(made.on_conflict_do_nothing())
+    statement = select(door_state.c.value).where(door_state.c.door == door, door_state.c.key == key)
+    if tx.dialect == "postgresql":
+        statement = statement.with_for_update()
+    return str(tx.execute(statement).scalar_one())
+
+
 def forget(tx: Tx, door: str, key: str) -> None:
     """Keep it no more."""
     tx.execute(delete(door_state).where(door_state.c.door == door, door_state.c.key == key))

@@ -95,6 +95,25 @@ def test_what_is_wrong_is_named_with_file_and_key(text: str, said: str) -> None:
         ("concurrency: {clusters: {prd: 2}}", "concurrency.clusters.prd"),
         ("execute_as: {people: {zoe: {user: zoe}}}", "execute_as.people: there is no person 'zoe'"),
         ("slack: {on_call: [night]}", "slack.on_call: there is no group or role 'night'"),
+        (
+            "slack: {usergroups: [{team: T1, usergroup: S1, group: night}]}",
+            "slack.usergroups: there is no group or role 'night'",
+        ),
+        ("slack: {usergroups: [{team: T1, usergroup: sre, group: sre}]}", "slack.usergroups[0].usergroup"),
+        (
+            "slack: {usergroups: [{team: T1, usergroup: S1, group: dba}, {team: T1, usergroup: S2, group: dba}]}",
+            "dba in T1 is listed twice",
+        ),
+        ("slack: {notify: [{on: [drill.failed], team: T1, channel: C1}]}", "there are no news 'drill.failed'"),
+        (
+            "slack: {notify: [{on: [failed], team: T1, channel: C1, quiet: {from: '22:00', to: late}}]}",
+            "slack.notify[0].quiet",
+        ),
+        (
+            "slack: {notify: [{on: [failed], team: T1, channel: C1, quiet: {from: '22:00', to: '07:00',"
+            " except: [critical]}}]}",
+            "there are no news 'critical'",
+        ),
         ("slack: {channels: [{team: T1, channel: C1, cluster: prd}]}", "no cluster is called 'prd'"),
         ("slack: {channels: [{team: T1, channel: ops, cluster: prod}]}", "slack.channels[0].channel"),
         (

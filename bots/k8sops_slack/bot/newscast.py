@@ -1,0 +1,72 @@
+"""What policy sends to channels that nobody asked in: gathered, held back in quiet hours, and each kept true.
+
+What is old is no news: a bot that is begun on a store of months would say all of it at once.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from k8sops.core.run import Run
+from k8sops.service.chat.audience import channels_for
+from k8sops.service.chat.memory import Notice
+from k8sops.service.chat.news import News, most_an_hour, rings_again, rules_for
+from k8sops.service.chat.opening import ChatService
+from k8sops_slack.bot.together import ShownTogether
+
+NEWS_LASTS: Final = timedelta(hours=1)
+
+
+class Newscast:
+    """Tells channels."""
+
+    def __init__(self, chat: ChatService, together: ShownTogether) -> None:
+        self._chat: Final = chat
+        self._together: Final = together
+
+    async def tell(self, notice: Notice, run: Run | None) -> None:
+        """A notice, to the channels that policy sends it to."""
+        if self._chat.clock.now() - datetime.fromisoformat(notice.at) > NEWS_LASTS:
+            return
+        cluster = run.plan.cluster.uid if run is not None else str(notice.payload.get("cluster") or "")
+        news = News(
+            id=notice.id,
+            kind=notice.kind,
+            run=run.id if run is not None and not _is_own_sentence(notice) else "",
+            text=str(notice.payload.get("text") or ""),
+            cluster=cluster,
+        )
+        policy = await self._chat.desk.policy()
+        for team, channel in channels_for(notice.kind, cluster, policy):
+            if await self._stands_there(news, channel):
+                continue
+            key = await self._chat.memory.together.told(
+                team, channel, news, rules_for(policy, team, channel), most_an_hour(policy, team, channel)
+            )
+            if key:
+                await self._together.make_true(key)
+
+    async def catch_up(self) -> None:
+        """Say what has waited long enough, and what a bot that died had begun to say."""
+        policy = await self._chat.desk.policy()
+        for team, channel in await self._chat.memory.together.channels():
+            key = await self._chat.memory.together.released(
+                team, channel, rules_for(policy, team, channel), most_an_hour(policy, team, channel)
+            )
+            if key:
+                await self._together.make_true(key)
+
+    async def _stands_there(self, news: News, channel: str) -> bool:
+        """Whether the run's card says it there already: it is edited, and a failure is told beside it."""
+        if not news.run:
+            return False
+        shown = [one for one in await self._chat.memory.shown(news.run) if one.user == channel]
+        if any(one.role == "channel" for one in shown):
+            return True
+        return bool(shown) and not rings_again(news.kind)
+
+
+def _is_own_sentence(notice: Notice) -> bool:
+    """Whether it is about something else than the state of the run that it names: a schedule's firing."""
+    return "." in notice.kind
