@@ -87,6 +87,11 @@ class Terminal(Protocol):
         ...
 
     @property
+    def is_terminal(self) -> bool:
+        """Whether the far end is one itself: it echoes keys, edits lines and ends them as terminals do."""
+        ...
+
+    @property
     def container(self) -> str:
         """Which container it is in."""
         ...

@@ -88,7 +88,7 @@ class SessionDesk:
                 tty=tty,
                 subject=wanted.said,
             ) as session:
-                yield _Terminal(session, tally, container, hears=stdin)
+                yield _Terminal(session, tally, container, hears=stdin, is_terminal=tty)
 
     async def forward(self, wanted: SessionWanted, actor: Actor, consent: Consent) -> Forwarding:
         """Listen on a local port until `stop`."""
@@ -192,8 +192,11 @@ class SessionDesk:
 class _Terminal:
     """`core.sessions.Terminal` over an exec session; counts what goes through."""
 
-    def __init__(self, session: ExecSession, tally: Tally, container: str, *, hears: bool) -> None:
+    def __init__(
+        self, session: ExecSession, tally: Tally, container: str, *, hears: bool, is_terminal: bool
+    ) -> None:
         self.hears: Final = hears
+        self.is_terminal: Final = is_terminal
         self.container: Final = container
         self._session = session
         self._tally = tally

@@ -1,7 +1,8 @@
 """A session on the bare terminal: the screen steps aside, keys go to the container as they are, and the screen is back.
 
 Keys are read by the event loop, so that all else of the program goes on. As in ssh, Enter ~ . ends a session that
-does not answer; where the container hears nothing, Ctrl-C or q ends it.
+does not answer. What is no terminal at the far end leaves the work of one to ours: lines are ended and, where the
+container hears, edited and shown here; Ctrl-C ends that.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from k8sops.core.errors import K8sOpsError
 from k8sops.core.sessions import Terminal
 
 PIECE: Final = 4096
-_LEAVING: Final = frozenset({b"\x03", b"q"})
+_CTRL_C: Final = b"\x03"
+_LEAVING: Final = frozenset({_CTRL_C, b"q"})
+_NOTHING: Final = b"\0"
+"""What stands for no key (termios(3), `_POSIX_VDISABLE`)."""
 
 
 class BareTerminal:
@@ -39,7 +43,7 @@ class BareTerminal:
         """Connect both until the far end ends, or the reader leaves; returns what went wrong."""
         loop = asyncio.get_running_loop()
         typed: asyncio.Queue[bytes] = asyncio.Queue()
-        before = self._made_raw()
+        before = self._made_ready(terminal)
         resized = self._on_resize(lambda: loop.call_soon_threadsafe(typed.put_nowait, b""))
         loop.add_reader(self._in, self._read, typed)
         receiving = asyncio.create_task(self._show(terminal))
@@ -75,6 +79,8 @@ class BareTerminal:
                 elif not terminal.hears:
                     if data in _LEAVING:
                         return
+                elif not terminal.is_terminal and data.endswith(_CTRL_C):
+                    return
                 else:
                     kept = escape.passes(data)
                     if kept:
@@ -99,10 +105,12 @@ class BareTerminal:
             while data:
                 data = data[os.write(self._out, data) :]
 
-    def _made_raw(self) -> list[Any] | None:
+    def _made_ready(self, terminal: Terminal) -> list[Any] | None:
         try:
             before = termios.tcgetattr(self._in)
             tty.setraw(self._in)
+            if not terminal.is_terminal:
+                termios.tcsetattr(self._in, termios.TCSAFLUSH, _of_lines(before, shown=terminal.hears))
         except termios.error:
             return None
         return before
@@ -110,6 +118,18 @@ class BareTerminal:
     @staticmethod
     def _on_resize(told: Callable[[], object]) -> Any:
         return signal.signal(signal.SIGWINCH, lambda *_: told())
+
+
+def _of_lines(before: list[Any], *, shown: bool) -> list[Any]:
+    """As it was, but Ctrl-C ends what is being typed instead of this program; key by key where none of it is shown."""
+    mode = [*before[:6], list(before[6])]
+    mode[3] &= ~termios.ISIG
+    if not shown:
+        mode[3] &= ~(termios.ICANON | termios.ECHO)
+        mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
+        return mode
+    mode[6][termios.VEOL], mode[6][termios.VEOF] = _CTRL_C, _NOTHING
+    return mode
 
 
 class Escape:

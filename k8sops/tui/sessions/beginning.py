@@ -16,7 +16,7 @@ from textual.worker import get_current_worker
 from k8sops.core.actor import Actor
 from k8sops.core.errors import ConfirmationError, K8sOpsError
 from k8sops.core.ops import Ops
-from k8sops.core.sessions import REASON, YES, Consent, SessionWanted
+from k8sops.core.sessions import REASON, YES, Consent, SessionWanted, Terminal
 from k8sops.core.text import counted, printable
 from k8sops.tui.browse_words import sentence
 from k8sops.tui.running.actor import actor_at_screen
@@ -139,7 +139,7 @@ class SessionBeginner:
         async with self._ops.sessions.terminal(wanted, actor, consent) as terminal:
             with self._app.suspend():
                 bare = BareTerminal()
-                how = "Enter ~ . leaves it" if terminal.hears else "it hears nothing; Ctrl-C or q leaves it"
+                how = _way_out(terminal)
                 bare.say(
                     printable(
                         f"{wanted.said.capitalize()}, container {terminal.container}. On record; {how}."
@@ -169,3 +169,9 @@ class SessionBeginner:
 
 def _where(wanted: SessionWanted) -> str:
     return f"{wanted.namespace}/{wanted.name}"
+
+
+def _way_out(terminal: Terminal) -> str:
+    if not terminal.hears:
+        return "it hears nothing; Ctrl-C or q leaves it"
+    return "Enter ~ . leaves it" if terminal.is_terminal else "it hears lines; Ctrl-C leaves it"
