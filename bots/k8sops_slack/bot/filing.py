@@ -5,6 +5,7 @@ The card never waits for its file, and stands without it: where Slack takes none
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Final
 
@@ -30,8 +31,10 @@ class Filing:
         if not is_long(run.plan):
             return
         wanted = {f"plan/{run.plan.digest}/{card.channel}/{card.ts}": card for card in cards}
-        for key in await self._memory.not_yet(wanted):
-            await self._once(key, run, channel=wanted[key].channel, thread=wanted[key].ts)
+        missing = await self._memory.not_yet(wanted)
+        for key, card in wanted.items():
+            if key in missing:
+                await self._once(key, run, channel=card.channel, thread=card.ts)
 
     async def directly(self, run: Run, user: str, key: str, *, on_record: bool) -> None:
         """The plan in somebody's direct messages, once for a key: for a card that has no thread."""
@@ -52,7 +55,8 @@ class Filing:
             await self._memory.let_go(key)
 
     async def _put(self, run: Run, channel: str, thread: str, *, on_record: bool) -> None:
-        name, text = plan_file(run)
+        # All of a plan's text is looked at letter by letter; others are answered meanwhile.
+        name, text = await asyncio.to_thread(plan_file, run)
         try:
             await self._poster.upload(name, text, channel=channel, thread=thread)
         except AWAY as error:

@@ -1,23 +1,29 @@
-"""Sending to Slack: what it refuses because the bot is not in a channel goes to the person, with how to invite it.
+"""Sending to Slack, all of it through one gate: nothing that is read there holds a secret.
 
-Slack's limits on calls are waited out by the client (`serving`); everything else that it refuses is told to the caller.
+What Slack refuses because the bot is not in a channel goes to the person, with how to invite it. Its limits on calls
+are waited out by the client (`serving`); everything else that it refuses is told to the caller.
 """
 
 from __future__ import annotations
 
+import asyncio
+import io
 from typing import Final
 
 import aiohttp
 import msgspec
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from k8sops_slack.blocks.building import Block, context
+from k8sops_slack.blocks.gate import Gate
 from k8sops_slack.blocks.markup import Mrkdwn
 from k8sops_slack.blocks.sending import Message, message
 
 AWAY: Final = (SlackClientError, aiohttp.ClientError, TimeoutError, OSError)
 """Slack cannot be reached, or hung up: nobody knows whether it heard."""
+
+UPLOAD_S: Final = 60.0
 
 _ELSEWHERE: Final = frozenset({"not_in_channel", "channel_not_found", "is_archived", "restricted_action"})
 _GONE: Final = frozenset(
@@ -35,8 +41,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 class Poster:
     """The bot's hand."""
 
-    def __init__(self, client: AsyncWebClient) -> None:
-        self.client: Final = client
+    def __init__(self, client: AsyncWebClient, gate: Gate) -> None:
+        self.gate: Final = gate
+        self._client = client
         self._direct: dict[str, str] = {}
 
     async def post(
@@ -57,15 +64,18 @@ class Poster:
     async def direct_channel(self, user: str) -> str:
         """The channel of somebody's direct messages."""
         if user not in self._direct:
-            opened = await self.client.conversations_open(users=user)
+            opened = await self._client.conversations_open(users=user)
             self._direct[user] = str(opened["channel"]["id"])
         return self._direct[user]
 
     async def whisper(self, channel: str, user: str, said: Message, *, thread: str = "") -> None:
-        """Show it to one person in a channel, or in direct messages where the bot is not in it."""
+        """Show it to one person in a channel, or in direct messages where there is none or the bot is not in it."""
+        if not channel:
+            await self.direct(user, said)
+            return
         try:
-            await self.client.chat_postEphemeral(
-                channel=channel, user=user, thread_ts=thread or None, **said.arguments()
+            await self._client.chat_postEphemeral(
+                channel=channel, user=user, thread_ts=thread or None, **self.gate.message(said).arguments()
             )
         except SlackApiError as error:
             if error.response.get("error") not in {*_ELSEWHERE, "user_not_in_channel"}:
@@ -75,7 +85,9 @@ class Poster:
     async def edit(self, place: Place, said: Message) -> bool:
         """Make a message say this; False where it is not there any more, or cannot be changed."""
         try:
-            await self.client.chat_update(channel=place.channel, ts=place.ts, **said.arguments())
+            await self._client.chat_update(
+                channel=place.channel, ts=place.ts, **self.gate.message(said).arguments()
+            )
         except SlackApiError as error:
             if error.response.get("error") in _GONE:
                 return False
@@ -84,30 +96,47 @@ class Poster:
 
     async def open(self, trigger: str, view: Block) -> str:
         """Open a dialog; returns its id."""
-        opened = await self.client.views_open(trigger_id=trigger, view=view)
+        opened = await self._client.views_open(trigger_id=trigger, view=self.gate.view(view))
         return str(opened["view"]["id"])
 
     async def change(self, view_id: str, view: Block) -> None:
         """Show something else in an open dialog."""
-        await self.client.views_update(view_id=view_id, view=view)
+        await self._client.views_update(view_id=view_id, view=self.gate.view(view))
 
     async def publish(self, user: str, view: Block) -> None:
         """Show somebody their page."""
-        await self.client.views_publish(user_id=user, view=view)
+        await self._client.views_publish(user_id=user, view=self.gate.view(view))
 
     async def upload(self, name: str, text: str, *, channel: str, thread: str = "") -> None:
         """Put a text there as a file."""
-        await self.client.files_upload_v2(
-            filename=name, content=text, channel=channel, thread_ts=thread or None
+        content = (await asyncio.to_thread(self.gate.text, text)).encode("utf-8", "replace")
+        asked = await self._client.files_getUploadURLExternal(filename=name, length=len(content))
+        await self._send(str(asked["upload_url"]), content)
+        await self._client.files_completeUploadExternal(
+            files=[{"id": str(asked["file_id"]), "title": name}],
+            channel_id=channel,
+            thread_ts=thread or None,
         )
 
+    async def _send(self, address: str, content: bytes) -> None:
+        """Not by the client's own way, which hands all of it to the connection in one piece."""
+        whole = aiohttp.ClientTimeout(total=UPLOAD_S)
+        async with (
+            aiohttp.ClientSession(timeout=whole) as session,
+            session.post(
+                address, data=io.BytesIO(content), proxy=self._client.proxy, ssl=self._client.ssl or True
+            ) as answer,
+        ):
+            if answer.status != 200:
+                raise SlackRequestError(f"the file was not taken: HTTP {answer.status}")
+
     async def _post(self, channel: str, said: Message, *, thread: str = "", to_all: bool = False) -> Place:
-        posted = await self.client.chat_postMessage(
+        posted = await self._client.chat_postMessage(
             channel=channel,
             thread_ts=thread or None,
             reply_broadcast=to_all or None,
             unfurl_links=False,
-            **said.arguments(),
+            **self.gate.message(said).arguments(),
         )
         return Place(channel=str(posted["channel"]), ts=str(posted["ts"]))
 

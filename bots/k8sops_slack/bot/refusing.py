@@ -13,10 +13,7 @@ from k8sops_slack.bot.posting import Poster
 
 async def refuse(poster: Poster, heard: Heard, error: K8sOpsError) -> None:
     """Tell whoever asked; in their direct messages where they asked in none."""
-    if heard.channel:
-        await poster.whisper(heard.channel, heard.user, refusal(error), thread=heard.thread)
-    else:
-        await poster.direct(heard.user, refusal(error))
+    await poster.whisper(heard.channel, heard.user, refusal(error), thread=heard.thread)
 
 
 def refusal(error: K8sOpsError) -> Message:

@@ -25,6 +25,7 @@ IN_THREAD: Final = "full plan in the thread"
 IN_DIRECT: Final = "full plan in your direct messages"
 _GLYPHS: Final = {"note": "·", "warning": "!", "blocker": "✗"}
 _INDENT: Final = " " * 6
+WIDEST: Final = 80
 
 
 def is_long(plan: Plan) -> bool:
@@ -60,7 +61,7 @@ def not_uploaded(run: Run, why: str, *, on_record: bool) -> Message:
 
 
 def _steps(steps: tuple[Step, ...]) -> Iterator[str]:
-    width = max((len(step_title(step)) for step in steps), default=0)
+    width = min(max((len(step_title(step)) for step in steps), default=0), WIDEST)
     for number, step in enumerate(steps, 1):
         change = change_text(step.before, step.after)
         yield f"  {number:>2}. {step_title(step):<{width}}  {f'{change}  ' if change else ''}({step.risk})"
