@@ -1,7 +1,7 @@
 """Takes secrets out of what will be stored, shown or handed on. The seam:
 
-- `TextRedactor(digests).redact(text) -> str` for a text, `.stream()` for bytes that come in pieces (`feed`, `finish`, and
-  `found`: kind and line of each secret, never the secret).
+- `TextRedactor(digests, settings).redact(text) -> str` for a text; its `.stream()` for bytes that come in pieces: `feed`,
+  `finish`, and `tally`, which a `RedactionReport` gathers over files.
 - `KeyedRedactor(key).redact(structure)` for objects and differences, whose fields say what is secret.
 - `load_redactor(path)` for the key of both, which lies in a file outside the database.
 
@@ -11,6 +11,19 @@ still shows whether a secret changed; without the key a digest can be compared w
 
 from k8sops.redact.keyfile import load_redactor
 from k8sops.redact.redactor import KeyedRedactor
-from k8sops.redact.text import Found, RedactingStream, TextRedactor
+from k8sops.redact.report import RedactionReport, ReportRow, Tally
+from k8sops.redact.settings import RedactionRule, RedactionSettings
+from k8sops.redact.stream import RedactingStream
+from k8sops.redact.text import TextRedactor
 
-__all__ = ["Found", "KeyedRedactor", "RedactingStream", "TextRedactor", "load_redactor"]
+__all__ = [
+    "KeyedRedactor",
+    "RedactingStream",
+    "RedactionReport",
+    "RedactionRule",
+    "RedactionSettings",
+    "ReportRow",
+    "Tally",
+    "TextRedactor",
+    "load_redactor",
+]

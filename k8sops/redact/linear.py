@@ -19,7 +19,7 @@ class PatternError(ValueError):
 class LinearPattern:
     """One compiled expression; bytes are taken as Latin-1, so that every byte is a character."""
 
-    def __init__(self, pattern: str, *, groups: bool = False) -> None:
+    def __init__(self, pattern: str, *, groups: bool = False, within_lines: bool = False) -> None:
         # Loaded here: whoever redacts nothing does not pay for it.
         import re2  # noqa: PLC0415
 
@@ -27,6 +27,7 @@ class LinearPattern:
         options.encoding = re2.Options.Encoding.LATIN1
         options.max_mem = _MEMORY
         options.never_capture = not groups
+        options.never_nl = within_lines
         options.log_errors = False
         try:
             self._compiled: Final[Any] = re2.compile(pattern.encode("latin-1"), options)
@@ -39,13 +40,18 @@ class LinearPattern:
         count: int = self._compiled.groups
         return count
 
-    def search(self, data: bytes, start: int, end: int, group: int = 0) -> tuple[int, int] | None:
-        """Where the first match from `start` on lies, or its group; what stands before `start` counts for boundaries."""
+    def search(self, data: bytes, start: int, end: int) -> tuple[int, int] | None:
+        """Where the first match from `start` on lies; what stands before `start` counts for boundaries."""
         found = self._compiled.search(data, start, end)
         if found is None:
             return None
-        span: tuple[int, int] = found.span(group)
+        span: tuple[int, int] = found.span()
         return span
+
+    def search_groups(self, data: bytes, start: int) -> list[tuple[int, int]] | None:
+        """The same to the end of the data, and where each group lies: (-1, -1) where it took no part."""
+        found = self._compiled.search(data, start)
+        return None if found is None else [found.span(group) for group in range(self.groups + 1)]
 
     def is_all_of(self, data: bytes) -> bool:
         """Whether it matches from the first to the last byte."""

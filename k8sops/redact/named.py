@@ -1,0 +1,187 @@
+"""Secrets that a name announces: `password=…`, `"token": "…"`, `--api-key …`, `<secret>…</secret>`, in any dress."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from k8sops.redact.finding import NOTHING, Hit, Looked, Place, meant
+from k8sops.redact.lines_after import BlockText, ValueBelow
+from k8sops.redact.naming import is_no_secret, kind_of, name_words
+from k8sops.redact.places import Sign, is_docker_auth
+from k8sops.redact.values import Value, plain, quote_at, value_at
+
+_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+_CHAR: Final = "[A-Za-z0-9_.-]"
+_REACH: Final = 80
+_KNOWN: Final = 4096
+_NAME: Final = re.compile(rb"(?i:[a-z]+ (?=key|phrase|string|by))?[A-Za-z0-9_.-]+")
+_FLAG: Final = re.compile(rb"[\s\"',\[]?--?([A-Za-z0-9-]+)")
+# What may stand before a name that is the first thing on its line.
+_LEAD: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?[ \t]*(?:- |[#;] ?|export |ENV |ARG |set |setenv |declare -x |\+ |Environment=)*[\"']?\Z"
+)
+_SCHEME: Final = re.compile(
+    rb"(?:bearer|basic|digest|token|apikey|api-key|negotiate|ntlm|ssws|key|splunk|bot|aws4-hmac-sha256)[ \t]+(?=\S)",
+    re.IGNORECASE,
+)
+_HEADER: Final = re.compile(rb"(?:[^\r\n\"'\\]|\\(?![nr\"'\\]))+")
+_BLOCK: Final = re.compile(rb"[ \t]*[|>][+-]?[0-9]?[+-]?[ \t]*(?:#[^\n]*)?\Z")
+_SCALAR: Final = re.compile(rb"[^\s,\]}]+")
+
+
+class Named:
+    """Judges names, and remembers its judgements: logs have few names and many lines."""
+
+    def __init__(self) -> None:
+        self._kinds: Final[dict[bytes, str]] = {}
+
+    def signs(self) -> tuple[Sign, ...]:
+        """What to look for. The words are the same in all of them; what stands around them tells."""
+        words = f"(?i:{name_words()})"
+        return (
+            Sign(rf"(?:{words}{_CHAR}{{0,40}}|(?i:auth))[\"'\\\]]{{0,6}}[ \t]{{0,24}}[:=]", self._pair),
+            Sign(
+                rf"{words}{_CHAR}{{0,40}}[\"'\\]{{0,6}}[ \t]{{0,4}},?[ \t]{{0,4}}[\"'\\]{{0,6}}"
+                rf"(?i:value)[\"'\\]{{0,6}}[ \t]{{0,4}}[:=]",
+                self._pair,
+            ),
+            Sign(
+                rf"(?i:\bname|\bkey)[\"']?[ \t]?:[ \t]{{0,8}}[\"']?{_CHAR}{{0,40}}{words}{_CHAR}{{0,40}}"
+                r"[\"']?,?[ \t]{0,8}\r?$",
+                self._below,
+            ),
+            Sign(
+                rf"(?:^|[\s\"',\[])--?[A-Za-z0-9-]{{0,24}}{words}[A-Za-z0-9-]{{0,24}}"
+                r"(?:[ \t]+[^\s-]|\\?[\"'],?[ \t]{0,4}(?:\\?[\"']|\r?$)|[ \t]*\r?$)",
+                self._flag,
+            ),
+            Sign(rf"<[A-Za-z:]{{0,20}}{words}[A-Za-z]{{0,20}}>[^<\s]", self._tag),
+        )
+
+    def _kind(self, name: bytes) -> str:
+        known = self._kinds.get(name)
+        if known is None:
+            known = kind_of(name.decode("latin-1"))
+            if len(self._kinds) < _KNOWN:
+                self._kinds[name] = known
+        return known
+
+    def _pair(self, place: Place) -> Looked:
+        """`name: value`, `name=value`, `"name": "value"`, `name: NAME, value: value`."""
+        data, end = place.data, place.end
+        start = _begin(place)
+        run = _NAME.match(data, place.at, end)
+        stop = run.end() if run else place.at
+        kind = self._kind(data[start:stop])
+        after = data[end : end + 2]
+        if not kind or after[:1] == b":" or after == b"//":
+            return NOTHING
+        separator = data[end - 1 : end]
+        end += after[:1] in {b"=", b">"}
+        rest = data[end : min(place.line.end, end + _REACH)].strip(b" \t\r\n")
+        lead = data[place.line.start : start] if start - place.line.start < _REACH else b"x"
+        first = bool(_LEAD.match(lead))
+        if separator == b":" and first and _BLOCK.match(rest):
+            return Looked(following=BlockText(kind, len(lead)))
+        if kind in {"authorization", "cookie"}:
+            return _header(kind, place, end)
+        if rest[:1] == b"[":
+            return _listed(kind, data[start:stop], place, end)
+        if rest[:1] == b"{":
+            return NOTHING
+        quote = quote_at(data, stop, end)
+        spaced = separator == b":" or data[stop : stop + 1] in {b" ", b"\t"}
+        value = value_at(data, end, place.line.end, whole_line=first and spaced and not quote)
+        if quote and not value.quote:
+            scalar = _SCALAR.match(data, value.start, value.end)
+            value = Value(value.start, scalar.end() if scalar else value.start)
+        prose = separator == b":" and not (first or quote or value.quote)
+        wrap = quote if separator == b":" and not value.quote else b""
+        return _judged(kind, data[start:stop], place, value, prose=prose, wrap=wrap)
+
+    def _below(self, place: Place) -> Looked:
+        """`name: DB_PASSWORD` alone on its line: the value stands on the next."""
+        name = place.head.split(b":", 1)[1].strip(b" \t\r\n\"',")
+        kind = self._kind(name)
+        return Looked(following=ValueBelow(kind, name.decode("latin-1"))) if kind else NOTHING
+
+    def _flag(self, place: Place) -> Looked:
+        """`--password x`, `"--password", "x"`, and `- --password` with the value as the next item."""
+        found = _FLAG.match(place.data, place.at, place.end)
+        if found is None or not (kind := self._kind(found[1])):
+            return NOTHING
+        start, end = found.end(), place.line.end
+        if place.data[start : place.end].strip() in {b"", b'"', b"'", b'",', b"',"}:
+            return Looked(following=ValueBelow(kind, found[1].decode("latin-1"), item=True))
+        start += len(quote_at(place.data, start, end))
+        while start < end and place.data[start] in b", \t":
+            start += 1
+        return _judged(kind, found[1], place, value_at(place.data, start, end), prose=True)
+
+    def _tag(self, place: Place) -> Looked:
+        """`<password>x</password>`."""
+        start = place.end - 1
+        stop = place.data.find(b"<", start, min(place.line.end, start + 4096))
+        name = place.head[1:-2]
+        kind = self._kind(name)
+        if not kind or stop < 0:
+            return NOTHING
+        return _judged(kind, name, place, Value(start, stop), prose=False)
+
+
+def _judged(kind: str, name: bytes, place: Place, value: Value, *, prose: bool, wrap: bytes = b"") -> Looked:
+    secret = meant(place, value)
+    if prose and secret.startswith(b"-"):
+        return NOTHING
+    if is_no_secret(name.decode("latin-1"), secret, quoted=bool(value.quote or wrap), prose=prose):
+        return NOTHING
+    if kind == "docker-auth" and not is_docker_auth(secret):
+        return NOTHING
+    return Looked((Hit(kind, value.start, value.end, secret, wrap),))
+
+
+def _listed(kind: str, name: bytes, place: Place, at: int) -> Looked:
+    """The texts of a list under a secret's name."""
+    data, end = place.data, place.line.end
+    hits: list[Hit] = []
+    at = data.index(b"[", at) + 1
+    while True:
+        while at < end and data[at] in b" \t,":
+            at += 1
+        quote = quote_at(data, at, end)
+        if not quote:
+            return Looked(tuple(hits))
+        value = value_at(data, at, end)
+        found = _judged(kind, name, place, value, prose=False).hits
+        if not found:
+            return Looked(tuple(hits))
+        hits += found
+        at = value.end + len(quote)
+
+
+def _header(kind: str, place: Place, at: int) -> Looked:
+    """All that an Authorization or Cookie header holds, but for the scheme."""
+    data, end = place.data, place.line.end
+    while at < end and data[at] in b" \t[":
+        at += 1
+    value = value_at(data, at, end)
+    if not value.quote:
+        found = _HEADER.match(data, at, end)
+        value = Value(at, at + len(found[0].rstrip()) if found else at)
+    scheme = _SCHEME.match(data, value.start, value.end)
+    start = scheme.end() if scheme else value.start
+    secret = plain(data[start : value.end], value.quote)
+    if is_no_secret(kind, secret, quoted=False, prose=True) or (not scheme and len(secret) < 8):
+        return NOTHING
+    return Looked((Hit(kind, start, value.end, secret),))
+
+
+def _begin(place: Place) -> int:
+    """Where the name begins of which a part stands at the place."""
+    before = place.data[max(place.floor, place.line.start, place.at - _REACH) : place.at]
+    start = place.at - (len(before) - len(before.rstrip(_BYTES)))
+    # The n of an escaped line end in a JSON text is no letter of the name.
+    if place.floor < start < place.at and place.data[start - 1] == 0x5C and place.data[start] in b"nrt":
+        start += 1
+    return start

@@ -1,0 +1,196 @@
+"""One stream of bytes, in pieces: what has been read of it and not yet let go, and what is expected of its next lines.
+
+What comes out is the same however it was cut on the way in, because only whole lines are looked at. A line too long to be
+held is withheld whole: it cannot be looked through, so it is not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from k8sops.redact.finding import Following, Hit, Line, Looked, Place
+from k8sops.redact.report import Tally
+from k8sops.redact.scan import Scanner
+from k8sops.redact.secret_objects import PerhapsSecret, SecretData
+from k8sops.redact.settings import Allowed, OwnRule
+
+LINE_LIMIT: Final = 16 << 20
+WITHHELD: Final = b"[redacted: a line of more than 16 MiB]"
+
+
+class RedactingStream:
+    """Made by `TextRedactor.stream`, for one file or stream; not to be shared between threads."""
+
+    def __init__(
+        self, scanner: Scanner, own: Sequence[OwnRule], allowed: Allowed, token: Callable[[bytes], bytes]
+    ) -> None:
+        self.tally: Final = Tally()
+        """What was taken out so far."""
+        self._scanner: Final = scanner
+        self._own: Final = own
+        self._allowed: Final = allowed
+        self._token: Final = token
+        self._begun: Final[list[bytes]] = []
+        self._begun_size = 0
+        self._line = 1
+        self._following: Following | None = None
+        self._secret_at = -1
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next piece; of what was given so far, that which is certain by now comes back."""
+        end = data.rfind(b"\n") + 1
+        if not end:
+            self._begin(data)
+            return b""
+        first = data.find(b"\n") + 1
+        self._begin(data[:first])
+        block = self._ended() + _short_lines(data[first:end])
+        self._begin(data[end:])
+        return self._lines(self._by_own_rules(block))
+
+    def finish(self) -> bytes:
+        """The stream is over: the rest of it comes back."""
+        out = [self._lines(self._by_own_rules(self._ended()))]
+        while isinstance(self._following, PerhapsSecret):
+            out.append(self._let_go(self._following))
+        return b"".join(out)
+
+    def _begin(self, data: bytes) -> None:
+        """A part of a line; of one that is too long nothing is kept."""
+        self._begun_size += len(data) - data.endswith(b"\n")
+        if self._begun_size > LINE_LIMIT:
+            self._begun[:] = [b"\n"] if data.endswith(b"\n") else []
+        elif data:
+            self._begun.append(data)
+
+    def _ended(self) -> bytes:
+        too_long = self._begun_size > LINE_LIMIT
+        line = b"".join(self._begun)
+        self._begun.clear()
+        self._begun_size = 0
+        return WITHHELD + line if too_long else line
+
+    def _by_own_rules(self, data: bytes) -> bytes:
+        """The team's rules come first: whatever they leave is looked at by the built-in ones."""
+        for rule in self._own:
+            out: list[bytes] = []
+            done = at = counted = 0
+            line = self._line
+            while (found := rule.next_in(data, at)) is not None:
+                (_, end), (start, stop) = found
+                secret = data[start:stop]
+                if secret and secret not in self._allowed:
+                    line += data.count(b"\n", counted, start)
+                    counted = start
+                    out += (data[done:start], self._token(secret))
+                    done = stop
+                    self.tally.add(rule.name, line)
+                at = max(end, at + 1)
+            data = b"".join((*out, data[done:])) if out else data
+        return data
+
+    def _lines(self, data: bytes) -> bytes:
+        """Whole lines, of which only the stream's last may be without an end."""
+        block = _Block(data)
+        while block.at < len(data):
+            if self._following is not None:
+                self._followed(block, self._following)
+            else:
+                self._scan(block)
+        block.out.append(data[block.done :])
+        self._line += data.count(b"\n", block.counted)
+        return b"".join(block.out)
+
+    def _followed(self, block: _Block, following: Following) -> None:
+        """One line of which something was expected; what it does not have is scanned like any other."""
+        end = block.line_end(block.at)
+        line = block.data[block.at : end]
+        if isinstance(following, PerhapsSecret):
+            if following.keeps(line):
+                self._line += block.data.count(b"\n", block.counted, end)
+                block.skip(end)
+                return
+            block.out.append(self._let_go(following))
+            return
+        hits = following.hits(line)
+        if hits is None or following.once:
+            self._following = None
+        if hits is None:
+            self._scan(block)
+            return
+        for hit in hits:
+            self._put(block, hit._replace(start=hit.start + block.at, end=hit.end + block.at))
+        block.at = end
+
+    def _let_go(self, perhaps: PerhapsSecret) -> bytes:
+        """What was kept back below a `data:`, now that its kind is known or will never be."""
+        kept = b"".join(perhaps.kept)
+        self._line -= kept.count(b"\n")
+        self._following = SecretData(perhaps.indent, perhaps.encoded) if perhaps.is_secret else None
+        self._secret_at = perhaps.indent if perhaps.is_secret else -1
+        return self._lines(kept)
+
+    def _scan(self, block: _Block) -> None:
+        """To the end, or to the end of a line of which something follows on the next."""
+        data, limit = block.data, len(block.data)
+        line: Line | None = None
+        self._following = None
+        while (found := self._scanner.next_place(data, block.at, limit)) is not None:
+            start, end = found
+            if line is None or end > line.end:
+                line = Line(data, data.rfind(b"\n", 0, max(start, end - 1)) + 1, block.line_end(end - 1))
+            looked = self._scanner.look(Place(data, start, end, block.done, line))
+            for hit in looked.hits:
+                if hit.start >= block.done:
+                    self._put(block, hit)
+            if self._expects(looked):
+                limit = line.end
+            # Inside a place that was nothing something may begin; its last byte is as a rule the separator.
+            block.at = max(block.done, end if looked.hits else max(start + 1, end - 1))
+        block.at = limit
+
+    def _expects(self, looked: Looked) -> bool:
+        if looked.secret_at is not None:
+            self._secret_at = looked.secret_at
+        following = looked.following
+        if following is None:
+            return False
+        if isinstance(following, PerhapsSecret) and following.indent == self._secret_at:
+            following = SecretData(following.indent, following.encoded)
+        self._following = following
+        return True
+
+    def _put(self, block: _Block, hit: Hit) -> None:
+        if hit.secret in self._allowed:
+            return
+        self._line += block.data.count(b"\n", block.counted, hit.start)
+        block.counted = hit.start
+        block.out += (block.data[block.done : hit.start], hit.quote, self._token(hit.secret), hit.quote)
+        block.done = hit.end
+        self.tally.add(hit.kind, self._line)
+
+
+class _Block:
+    """Whole lines under work: read up to `at`, written up to `done`, lines counted up to `counted`."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data: Final = data
+        self.out: Final[list[bytes]] = []
+        self.at = self.done = self.counted = 0
+
+    def line_end(self, at: int) -> int:
+        """Behind the end of the line that `at` is on."""
+        return self.data.find(b"\n", at) + 1 or len(self.data)
+
+    def skip(self, end: int) -> None:
+        """From `at` to `end` it was taken away: not written here."""
+        self.out.append(self.data[self.done : self.at])
+        self.at = self.done = self.counted = end
+
+
+def _short_lines(data: bytes) -> bytes:
+    """The same, without the lines that are too long to be looked through."""
+    if len(data) <= LINE_LIMIT:
+        return data
+    return b"\n".join(line if len(line) <= LINE_LIMIT else WITHHELD for line in data.split(b"\n"))
