@@ -1,7 +1,7 @@
 """Takes secrets out of what will be stored, shown or handed on. The seam:
 
-- `TextRedactor(digests, settings).redact(text) -> str` for a text; its `.stream()` for bytes that come in pieces: `feed`,
-  `finish`, and `tally`, which a `RedactionReport` gathers over files.
+- `TextRedactor(digests, settings).redact(text) -> str` for a text; its `.stream()` for bytes that come in pieces:
+  `feed`, `finish`, and `tally`, which a `RedactionReport` gathers over files.
 - `KeyedRedactor(key).redact(structure)` for objects and differences, whose fields say what is secret.
 - `load_redactor(path)` for the key of both, which lies in a file outside the database.
 

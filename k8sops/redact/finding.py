@@ -51,7 +51,7 @@ class Line:
 
 
 class Place(NamedTuple):
-    """A place that looks like a secret's: from `at` to `end`. Nothing before `floor` is touched: it is written already."""
+    """A place that looks like a secret's, from `at` to `end`. What stands before `floor` is written already."""
 
     data: bytes
     at: int
@@ -66,7 +66,7 @@ class Place(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """What stands at a place; `secret_at` is the depth of the object that was said to be a Secret, -1 of another kind."""
+    """What stands at a place; `secret_at` is the depth of an object that is said to be a Secret, -1 of another."""
 
     hits: tuple[Hit, ...] = ()
     following: Following | None = None

@@ -68,8 +68,8 @@ _SAYING: Final = frozenset(
     b"validation verification was were when will with without wrong".split()
 )
 _MESSAGE: Final = frozenset(
-    b"can't cannot does doesn't expired failed has incorrect invalid is isn't may missing must not required should too was "
-    b"wrong".split()
+    b"can't cannot does doesn't expired failed has incorrect invalid is isn't may missing must not required should too "
+    b"was wrong".split()
 )
 _EMPTY: Final = frozenset(
     b"true false null nil none undefined yes no on off ~ <nil> <none> <unset> n/a string optional hidden redacted "
@@ -77,8 +77,8 @@ _EMPTY: Final = frozenset(
     b"[masked] ***hidden*** (sensitive) {} [] object map bytes bool int ... \xe2\x80\xa6".split()
 )
 _PLACEHOLDER: Final = re.compile(
-    rb"""redacted:[0-9a-f]{12,32}\Z | [*x.\xe2\x80\xa6\xa2-]+\Z | \$\{[A-Za-z0-9_.:-]*\}\Z(?<!:-\}) | \$\([A-Za-z0-9_.-]+\)\Z
-    | \$[A-Z_][A-Z0-9_]*\Z | \{\{.*\}\}\Z | %[sdvq]\Z | %\([a-z_]+\)s\Z | <[a-z][a-z0-9 _'./-]*>?\Z | \{[a-z_]*\}\Z
+    rb"""redacted:[0-9a-f]{12,32}\Z | [*x.\xe2\x80\xa6\xa2-]+\Z | \$\{[A-Za-z0-9_.:-]*\}\Z(?<!:-\})
+    | \$\([A-Za-z0-9_.-]+\)\Z | \$[A-Z_][A-Z0-9_]*\Z | \{\{.*\}\}\Z | %[sdvq]\Z | %\([a-z_]+\)s\Z | <[a-z][a-z0-9 _'./-]*>?\Z | \{[a-z_]*\}\Z
     | &?(?:\w+\.)+[A-Za-z]+\(.*""",
     re.VERBOSE,
 )
@@ -129,7 +129,7 @@ def is_no_secret(name: str, value: bytes, *, quoted: bool, prose: bool) -> bool:
     if low.isdigit() and (
         last in {"tokens", "secrets", "credentials", "keys", "cookies", "pass"} or len(low) < 4
     ):
-        return last != "password" and last != "pin"
+        return last not in {"password", "pin"}
     if last in _SHORT and len(low) < 4:
         return True
     if last == "secret" and len(words) == 1 and _OBJECT.match(value):

@@ -154,7 +154,10 @@ PLACES: Final = (
         r"(?:\bmysql|\bmysqldump|\bmysqladmin|\bmariadb|\bsshpass|\bredis-cli)[^\r\n|;]{0,160}[ \t]-[pa]",
         _after_flag,
     ),
-    Sign(r"(?:\bdocker|\bpodman|\bhelm|\bskopeo|\bcrane|\baz|\boc)[^\r\n|;]{0,60}\blogin\b[^\r\n|;]{0,160}[ \t]-p", _after_flag),
+    Sign(
+        r"(?:\bdocker|\bpodman|\bhelm|\bskopeo|\bcrane|\baz|\boc)[^\r\n|;]{0,60}\blogin\b[^\r\n|;]{0,160}[ \t]-p",
+        _after_flag,
+    ),
     Sign(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b", _bootstrap_token),
     Sign(r"(?:^|[\s\"'])[A-Za-z0-9._-]{1,32}:\$[0-9a-z]{1,8}\$", _hash),
 )  # fmt: skip

@@ -26,10 +26,10 @@ class Tally:
 
 
 class ReportRow(NamedTuple):
-    """One rule: how often it was met, and where: `file:line`, at most a hundred of each file."""
+    """One rule: how many secrets it took out, and where: `file:line`, at most a hundred of each file."""
 
     rule: str
-    count: int
+    secrets: int
     places: tuple[str, ...]
 
 

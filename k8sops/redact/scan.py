@@ -1,7 +1,7 @@
 """Finds secrets in whole lines: one pass of the linear engine says where to look, and each place is then looked at.
 
-A look costs little and reaches not far ahead, so that text made to be looked at everywhere is slow, not endless. Holds no
-state of a text: what is expected of later lines is answered, and kept by the stream.
+A look costs little and reaches not far ahead, so that text made to be looked at everywhere is slow, not endless. Holds
+no state of a text: what is expected of later lines is answered, and kept by the stream.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Scanner:
         signs = (*Named().signs(), *PLACES, *OBJECTS)
         union = "|".join((shape_heads(), *(sign.pattern for sign in signs)))
         self._anywhere: Final = LinearPattern(f"(?m:{union})")
-        # Run only on what the union has found, so that their bounds are small; the standard library tells quicker which.
+        # Run only where the union has matched, within its bounds; the standard library tells quicker which.
         self._signs: Final = [(re.compile(sign.pattern.encode(), re.MULTILINE), sign.look) for sign in signs]
         self._shapes: Final = Shapes()
 

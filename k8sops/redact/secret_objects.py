@@ -1,7 +1,7 @@
 """Objects of kind Secret as text: every value under `data` and `stringData` goes, whatever it looks like.
 
-The API server writes `data` before `kind`. On one line both are in sight; over several lines what is below `data` is kept
-back until `kind` has been read: little, for a Secret is small and has few fields beside it.
+The API server writes `data` before `kind`. On one line both are in sight; over several lines what is below `data` is
+kept back until `kind` has been read: little, for a Secret is small and has few fields beside it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One stream of bytes, in pieces: what has been read of it and not yet let go, and what is expected of its next lines.
 
-What comes out is the same however it was cut on the way in, because only whole lines are looked at. A line too long to be
-held is withheld whole: it cannot be looked through, so it is not shown.
+What comes out is the same however it was cut on the way in, because only whole lines are looked at. A line too long to
+be held is withheld whole: it cannot be looked through, so it is not shown.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class RedactingStream:
             return
         self._line += block.data.count(b"\n", block.counted, hit.start)
         block.counted = hit.start
-        block.out += (block.data[block.done : hit.start], hit.quote, self._token(hit.secret), hit.quote)
+        block.out.extend((block.data[block.done : hit.start], hit.quote, self._token(hit.secret), hit.quote))
         block.done = hit.end
         self.tally.add(hit.kind, self._line)
 

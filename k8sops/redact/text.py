@@ -1,8 +1,8 @@
 """Takes secrets out of text: a sentence, a file, a stream of bytes. What the doors, the audit and the bundles use.
 
 In place of a secret stands `redacted:` and a keyed digest of it: the same secret is the same token wherever it stands,
-and without the key a token can be compared with nothing. Works by whole lines, so that it does not matter how a stream is
-cut; a secret that spans lines is followed from line to line.
+and without the key a token can be compared with nothing. Works by whole lines, so that it does not matter how a stream
+is cut; a secret that spans lines is followed from line to line.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Where a value begins and ends: in quotes, in quotes that are themselves escaped, bare, or to the end of its line. Pure.
+"""Where a value begins and ends: in quotes, in quotes that are themselves escaped, bare, or to its line's end. Pure.
 
-Takes too much rather than too little: a bare value ends at a blank, at a quote or where the next `name=` begins. What is
-left around it stays valid JSON.
+Takes too much rather than too little: a bare value ends at a blank, at a quote or where the next `name=` begins. What
+is left around it stays valid JSON.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CLOSERS: Final = {b")": b"(", b"]": b"[", b"}": b"{", b">": b"<"}
 
 
 class Value(NamedTuple):
-    """Where a value lies, without its quotes, and the quote that stands around it (`"`, `\\"`, `'`, or none)."""
+    """Where a value lies, without its quotes, and the quote around it with its backslashes, if it has any."""
 
     start: int
     end: int
@@ -40,7 +40,7 @@ class Value(NamedTuple):
 
 
 def value_at(data: bytes, at: int, end: int, *, whole_line: bool = False) -> Value:
-    """The value that begins at `at` or after blanks there, on the line that ends at `end`; empty where there is none."""
+    """The value that begins at `at` or after blanks there, on a line that ends at `end`; empty where there is none."""
     before = _BEFORE.match(data, at, end)
     start = before.end() if before else at
     prefix = _PREFIX.match(data, start, end)
