@@ -81,6 +81,7 @@ class App:
     commands: set[str]
     events: set[str]
     shortcuts: dict[str, Literal["global", "message"]]
+    shortcut_names: dict[str, str] = field(default_factory=dict)
     escaped_commands: set[str] = field(default_factory=set)
     home: bool = True
 
@@ -164,6 +165,7 @@ def app_from_manifest(manifest: Mapping[str, Any]) -> App:
     app.commands = {command["command"] for command in commands}
     app.escaped_commands = {command["command"] for command in commands if command.get("should_escape")}
     app.shortcuts = {short["callback_id"]: short["type"] for short in features.get("shortcuts", [])}
+    app.shortcut_names = {short["callback_id"]: short["name"] for short in features.get("shortcuts", [])}
     app.home = bool(features.get("app_home", {}).get("home_tab_enabled"))
     app.scopes = set(manifest.get("oauth_config", {}).get("scopes", {}).get("bot", []))
     app.events = set(settings.get("event_subscriptions", {}).get("bot_events", []))

@@ -7,6 +7,7 @@ from other origins and under other names are refused.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,29 @@ from k8sops_local_slack.people.person import Person
 from k8sops_local_slack.refusals import NotVisible
 from k8sops_local_slack.server import LocalSlack
 
+Guide = Sequence[tuple[str, str]]
 HERE = Path(__file__).parent
-FILES = {"": "index.html", "page.js": "page.js", "page.css": "page.css"}
-KINDS = {"": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:"
+FILES = {"": "index.html", "page.js": "page.js", "controls.js": "controls.js", "page.css": "page.css"}
+KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 LONGEST_WAIT = 20.0
+
+
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 class PagedSlack(LocalSlack):
     """A local Slack with the page on it."""
+
+    guide: Guide = ()
+    """What the page suggests to try, each with the line to send where there is one."""
 
     async def prepare(self, application: web.Application) -> None:
         """Add the page's addresses."""
@@ -53,14 +68,15 @@ class PagedSlack(LocalSlack):
             except TimeoutError:
                 return web.json_response(None)
         person = self._person(request)
-        return web.json_response(Drawing(self.world, person).all(request.query.get("channel")))
+        drawn = Drawing(self.world, person).all(request.query.get("channel"))
+        return web.json_response(drawn | {"guide": self.guide})
 
     async def _file(self, request: web.Request) -> web.Response:
         try:
             content = self._person(request).download(request.match_info["id"])
         except NotVisible as unseen:
             raise web.HTTPNotFound(text=str(unseen)) from None
-        return web.Response(body=content, content_type="text/plain", charset="utf-8")
+        return web.Response(body=content, content_type="text/plain", charset="utf-8", headers=HEADERS)
 
     async def _act(self, request: web.Request) -> web.Response:
         done: dict[str, Any] = await request.json()
@@ -76,6 +92,8 @@ async def act(person: Person, done: dict[str, Any]) -> Any:
     what, where, name = done["what"], done.get("where", ""), done.get("name", "")
     if what == "say":
         text, channel = done["text"], done["channel"]
+        if text.startswith("/") and done.get("thread"):
+            raise NotVisible(f"{text.partition(' ')[0]} is not supported in threads. Sorry!")
         if text.startswith("/"):
             await person.slash(text, channel, wait=False)
         else:
@@ -92,17 +110,19 @@ async def act(person: Person, done: dict[str, Any]) -> Any:
         await person.close_modal(wait=False)
     elif what == "home":
         await person.open_home(wait=False)
-    elif what == "shortcut":
+    elif what == "shortcut" and where:
         await person.message_shortcut(where, name, wait=False)
+    elif what == "shortcut":
+        await person.shortcut(name, wait=False)
     return None
 
 
 def _static(name: str) -> Any:
-    text = (HERE / FILES[name]).read_text(encoding="utf-8")
+    path = HERE / FILES[name]
+    text = path.read_text(encoding="utf-8")
 
     async def give(_request: web.Request) -> web.Response:
-        headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"}
-        return web.Response(text=text, content_type=KINDS[name], headers=headers)
+        return web.Response(text=text, content_type=KINDS[path.suffix], headers=HEADERS)
 
     return give
 

@@ -36,10 +36,15 @@ def names_of(block: dict[str, Any], element: Element) -> set[str]:
     return said | {element["action_id"], block["block_id"]}
 
 
+def place_of(block: dict[str, Any], element: Element) -> str:
+    """Give what tells an element from all others of a surface: action ids may stand in several blocks."""
+    return f"{block['block_id']}/{element['action_id']}"
+
+
 def find(blocks: Iterable[dict[str, Any]], name: str) -> tuple[dict[str, Any], Element]:
-    """Find an element by action id, or else by what stands on it; not there means not visible."""
+    """Find an element by place or action id, or else by what stands on it; not there means not visible."""
     pairs = [(block, element) for block in blocks for element in elements_of(block)]
-    exact = [pair for pair in pairs if pair[1]["action_id"] == name]
+    exact = [pair for pair in pairs if name in {place_of(*pair), pair[1]["action_id"]}]
     named = exact or [pair for pair in pairs if name in names_of(*pair)]
     if not named:
         there = ", ".join(sorted(element["action_id"] for _, element in pairs)) or "nothing to use"

@@ -1,0 +1,25 @@
+"""What a bot's process does besides: carrying the runs of every cluster it serves, until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from k8sops.cli.console import say
+from k8sops.service.config import Config
+from k8sops.service.worker import WorkerOptions, work
+
+
+async def carry_until_stopped(configs: Sequence[Config]) -> None:
+    """Carry what these clusters' runs ask for until this is cancelled; raises what a worker ends with."""
+    workers = [work(one, WorkerOptions(), say) for one in configs]
+    loops = [asyncio.create_task(loop) for loop in (*workers, asyncio.Event().wait())]
+    try:
+        # None ends by itself: what does has failed, and says why.
+        done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
+        for ended in done:
+            ended.result()
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
