@@ -206,8 +206,10 @@ async def test_files_are_copied_out_of_the_pod_and_into_it(tmp_path: Path) -> No
         await on.until(lambda: on.app.screen.query_one(Vertical).region == box)
         await on.press("enter")
         assert isinstance(on.app.screen, FilesScreen)
+        await on.type("/var/log/app.log")
         source, target = on.app.screen.query(Input)
-        source.value, target.value = ":/var/log/app.log", str(tmp_path)
+        assert source.value == ":/var/log/app.log", "the colon that says it is in the pod is not typed away"
+        target.value = str(tmp_path)
         await on.press("enter")
         await on.until(lambda: any("2 files, 1,234 bytes" in told for told in on.notices))
         wanted, _ = on.ops.desk.asked[0]

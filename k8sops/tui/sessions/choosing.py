@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,6 +17,7 @@ from k8sops.core.sessions import Direction
 from k8sops.core.text import printable
 from k8sops.tui.left_once import LeftOnce
 
+IN_POD: Final = ":"
 _HIGHEST_PORT = 65_535
 _PRIVILEGED = 1_024
 
@@ -116,7 +117,8 @@ class _Form(ModalScreen[object], LeftOnce[object]):
             box.border_subtitle = "Enter begins, Tab to the next line, Esc goes back"
             for name, asked, value in self.lines():
                 yield Static(Content(asked))
-                yield Input(value, id=name, select_on_focus=True)
+                # The colon is where a path begins, and no answer that typing should take the place of.
+                yield Input(value, id=name, select_on_focus=value != IN_POD)
             yield Static("", id="refusal")
 
     def text_of(self, name: str) -> str:
@@ -177,17 +179,17 @@ class FilesScreen(_Form):
     def lines(self) -> Sequence[tuple[str, str, str]]:
         """From and to."""
         return (
-            ("from", "From; a path in the pod begins with a colon, as in :/var/log/app.log", ":"),
+            ("from", "From; a path in the pod begins with a colon, as in :/var/log/app.log", IN_POD),
             ("to", "To: a folder here, or one in the pod (:/tmp)", str(Path.cwd())),
         )
 
     def answer(self) -> object:
         """One side in the pod, the other here."""
         source, target = self.text_of("from"), self.text_of("to")
-        if source.startswith(":") == target.startswith(":"):
+        if source.startswith(IN_POD) == target.startswith(IN_POD):
             return "one of them is in the pod, and begins with a colon, the other is here"
-        inside, here = (source, target) if source.startswith(":") else (target, source)
+        inside, here = (source, target) if source.startswith(IN_POD) else (target, source)
         if not inside[1:] or not here:
             return "both paths have to be named"
-        direction: Direction = "from" if source.startswith(":") else "to"
+        direction: Direction = "from" if source.startswith(IN_POD) else "to"
         return Files(direction, inside[1:], Path(here).expanduser())
