@@ -281,7 +281,9 @@ class LogScreen(LeftOnce[None]):
             self.query_one(ClusterLine).tell(self.connection.ops.cluster_info, query)
         state = state_said(ended=feed.ended, failed=error is not None, follows=view.follows, wanted=wanted)
         buffer = view.buffer
-        kept = f"{buffer.matching:,} of {len(buffer):,} lines" if buffer.pattern else f"{len(buffer):,} {'line' if len(buffer) == 1 else 'lines'}"
+        kept = f"{len(buffer):,} {'line' if len(buffer) == 1 else 'lines'}"
+        if buffer.pattern:
+            kept = f"{buffer.matching:,} of {kept}"
         dropped = f", {buffer.dropped:,} older gone" if buffer.dropped else ""
         parts = (state, subject_said(wanted), part_said(wanted), kept + dropped)
         self.query_one("#title", SaidLine).say(SEPARATOR.join(parts))
