@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -49,6 +49,7 @@ from k8sops_slack.views.form import MORE, NAMES
 from k8sops_slack.views.home import REFRESH
 
 Say = Callable[[str], None]
+Next = Callable[[], Awaitable[None]]
 LEFT_OVER_EVERY_S: Final = 20.0
 _KEPT_CLICKS: Final = (
     *(clicks.APPROVE, clicks.CANCEL, clicks.UNDO, clicks.AGAIN, clicks.NUDGE),
@@ -72,12 +73,14 @@ class Bot:
         self._dialogs = Dialogs(chat, self.poster, self.asking, self._forms)
         self._pressing = Pressing(chat, self.poster, self.showing, self.asking)
         self._working: set[asyncio.Task[None]] = set()
+        self._beginning = asyncio.Lock()
         self._listen(app)
 
     def _listen(self, app: AsyncApp) -> None:
         app.command(self._chat.command)(self._on_command)
-        app.event("app_mention")(self._on_event)
-        app.event("message")(self._on_message)
+        # Bolt acks events by itself, once all that stands before the listener is through.
+        app.event("app_mention", middleware=[self._on_event])(self._heard)
+        app.event("message", middleware=[self._on_message])(self._heard)
         for action in _KEPT_CLICKS:
             app.action(action)(self._on_click)
         app.action({"action_id": clicks.APPLY})(self._on_apply)
@@ -123,16 +126,19 @@ class Bot:
         """A message read as a command, by whoever chose it."""
         await self._keep(line_of_shortcut(body, self._chat.ids.new()), ack)
 
-    async def _on_event(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        await self._keep(line_of_event(body, self._chat.ids.new()), ack)
+    async def _on_event(self, body: dict[str, Any], next: Next) -> None:  # noqa: A002 - bolt's name for it
+        await self._take_in(line_of_event(body, self._chat.ids.new()))
+        await next()
 
-    async def _on_message(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+    async def _on_message(self, body: dict[str, Any], next: Next) -> None:  # noqa: A002 - likewise
         """Direct messages; those of bots, edits and joins mean nothing here."""
         event = body["event"]
         if event.get("channel_type") == "im" and not event.get("bot_id") and not event.get("subtype"):
-            await self._on_event(ack, body)
-        else:
-            await ack()
+            await self._take_in(line_of_event(body, self._chat.ids.new()))
+        await next()
+
+    async def _heard(self, ack: AsyncAck) -> None:
+        await ack()
 
     async def _on_click(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await self._keep(click_of(body, self._chat.ids.new()), ack)
@@ -165,13 +171,22 @@ class Bot:
         await self._keep(heard, ack)
 
     async def _keep(self, heard: Heard, ack: AsyncAck) -> None:
-        """Put it on record, tell Slack, then do it; what is on record already is somebody else's to do."""
-        fresh = await self._chat.memory.take_in(heard.key, heard.kept)
+        """Put it on record, tell Slack, and do it."""
+        await self._take_in(heard)
         await ack()
-        if fresh:
-            task = asyncio.create_task(self._work(heard), name=heard.key)
+
+    async def _take_in(self, heard: Heard) -> None:
+        """Put it on record, then do it in the background; what is on record already is somebody else's to do."""
+        if await self._chat.memory.take_in(heard.key, heard.kept):
+            task = asyncio.create_task(self._begin(heard), name=heard.key)
             self._working.add(task)
             task.add_done_callback(self._working.discard)
+
+    async def _begin(self, heard: Heard) -> None:
+        """Do it in its turn: a hundred that began in one turn of the loop would keep Slack waiting for every ack."""
+        async with self._beginning:
+            await asyncio.sleep(0)
+        await self._work(heard)
 
     async def _work(self, heard: Heard) -> None:
         """Do it, and let it be known as done; where Slack is away it stays on record, and is done when it is back."""

@@ -13,6 +13,7 @@ from typing import Final, Literal
 import msgspec
 
 from k8sops.core.run import RunId
+from k8sops.service.chat.intake import Intake
 from k8sops.service.storing import Storage
 from k8sops.store.database import Tx
 from k8sops.store.door_rows import Remembered, forget, remember, remembered
@@ -65,6 +66,7 @@ class ChatMemory:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._intake = Intake(storage, INBOX)
 
     async def notices(self, limit: int = 50) -> Sequence[Notice]:
         """What is to be told and nobody is at, oldest first; the caller is at it from now on, for a minute."""
@@ -110,15 +112,7 @@ class ChatMemory:
 
         False where it has been taken in already: Slack sends again what it thinks was not heard.
         """
-        database = await self._storage.database()
-
-        def work(tx: Tx) -> bool:
-            if remembered(tx, INBOX, key):
-                return False
-            remember(tx, INBOX, key, asked, cursor=tx.now_ms())
-            return True
-
-        return await database.write(work, name="slack.take_in")
+        return await self._intake.keep(key, asked)
 
     async def done(self, key: str) -> None:
         """It is done; the key is kept for a while, so that the same asked again is not done again."""

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import msgspec
+import pytest
 
 from k8sops.core.clock import SystemClock, UlidSource
 from k8sops.core.run import RunFilter, RunState, RunSummary
@@ -127,3 +128,28 @@ async def test_no_secret_reaches_slack_or_the_journal_of_its_calls(desk: Desk) -
     journal = "\n".join(str(call) for call in desk.slack.journal.calls)
     for secret in (app.bot_token, app.app_token, app.signing_secret, "BEGIN CERTIFICATE", "PRIVATE KEY"):
         assert secret not in journal
+
+
+async def test_a_mention_is_on_record_before_slack_hears_of_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bolt acks events by itself: a bot that died right after that would have lost what was said to it."""
+    alice, take_in = desk.person("alice"), desk.chat.memory.take_in
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def held(key: str, asked: str) -> bool:
+        begun.set()
+        await go.wait()
+        return await take_in(key, asked)
+
+    monkeypatch.setattr(desk.chat.memory, "take_in", held)
+    said = await alice.mention(OPS, "help", wait=False)
+    assert said is not None
+    await begun.wait()
+    # Whatever else comes is acked meanwhile: there was time enough.
+    opened = await alice.open_home()
+    assert opened is not None
+    assert opened.acked
+    assert said.state == "waiting"
+    go.set()
+    await desk.slack.until(lambda: said.acked)
