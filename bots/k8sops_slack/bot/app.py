@@ -35,6 +35,7 @@ from k8sops_slack.bot.posting import AWAY, Poster
 from k8sops_slack.bot.pressing import SETTLEMENTS, Pressing
 from k8sops_slack.bot.refusing import refuse
 from k8sops_slack.bot.showing import Showing
+from k8sops_slack.bot.telling import Telling
 from k8sops_slack.cards import clicks
 from k8sops_slack.cards.buttons import wants_name
 from k8sops_slack.cards.clicks import read_click
@@ -68,7 +69,8 @@ class Bot:
         self._left_over_s = left_over_s
         self.poster: Final = Poster(app.client)
         self.showing: Final = Showing(chat, self.poster)
-        self.asking: Final = Asking(chat, self.poster, self.showing)
+        self.telling: Final = Telling(chat, self.poster, self.showing, say)
+        self.asking: Final = Asking(chat, self.poster, self.showing, self.telling)
         self._forms = Forms(chat)
         self._dialogs = Dialogs(chat, self.poster, self.asking, self._forms)
         self._pressing = Pressing(chat, self.poster, self.showing, self.asking)

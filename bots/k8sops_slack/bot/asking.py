@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
-from k8sops.core.errors import DeniedError, UsageError
+from k8sops.core.errors import UsageError
 from k8sops.core.plan import ClusterInfo
 from k8sops.core.run import Run, RunState, Vote
-from k8sops.service.chat.acting import Acting
-from k8sops.service.chat.audience import approvers_of
 from k8sops.service.chat.opening import ChatService
 from k8sops.service.command_line.away import AwayCommand
 from k8sops_slack.blocks.markup import user
@@ -18,9 +18,9 @@ from k8sops_slack.bot.posting import Poster
 from k8sops_slack.bot.reading import Reading
 from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.bot.showing import Showing
+from k8sops_slack.bot.telling import Telling
 from k8sops_slack.cards.card import card
 from k8sops_slack.reads.table import Listing, shared
-from k8sops_slack.thread.telling import reminder, told_message
 from k8sops_slack.typed.commands import Asked, read_line
 from k8sops_slack.views.choosing import cluster_message
 
@@ -28,10 +28,11 @@ from k8sops_slack.views.choosing import cluster_message
 class Asking:
     """Does what a line says."""
 
-    def __init__(self, chat: ChatService, poster: Poster, showing: Showing) -> None:
+    def __init__(self, chat: ChatService, poster: Poster, showing: Showing, telling: Telling) -> None:
         self._chat = chat
         self._poster = poster
         self._showing = showing
+        self.telling: Final = telling
         self._reading = Reading(chat)
 
     async def do(self, heard: Heard) -> None:
@@ -122,28 +123,8 @@ class Asking:
             return
         channel = heard.channel or await self._poster.direct_channel(heard.user)
         await self._showing.in_channel(run, heard.team, channel, to=heard.user)
-        await self.ask_approvers(run, wave=0)
-        await self._whisper(heard, told_message(run, await room_of(self._chat, heard.team, run=run)))
-
-    async def ask_approvers(self, run: Run, *, wave: int) -> None:
-        """The card, to everybody of this wave who may approve it."""
-        for told in approvers_of(run, await self._chat.desk.policy()):
-            if told.wave == wave:
-                for user in told.users[:1]:
-                    await self._showing.to_person(run, user.team, user.user, "approver")
-
-    async def nudge(self, run: Run, acting: Acting) -> None:
-        """Ask those once more who have been asked. Raises DeniedError where somebody else asked for the run."""
-        if run.person != acting.person.name:
-            raise DeniedError(
-                f"run {run.id} is {run.person or run.actor.name}'s: whoever asked for it asks again"
-            )
-        told = {one.person: one.users[0] for one in approvers_of(run, await self._chat.desk.policy())}
-        room = await room_of(self._chat, acting.actor.team, run=run)
-        asked = {one.user for one in await self._chat.memory.shown(run.id) if one.role == "approver"}
-        for one in told.values():
-            if one.user in asked:
-                await self._poster.direct(one.user, reminder(run, room))
+        await self.telling.ask(run, wave=0)
+        await self._whisper(heard, await self.telling.told(run, heard.team))
 
     async def cluster(self, named: str, heard: Heard) -> ClusterInfo | None:
         """The cluster that is meant; None where it has been asked for."""

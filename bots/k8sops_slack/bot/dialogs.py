@@ -73,7 +73,7 @@ class Dialogs:
         try:
             await self._chat.desk.person(heard.who)
             run = await self._chat.records.get_run(read_click(heard.value).run)
-            return pages.details(run, await room_of(self._chat, heard.team, run=run), page)
+            return pages.details(run, await room_of(self._chat, heard.team), page)
         except K8sOpsError as error:
             return pages.refused(error.message)
 

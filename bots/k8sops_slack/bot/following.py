@@ -9,32 +9,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from datetime import datetime, timedelta
 from typing import Final
 
 from slack_sdk.errors import SlackApiError
 
 from k8sops.core.errors import K8sOpsError, NoSuchRunError
-from k8sops.core.run import Run, RunFilter, RunId, RunState
-from k8sops.service.chat.audience import ESCALATED, REMINDED, approvers_of, channels_for, due, requester_of
+from k8sops.core.run import Run, RunId, RunState
+from k8sops.service.chat.audience import requester_of
 from k8sops.service.chat.memory import Notice, ShownMessage
 from k8sops.service.chat.opening import ChatService
-from k8sops_slack.blocks.building import section
-from k8sops_slack.blocks.markup import escaped
-from k8sops_slack.blocks.sending import message
-from k8sops_slack.bot.asking import Asking
+from k8sops_slack.bot.newscast import Newscast
 from k8sops_slack.bot.posting import AWAY, Poster
 from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.bot.showing import Showing
+from k8sops_slack.bot.telling import Telling
 from k8sops_slack.thread.ending import channel_failure, concerns_channel, end_reply
-from k8sops_slack.thread.telling import reminder
 
 LOOK_S: Final = 1.0
 PACE_S: Final = 3.0
 """Slack takes some fifty edits a minute, of all messages together."""
 REMIND_EVERY_S: Final = 30.0
-
-NEWS_LASTS: Final = timedelta(hours=1)
 
 Say = Callable[[str], None]
 
@@ -47,7 +41,7 @@ class Following:
         chat: ChatService,
         poster: Poster,
         showing: Showing,
-        asking: Asking,
+        telling: Telling,
         say: Say,
         *,
         pace_s: float = PACE_S,
@@ -55,7 +49,8 @@ class Following:
         self._chat = chat
         self._poster = poster
         self._showing = showing
-        self._asking = asking
+        self._telling = telling
+        self._newscast = Newscast(chat, showing.together)
         self._say = say
         self._pace_s = pace_s
         self._progress: dict[RunId, asyncio.Task[None]] = {}
@@ -89,7 +84,8 @@ class Following:
             await self._chat.memory.told(notice)
         if self._chat.clock.monotonic() - self._reminded_at >= REMIND_EVERY_S:
             self._reminded_at = self._chat.clock.monotonic()
-            await self._remind(self._chat.clock.now())
+            await self._telling.remind()
+            await self._newscast.catch_up()
 
     async def _tell(self, notice: Notice) -> None:
         try:
@@ -97,18 +93,18 @@ class Following:
         except NoSuchRunError:
             return
         if run is None:
-            await self._bare_news(notice)
+            await self._newscast.tell(notice, None)
             return
         await self._showing.refresh(run.id)
         if run.state is RunState.AWAITING_APPROVAL:
-            await self._asking.ask_approvers(run, wave=0)
+            await self._telling.ask(run, wave=0)
         elif run.state is RunState.RUNNING and run.id not in self._progress:
             task = asyncio.create_task(self._follow(run.id), name=f"progress of {run.id}")
             self._progress[run.id] = task
             task.add_done_callback(lambda _: self._progress.pop(run.id, None))
         elif run.state.ended:
             await self._ended(run)
-        await self._news(notice, run)
+        await self._newscast.tell(notice, run)
 
     async def _follow(self, run_id: RunId) -> None:
         """Edit the progress message until the run has ended."""
@@ -139,53 +135,15 @@ class Following:
         if concerns_channel(run) and card.role == "channel":
             await self._poster.post(card.channel, channel_failure(run, room))
 
-    async def _news(self, notice: Notice, run: Run) -> None:
-        """To the channels that policy sends it to, as the card itself: it stays true there.
-
-        What is old is no news: a bot that is begun on a store of months would say all of it at once.
-        """
-        if self._is_old(notice):
-            return
-        for rule in channels_for(notice.kind, run.plan.cluster.uid, await self._chat.desk.policy()):
-            await self._showing.in_channel(run, rule.team, rule.channel, to="")
-
-    async def _bare_news(self, notice: Notice) -> None:
-        """What is of no run, such as a backup that is overdue: its sentence, once to each channel."""
-        if self._is_old(notice):
-            return
-        told = escaped(str(notice.payload.get("text") or notice.kind), 600)
-        for rule in channels_for(notice.kind, "", await self._chat.desk.policy()):
-            if await self._chat.memory.once(f"news/{notice.id}/{rule.channel}"):
-                await self._poster.post(rule.channel, message(told, [section(told)]))
-
-    def _is_old(self, notice: Notice) -> bool:
-        return self._chat.clock.now() - datetime.fromisoformat(notice.at) > NEWS_LASTS
-
-    async def _remind(self, now: datetime) -> None:
-        for summary in await self._chat.records.runs(
-            RunFilter(states=(RunState.AWAITING_APPROVAL,), limit=200)
-        ):
-            run = await self._chat.records.get_run(summary.id)
-            at = due(run, REMINDED)
-            if at is not None and now >= at and await self._chat.memory.once(f"reminded/{run.id}"):
-                await self._reminder(run)
-            at = due(run, ESCALATED)
-            if at is not None and now >= at and await self._chat.memory.once(f"escalated/{run.id}"):
-                await self._asking.ask_approvers(run, wave=1)
-
-    async def _reminder(self, run: Run) -> None:
-        voted = {one.person for one in run.approvals}
-        for told in approvers_of(run, await self._chat.desk.policy()):
-            if told.wave == 0 and told.person not in voted:
-                user = told.users[0]
-                await self._poster.direct(user.user, reminder(run, await room_of(self._chat, user.team)))
-
     async def _card_of(self, run_id: RunId) -> ShownMessage | None:
-        """The card below which the run is followed: the channel's, else whoever asked for it."""
+        """The card below which the run is followed: the channel's, else the requester's own, else that of the news."""
         shown = await self._chat.memory.shown(run_id)
         requester = requester_of(await self._chat.records.get_run(run_id), await self._chat.desk.policy())
         own = requester.user if requester is not None else ""
         return next(
             (one for one in shown if one.role == "channel"),
-            next((one for one in shown if one.role == "requester" and one.user == own), None),
+            next(
+                (one for one in shown if one.role == "requester" and one.user == own),
+                next((one for one in shown if one.role == "news"), None),
+            ),
         )

@@ -86,7 +86,8 @@ class Pressing:
             )
             await self._asking.put_forward(again, heard)
         elif heard.action == clicks.NUDGE:
-            await self._asking.nudge(run, acting)
+            said = await self._asking.telling.nudge(run, acting.person.name, heard.team)
+            await self._poster.whisper(heard.channel, heard.user, said, thread=heard.thread)
         elif heard.action in SETTLEMENTS:
             await ops.resume(run.id, SETTLEMENTS[heard.action], actor)
         else:

@@ -48,7 +48,7 @@ class Reading:
         if asked.word in {"run", "approve", "deny"}:
             await self._chat.desk.person(heard.who)
             run = await self._chat.records.get_run(asked.about)
-            return card(run, await room_of(self._chat, heard.team, run=run))
+            return card(run, await room_of(self._chat, heard.team))
         return None
 
     async def kept(self, asked: Asked, heard: Heard) -> Listing | None:

@@ -85,7 +85,7 @@ async def serving(
     quiet.setLevel(logging.ERROR)
     app = AsyncApp(client=client, signing_secret=tokens.signing_secret or "none", logger=quiet)
     bot = Bot(chat, app, say, left_over_s=left_over_s)
-    following = Following(chat, bot.poster, bot.showing, bot.asking, say, pace_s=pace_s)
+    following = Following(chat, bot.poster, bot.showing, bot.telling, say, pace_s=pace_s)
     loops = [
         asyncio.create_task(following.serve(), name="following"),
         asyncio.create_task(bot.left_over(), name="left over"),

@@ -24,8 +24,6 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     """Persons as policy names them, and their user ids here."""
     groups: Mapping[str, str] = _NOBODY
     """Groups of policy, and the user groups they are here."""
-    told: tuple[str, ...] = ()
-    """Persons who were asked directly."""
     preview: bool = False
     """The run is not on record: there is nothing to press."""
 

@@ -13,11 +13,10 @@ import msgspec
 
 from k8sops.core.persons import Person
 from k8sops.core.run import Run
-from k8sops.policy.chat_model import ChatNotify
-from k8sops.policy.matching import fits
 from k8sops.policy.policy import Policy
 from k8sops.policy.quorum import vote_refused
 from k8sops.service.chat.acting import ChatUser
+from k8sops.service.chat.news import wants
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,14 +84,22 @@ def due(run: Run, part: float) -> datetime | None:
     return run.proposed_at + timedelta(seconds=decision.ttl_s * part)
 
 
-def channels_for(kind: str, cluster_uid: str, policy: Policy) -> tuple[ChatNotify, ...]:
-    """The rules by which news of this kind go to a channel."""
-    names = policy.names_of(cluster_uid) if cluster_uid else ()
+def channels_for(kind: str, cluster_uid: str, policy: Policy) -> tuple[tuple[str, str], ...]:
+    """Team and channel of those that are told news of this kind, each once."""
     return tuple(
-        rule
-        for rule in policy.file.slack.notify
-        if fits(rule.on, (kind,)) and (not rule.clusters or fits(rule.clusters, names))
+        dict.fromkeys(
+            (rule.team, rule.channel)
+            for rule in policy.file.slack.notify
+            if wants(rule, kind, cluster_uid, policy)
+        )
     )
+
+
+def mentioned_in(team: str, policy: Policy) -> dict[str, str]:
+    """Groups and roles that policy wants mentioned in this team, and the user group each of them is there."""
+    return {
+        one.group: one.usergroup for one in policy.file.slack.usergroups if one.team == team and one.mention
+    }
 
 
 def _requester(run: Run, policy: Policy) -> Person:

@@ -7,19 +7,24 @@ ours, and is never left out; what people asked for is not a message, and the eng
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
 
 from k8sops.core.run import RunId
+from k8sops.service.chat.asked import Asked
 from k8sops.service.chat.intake import Intake
+from k8sops.service.chat.together_kept import TogetherMemory
 from k8sops.service.storing import Storage
 from k8sops.store.database import Tx
 from k8sops.store.door_rows import Remembered, forget, remember, remembered
 from k8sops.store.outbox import Notice, delivered, undelivered
-from k8sops.store.told_rows import take_back, tell_once
+from k8sops.store.times import from_ms
+from k8sops.store.told_rows import take_back, tell_once, was_told
 
+ASKED: Final = "slack.asked"
 CARDS: Final = "slack.cards"
 HELD: Final = "slack.held"
 INBOX: Final = "slack.inbox"
@@ -34,7 +39,7 @@ HELD_MS: Final = 60_000
 
 __all__ = ["ChatMemory", "Notice", "Role", "ShownMessage"]
 
-Role = Literal["channel", "approver", "requester", "progress"]
+Role = Literal["channel", "approver", "requester", "progress", "news"]
 
 
 class ShownMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +55,8 @@ class ShownMessage(msgspec.Struct, frozen=True, kw_only=True):
     shown: str = ""
     """Tells one text from another: a message that shows this already is not sent again."""
     thread_ts: str = ""
+    together: str = ""
+    """The key of the message (`Together`) where it may stand for several runs."""
 
     @property
     def key(self) -> str:
@@ -59,6 +66,7 @@ class ShownMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 # Made here, before any thread, for the reason that `store.runs` gives.
 _SHOWN: Final = msgspec.json.Decoder(ShownMessage)
+_ASKED: Final = msgspec.json.Decoder(Asked)
 
 
 class ChatMemory:
@@ -67,6 +75,7 @@ class ChatMemory:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._intake = Intake(storage, INBOX)
+        self.together: Final = TogetherMemory(storage)
 
     async def notices(self, limit: int = 50) -> Sequence[Notice]:
         """What is to be told and nobody is at, oldest first; the caller is at it from now on, for a minute."""
@@ -101,6 +110,54 @@ class ChatMemory:
         return await database.write(
             lambda tx: tell_once(tx, ONCE, key, "", again_ms=ONCE_MS), name="slack.once"
         )
+
+    async def not_yet(self, keys: Iterable[str]) -> frozenset[str]:
+        """Those of the keys of which `done_once` does not know."""
+        wanted = tuple(keys)
+        database = await self._storage.database()
+        return await database.read(lambda tx: frozenset(key for key in wanted if not was_told(tx, ONCE, key)))
+
+    async def done_once(self, keys: Iterable[str]) -> None:
+        """These are done. For what must not be left out: kept after it is done, while its doer holds it."""
+        done = tuple(keys)
+        database = await self._storage.database()
+
+        def work(tx: Tx) -> None:
+            for key in done:
+                tell_once(tx, ONCE, key, "", again_ms=ONCE_MS)
+
+        await database.write(work, name="slack.done_once")
+
+    async def again(self, key: str, span: timedelta) -> datetime | None:
+        """None where it may be done, and then counts as done now; else when it was done, less than the span ago."""
+        database = await self._storage.database()
+
+        def work(tx: Tx) -> datetime | None:
+            if tell_once(tx, ONCE, key, "", again_ms=int(span.total_seconds() * 1000)):
+                return None
+            return next(from_ms(row.cursor) for row in remembered(tx, ONCE, key) if row.key == key)
+
+        return await database.write(work, name="slack.again")
+
+    async def note_asked(self, asked: Asked) -> None:
+        """Somebody was asked, or could not be; what is known already stays."""
+        database = await self._storage.database()
+        value = msgspec.json.encode(asked).decode()
+
+        def work(tx: Tx) -> None:
+            (before,) = [row.value for row in remembered(tx, ASKED, asked.key) if row.key == asked.key] or [
+                ""
+            ]
+            if not before or (_ASKED.decode(before).trouble and not asked.trouble):
+                remember(tx, ASKED, asked.key, value)
+
+        await database.write(work, name="slack.asked")
+
+    async def asked(self, run: RunId) -> tuple[Asked, ...]:
+        """Who was asked for approval of a run, in the order in which they were."""
+        database = await self._storage.database()
+        rows = await database.read(lambda tx: remembered(tx, ASKED, f"{run}/"))
+        return tuple(sorted((_ASKED.decode(row.value) for row in rows), key=lambda one: (one.at, one.person)))
 
     async def let_go(self, key: str) -> None:
         """It is done, or was given up: whoever comes next may."""
@@ -168,3 +225,9 @@ class ChatMemory:
         database = await self._storage.database()
         rows = await database.read(lambda tx: remembered(tx, CARDS, f"{run}/"))
         return tuple(_SHOWN.decode(row.value) for row in rows)
+
+    async def runs_at(self, channel: str, ts: str) -> tuple[RunId, ...]:
+        """The runs that a message shows; none where it is no message of ours."""
+        database = await self._storage.database()
+        rows = await database.read(lambda tx: remembered_ending(tx, CARDS, f"/{channel}/{ts}"))
+        return tuple(_SHOWN.decode(row.value).run for row in rows)

@@ -108,10 +108,10 @@ slack:
     - {on: [needs_review, backup.overdue], team: T1, channel: C2}
 """
     )
-    assert [one.channel for one in channels_for("failed", PROD, rules)] == ["C1"]
-    assert [one.channel for one in channels_for("failed", "another", rules)] == []
-    assert [one.channel for one in channels_for("needs_review", "another", rules)] == ["C2"]
-    assert [one.channel for one in channels_for("backup.overdue", "", rules)] == ["C2"], (
+    assert [channel for _, channel in channels_for("failed", PROD, rules)] == ["C1"]
+    assert [channel for _, channel in channels_for("failed", "another", rules)] == []
+    assert [channel for _, channel in channels_for("needs_review", "another", rules)] == ["C2"]
+    assert [channel for _, channel in channels_for("backup.overdue", "", rules)] == ["C2"], (
         "of no cluster in particular"
     )
-    assert [one.channel for one in channels_for("succeeded", PROD, rules)] == []
+    assert [channel for _, channel in channels_for("succeeded", PROD, rules)] == []

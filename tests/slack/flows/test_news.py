@@ -1,93 +1,172 @@
-"""What policy sends to a channel where nobody asked: once, as a card that stays true, and only while it is new."""
+"""What policy sends to a channel where nobody asked: gathered, held back in quiet hours, once over two bots."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from k8sops.cluster.client import KubeCluster
-from k8sops.core.clock import SystemClock, UlidSource
-from k8sops.sandbox.manager import SandboxHandle
-from k8sops.service.storing import Storage
-from k8sops.store.database import Tx
-from k8sops.store.outbox import put_out, undelivered
-from k8sops.store.schema import outbox
-from k8sops_slack.bot.following import NEWS_LASTS
-from tests.service.chat.office import TEAM, open_office
-from tests.slack.flows.conftest import OPS, Desk, opened
-from tests.support.engine_world import eventually
+from k8sops.core.run import Run
+from k8sops.service.chat.news import News, rules_for
+from k8sops_local_slack import Message
+from k8sops_slack.bot.following import REMIND_EVERY_S
+from k8sops_slack.bot.newscast import NEWS_LASTS
+from tests.slack.flows.bots import OPS, TEAM, Bots, open_bots
+from tests.support.engine_world import BOB
+from tests.support.ledger import CLUSTER
 
-NOTIFY = {"notify": [{"on": ["succeeded", "backup.overdue"], "team": TEAM, "channel": OPS}]}
+RULE: dict[str, Any] = {"on": ["denied", "backup.overdue", "schedule.*"], "team": TEAM, "channel": OPS}
+OVERDUE = "the newest complete backup of <!channel> is 30 h old; 26 h are allowed"
+LOOKED = timedelta(seconds=REMIND_EVERY_S)
 
 
 @pytest.fixture
-async def telling(
-    cluster: KubeCluster, sandbox: SandboxHandle, cluster_namespace: str, tmp_path: Path
-) -> AsyncIterator[Desk]:
-    """The bot; what succeeds is told to a channel."""
-    async with (
-        open_office(cluster, sandbox, tmp_path) as office,
-        opened(office, cluster_namespace, slack=NOTIFY) as found,
-    ):
+async def bots(tmp_path: Path) -> AsyncIterator[Bots]:
+    """What is denied or overdue goes to a channel."""
+    async with open_bots(tmp_path, slack_rules={"notify": [RULE]}) as found:
         yield found
 
 
-async def again(
-    desk: Desk, run: str, *, ago: timedelta, kind: str = "succeeded", text: str = "again"
-) -> None:
-    """News in the outbox, as though it had happened so long ago; returns when the bot has it."""
-    storage = Storage(desk.office.config, SystemClock(), UlidSource())
-    database, notice = await storage.database(), UlidSource().new()
-
-    def work(tx: Tx) -> None:
-        put_out(tx, notice, kind, run, {"text": text})
-        at = tx.now_ms() - int(ago.total_seconds() * 1000)
-        tx.execute(outbox.update().where(outbox.c.id == notice).values(at=at))
-
-    async def taken() -> bool:
-        return notice not in [one.id for one in await database.read(undelivered)]
-
-    await database.write(work, name="test.again")
-    await eventually(taken)
-    await storage.aclose()
+async def denied(bots: Bots, items: int = 1) -> Run:
+    """A run that ended, which is news."""
+    run = await bots.ask(items=items)
+    return await bots.world.vote(run, BOB, "deny", reason="not now")
 
 
-async def test_news_go_to_their_channel_once_and_what_is_old_is_none(telling: Desk) -> None:
+def told(bots: Bots) -> list[Message]:
+    """What stands in the channel, replies apart."""
+    return [one for one in bots.slack.messages(OPS) if one.thread_ts is None]
+
+
+async def test_news_of_one_minute_become_one_message_with_a_list(bots: Bots) -> None:
+    """Five failures ring once; the first is told at once, not after it has been seen whether there are more."""
+    first = await denied(bots)
+    await bots.round(after=LOOKED / 2)
+    (card,) = told(bots)
+    assert "*demo · ledger line/item-0*" in card.all_text(), "alone it is its card"
+    others = [await denied(bots, number) for number in (2, 3, 4, 5)]
+    await bots.round(after=LOOKED / 2)
+    (card,) = told(bots)
+    assert card.text == "5 runs denied"
+    assert all(run.id in str(card.blocks) for run in (first, *others))
+    await denied(bots, 6)
+    await bots.round(after=timedelta(minutes=1))
+    assert len(told(bots)) == 2
+
+
+async def test_what_is_old_is_no_news(bots: Bots) -> None:
     """A bot that is begun on a store of months must not say all of it at once."""
-    desk = telling
-    await desk.web(2)
-    alice = desk.person("alice")
-    await alice.slash(f"/k8s scale deployment/web --replicas 3 -n {desk.namespace} --on prod-eu")
-    own = await desk.message(desk.direct("alice"), "Apply")
-    await alice.click(own, "run.apply")
-    await desk.shown("bob", OPS, "done in", "3 of 3 replicas ready")
-    (told,) = [one for one in desk.slack.messages(OPS) if "done in" in str(one.blocks)]
-    run = _run_of(str(told.blocks))
-
-    async def remembered() -> bool:
-        return any(one.user == OPS for one in await desk.chat.memory.shown(run))
-
-    await eventually(remembered)
-    for message in await desk.chat.memory.shown(run):
-        await desk.chat.memory.gone(message)
-    before = len(desk.slack.messages(OPS))
-    await again(desk, run, ago=NEWS_LASTS + timedelta(minutes=1))
-    assert len(desk.slack.messages(OPS)) == before
-    await again(desk, run, ago=timedelta(minutes=1))
-    assert len(desk.slack.messages(OPS)) == before + 1
+    await denied(bots)
+    bots.clock.moment += NEWS_LASTS + timedelta(minutes=1)
+    await bots.round()
+    assert told(bots) == []
 
 
-async def test_what_is_of_no_run_is_told_in_its_own_sentence(telling: Desk) -> None:
+async def test_what_is_of_no_run_is_told_in_its_own_sentence(bots: Bots) -> None:
     """A backup that is overdue has no card; and what a cluster calls itself mentions nobody."""
-    text = "the newest complete backup of <!channel> is 30 h old; 26 h are allowed"
-    await again(telling, "", ago=timedelta(minutes=1), kind="backup.overdue", text=text)
-    (told,) = telling.slack.messages(OPS)
-    assert "is 30 h old" in told.all_text()
-    assert "<!channel>" not in told.all_text()
+    await bots.notice("backup.overdue", text=OVERDUE)
+    run = await bots.ask()
+    await bots.notice("schedule.fired", run.id, text="nightly fired; the run waits")
+    await bots.round()
+    (card,) = told(bots)
+    assert card.text == "1 backup overdue, 1 schedule fired"
+    assert "is 30 h old" in card.all_text()
+    assert "nightly fired; the run waits" in card.all_text()
+    assert "<!channel>" not in card.all_text()
 
 
-def _run_of(blocks: str) -> str:
-    return blocks.partition("'value': '")[2].partition(" ")[0]
+async def test_news_of_a_cluster_go_by_the_rules_for_it(tmp_path: Path) -> None:
+    """A backup of staging that is overdue need not wake those who look after production."""
+    rules = [RULE | {"clusters": ["demo"]}]
+    async with open_bots(tmp_path, slack_rules={"notify": rules}) as bots:
+        await bots.notice("backup.overdue", text="of another", cluster="c-9")
+        await bots.notice("backup.overdue", text="of this", cluster=CLUSTER.uid)
+        await bots.round()
+        (card,) = told(bots)
+    assert "of this" in card.all_text()
+    assert "of another" not in card.all_text()
+
+
+async def test_beyond_so_many_an_hour_there_is_one_summary(tmp_path: Path) -> None:
+    """A broken pipeline at night must not bury what somebody else has to see in the channel."""
+    async with open_bots(tmp_path, slack_rules={"notify": [RULE | {"per_hour": 2}]}) as bots:
+        for number in range(1, 6):
+            await denied(bots, number)
+            await bots.round(after=timedelta(minutes=2))
+        assert len(told(bots)) == 2
+        await bots.round(after=timedelta(minutes=60))
+        (*_, summary) = told(bots)
+        assert (len(told(bots)), summary.text) == (3, "3 runs denied")
+        assert "until the channel took another message" in summary.all_text()
+
+
+async def test_in_quiet_hours_news_wait_for_the_end_and_what_is_urgent_does_not(tmp_path: Path) -> None:
+    """The clock stands at three in the morning, four in Berlin."""
+    quiet = {"from": "22:00", "to": "07:00", "zone": "Europe/Berlin", "except": ["backup.overdue"]}
+    async with open_bots(tmp_path, slack_rules={"notify": [RULE | {"quiet": quiet}]}) as bots:
+        for number in (1, 2):
+            await denied(bots, number)
+            await bots.round()
+        await bots.notice("backup.overdue", text=OVERDUE)
+        await bots.round()
+        (urgent,) = told(bots)
+        assert "is 30 h old" in urgent.all_text()
+        await bots.round(after=timedelta(hours=2))
+        assert len(told(bots)) == 1
+        await bots.round(after=timedelta(hours=1))
+        (_, summary) = told(bots)
+    assert summary.text == "2 runs denied"
+    assert "quiet hours" in summary.all_text()
+
+
+async def test_the_thread_of_whoever_is_awake_is_told_in_quiet_hours_too(tmp_path: Path) -> None:
+    """They asked for it, and wait for it."""
+    quiet = {"from": "00:00", "to": "24:00"}
+    async with open_bots(tmp_path, slack_rules={"notify": [RULE | {"quiet": quiet}]}) as bots:
+        run = await bots.ask()
+        card = await bots.replicas[0].showing.in_channel(run, TEAM, OPS, to="")
+        await bots.world.vote(run, BOB, "deny", reason="not now")
+        await bots.round()
+        (shown,) = told(bots)
+    assert shown.ts == card.ts
+    assert "denied" in shown.all_text()
+
+
+async def test_a_run_whose_card_stands_in_the_channel_is_told_there_by_its_card(bots: Bots) -> None:
+    """The same twice, one below the other, is what makes people leave a channel."""
+    run = await bots.ask()
+    await bots.replicas[0].showing.in_channel(run, TEAM, OPS, to="")
+    await bots.world.vote(run, BOB, "deny", reason="not now")
+    await bots.round()
+    (card,) = told(bots)
+    assert "denied" in card.all_text()
+
+
+async def test_what_a_bot_had_begun_to_say_when_it_died_is_said_by_the_next(bots: Bots) -> None:
+    """The notice counts as taken in: nobody would come back to it."""
+    run = await denied(bots)
+    dying, living = bots.replicas
+    policy = await dying.chat.desk.policy()
+    for notice in await dying.chat.memory.notices():
+        if notice.kind == "denied":
+            news = News(id=notice.id, kind=notice.kind, run=run.id)
+            await dying.chat.memory.together.told(TEAM, OPS, news, rules_for(policy, TEAM, OPS), 20)
+        await dying.chat.memory.told(notice)
+    assert told(bots) == []
+    await living.following.round()
+    (card,) = told(bots)
+    assert "denied" in card.all_text()
+
+
+async def test_two_bots_that_look_at_once_say_it_once(bots: Bots) -> None:
+    """Each is told by the store who is at it."""
+    for number in range(1, 4):
+        await denied(bots, number)
+    await asyncio.gather(*(bot.following.round() for bot in bots.replicas for _ in range(3)))
+    (card,) = told(bots)
+    assert card.text == "3 runs denied"
+    assert bots.said == []
