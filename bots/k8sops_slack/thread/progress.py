@@ -12,7 +12,7 @@ from k8sops.core.run import Run
 from k8sops_slack.blocks.building import context, section
 from k8sops_slack.blocks.markup import Mrkdwn, clock_time, escaped, joined, written
 from k8sops_slack.blocks.sending import Message, message
-from k8sops_slack.cards.standing import head, progress_text
+from k8sops_slack.cards.standing import done_steps, head, progress_text
 from k8sops_slack.cards.words import DOT, subject
 
 NEWS_SHOWN: Final = 5
@@ -28,12 +28,11 @@ def progress_message(run: Run) -> Message:
     if (before := len(news) - NEWS_SHOWN) > 0:
         lines.append(written(f"… {before} before"))
     lines += map(_line, news[-NEWS_SHOWN:])
-    steps = len(run.plan.steps)
-    done = len({event.step for event in run.events if event.kind == "step_done"})
+    done, left = done_steps(run)
     about = escaped(subject(run), 160)
     return message(
         joined(": ", [about, escaped(str(run.state).replace("_", " "), 40)]),
-        [section(joined("\n", lines)), context(written(f"{done} of {steps} steps done"))],
+        [section(joined("\n", lines)), context(written(f"{len(done)} of {len(done) + len(left)} steps done"))],
     )
 
 
