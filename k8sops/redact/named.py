@@ -40,7 +40,10 @@ class Named:
         """What to look for. The words are the same in all of them; what stands around them tells."""
         words = f"(?i:{name_words()})"
         return (
-            Sign(rf"(?:{words}{_CHAR}{{0,40}}|(?i:auth))[\"'\\\]]{{0,6}}[ \t]{{0,24}}[:=]", self._pair),
+            Sign(
+                rf"(?:{words}{_CHAR}{{0,40}}(?: [0-9]{{1,2}})?|(?i:auth))[\"'\\\]]{{0,6}}[ \t]{{0,24}}[:=]",
+                self._pair,
+            ),
             Sign(
                 rf"{words}{_CHAR}{{0,40}}[\"'\\]{{0,6}}[ \t]{{0,4}},?[ \t]{{0,4}}[\"'\\]{{0,6}}"
                 rf"(?i:value)[\"'\\]{{0,6}}[ \t]{{0,4}}[:=]",
@@ -92,7 +95,8 @@ class Named:
             return NOTHING
         quote = quote_at(data, stop, end)
         spaced = separator == b":" or data[stop : stop + 1] in {b" ", b"\t"}
-        value = value_at(data, end, place.line.end, whole_line=first and spaced and not quote)
+        whole = first and not quote and (spaced or b"." in data[start:stop])
+        value = value_at(data, end, place.line.end, whole_line=whole, cut=kind != "connection-string")
         if quote and not value.quote:
             scalar = _SCALAR.match(data, value.start, value.end)
             value = Value(value.start, scalar.end() if scalar else value.start)
@@ -112,7 +116,8 @@ class Named:
         if found is None or not (kind := self._kind(found[1])):
             return NOTHING
         start, end = found.end(), place.line.end
-        if place.data[start : place.end].strip() in {b"", b'"', b"'", b'",', b"',"}:
+        at_end = place.data[place.end : place.end + 1] in {b"", b"\r", b"\n"}
+        if at_end and place.data[start : place.end].strip() in {b"", b'"', b"'", b'",', b"',"}:
             return Looked(following=ValueBelow(kind, found[1].decode("latin-1"), item=True))
         start += len(quote_at(place.data, start, end))
         while start < end and place.data[start] in b", \t":

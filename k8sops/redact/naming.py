@@ -13,9 +13,10 @@ from k8sops.redact.rules import BEFORE_KEY, LAST_WORDS, is_secret_name, words_of
 
 _MORE: Final = {
     "auth": "docker-auth",
-    "_auth": "npm-auth",
-    "identitytoken": "docker-auth",
-    "registrytoken": "docker-auth",
+    "salt": "salt",
+    "passwordsalt": "salt",
+    "identitytoken": "token",
+    "registrytoken": "token",
     "clientkeydata": "kubeconfig-key",
     "secretid": "vault-secret-id",
     "jsessionid": "session",
@@ -29,8 +30,6 @@ _MORE: Final = {
     "identifiedby": "password",
     "ldapbindpw": "password",
     "joincommand": "token",
-    "unsealkey": "vault-unseal-key",
-    "recoverykey": "recovery-key",
     "seedphrase": "recovery-key",
     "mnemonic": "recovery-key",
     "presharedkey": "wireguard-key",
@@ -44,15 +43,26 @@ _NOT: Final = frozenset(
     {"nexttoken", "continuetoken", "pagetoken", "nextpagetoken", "paginationtoken", "continuationtoken", "passing",
      "secretkeyref", "tokenreview", "tokenrequest", "unexpectedtoken", "stoptoken", "secretsync", "passcount"}
 )  # fmt: skip
+# Words that make a key one of somebody's, beside those that `rules` knows from fields.
+_MORE_KEYS: Final = {
+    "unseal": "vault-unseal-key",
+    "recovery": "recovery-key",
+    "functions": "key",
+    "subscription": "key",
+    "routing": "key",
+    "ingestion": "key",
+    "integration": "key",
+}
 _KINDS: Final = (
     (
         "password",
         ("password", "passwd", "passphrase", "passcode", "pwd", "pass", "pw", "htpasswd", "pin", "otp"),
     ),
+    ("token", ("token", "tokens", "jwt")),
+    ("secret", ("secret", "secrets")),
     ("authorization", ("authorization", "bearer")),
     ("cookie", ("cookie", "cookies")),
     ("connection-string", ("dsn",)),
-    ("token", ("token", "tokens", "jwt")),
     ("docker-config", ("dockerconfigjson", "dockercfg")),
     ("kubeconfig", ("kubeconfig",)),
     ("credential", ("credential", "credentials", "cred", "creds")),
@@ -88,7 +98,7 @@ _OBJECT: Final = re.compile(rb"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?/[a-z0-9][a-z0-9.-
 
 def name_words() -> str:
     """The words of secrets' names, any of which makes a name worth judging. RE2 syntax, letters of either case."""
-    before = "|".join(sorted(BEFORE_KEY | {"unseal", "recovery", "seed"}))
+    before = "|".join(sorted(BEFORE_KEY | _MORE_KEYS.keys() | {"seed"}))
     more = {"sessionid", "phpsessid", "connect\\.sid", "identified by", "mnemonic", "requirepass", "secret"}
     words = "|".join(sorted(LAST_WORDS | more, key=lambda word: (-len(word), word)))
     return rf"(?:{words}|(?:{before})[ _.-]?(?:key|phrase)|connection[ _-]?string|key-data)"
@@ -101,21 +111,25 @@ def name_heads() -> str:
 
 def kind_of(name: str) -> str:
     """The kind of secret that something of this name holds; empty where it holds none."""
-    joined = "".join(words_of(name))
+    words = words_of(name)
+    joined = "".join(words)
     if joined in _NOT or (joined.startswith("next") and joined.endswith("token")):
         return ""
     if joined in _MORE:
         return _MORE[joined]
+    if joined.endswith("secretid"):
+        return "vault-secret-id"
+    if len(words) > 1 and words[-1] == "key" and words[-2] in _MORE_KEYS:
+        return _MORE_KEYS[words[-2]]
     if not is_secret_name(name.replace(" ", "-")):
         return _MORE["identifiedby"] if joined.endswith("identifiedby") else ""
-    words = words_of(name)
     for kind, last in _KINDS:
         if words[-1] in last:
             return kind
     if joined.endswith(("key", "keys")):
         return "key"
     return next(
-        (kind for kind, last in _KINDS if any(word in joined for word in last if len(word) > 4)), "secret"
+        (kind for kind, last in _KINDS[:3] if any(word in joined for word in last if len(word) > 4)), "secret"
     )
 
 

@@ -94,6 +94,18 @@ class SecretData:
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class VersionBelow:
+    """The line below a `kind:`: where it is the `apiVersion` it is the same object's, and begins no other."""
+
+    once: bool = True
+
+    def hits(self, line: bytes) -> list[Hit] | None:
+        """None of its own."""
+        beside = _FIELDS.match(line.strip())
+        return [] if beside and beside[1] == b"apiVersion" else None
+
+
 def _data(place: Place) -> Looked:
     """`data:` alone on a line; the key's column is the depth."""
     indent = len(place.head) - len(place.head.lstrip(b" \t-\n"))
@@ -107,7 +119,13 @@ def _data(place: Place) -> Looked:
 def _told(place: Place) -> Looked:
     """A `kind:` or an `apiVersion:`, which begins another object or says what this one is."""
     text = place.head.lstrip(b" \t-")
-    return Looked(secret_at=len(place.head) - len(text) if _KIND.match(text.rstrip()) else -1)
+    if not _KIND.match(text.rstrip()):
+        return Looked(secret_at=-1)
+    return Looked(following=VersionBelow(), secret_at=len(place.head) - len(text))
+
+
+def _parted(place: Place) -> Looked:
+    return Looked(secret_at=-1)
 
 
 def _on_one_line(place: Place) -> Looked:
@@ -146,5 +164,6 @@ def _indent(line: bytes) -> int:
 OBJECTS: Final = (
     Sign(r"^[ \t]{0,64}(?:- )?[\"']?(?:data|stringData)[\"']?:[ \t]*\{?[ \t]*\r?$", _data),
     Sign(r"^[ \t]{0,64}(?:- )?[\"']?(?:kind|apiVersion)[\"']?:[ \t][^\r\n]{1,80}\r?$", _told),
+    Sign(r"^---", _parted),
     Sign(r"\\{0,7}\"(?:data|stringData)\\{0,7}\":[ \t]?\{", _on_one_line),
 )

@@ -52,7 +52,7 @@ SHAPES: Final[tuple[Shape, ...]] = (
     Shape("tencent-secret-id", "AKID", rf"{_ID}{{32}}{_END}"),
     *_all("digitalocean-token", "dop_v1_ doo_v1_ dor_v1_", "[0-9a-f]{40,80}"),
     Shape("heroku-key", "HRKU-AA", rf"{_URL}{{20,80}}"),
-    *_all("linode-or-fly-token", "fo1_ fm1r_ fm2_ fm1a_", r"[A-Za-z0-9_+/=-]{20,2048}"),
+    *_all("fly-token", "fo1_ fm1r_ fm2_ fm1a_", r"[A-Za-z0-9_+/=-]{20,2048}"),
     Shape("cloudflare-origin-key", "v1.0-", "[0-9a-f]{24}-[0-9a-f]{100,160}"),
     Shape("scaleway-token", "SCW", rf"[A-Z0-9]{{17}}{_END}"),
     Shape("yandex-token", "y0_", rf"{_URL}{{40,100}}"),
@@ -78,7 +78,7 @@ SHAPES: Final[tuple[Shape, ...]] = (
     Shape("circleci-token", "CCIPAT_", r"[A-Za-z0-9_]{40,100}"),
     *_all("buildkite-token", "bkua_ bkat_ bkct_ bkpt_", rf"{_ID}{{30,80}}"),
     *_all("sonarqube-token", "sqp_ squ_ sqa_", "[0-9a-f]{40}"),
-    *_all("jenkins-or-prefect-token", "pnu_ pnb_", rf"{_ID}{{36}}"),
+    *_all("prefect-token", "pnu_ pnb_", rf"{_ID}{{36}}"),
     *_all("sourcegraph-token", "sgp_ slk_", "[A-Za-z0-9_]{40,100}"),
     # Platforms and secret stores
     *_all("vault-token", "hvs. hvb. hvr.", rf"{_URL}{{20,300}}"),
@@ -99,7 +99,7 @@ SHAPES: Final[tuple[Shape, ...]] = (
     Shape("age-secret-key", "AGE-SECRET-KEY-1", "[A-Z0-9]{50,80}"),
     Shape("age-plugin-key", "AGE-PLUGIN-", "[A-Z0-9-]{40,400}"),
     Shape("harness-token", "pat.", rf"{_URL}{{22}}\.[0-9a-f]{{24}}\.[A-Za-z0-9]{{20}}"),
-    *_all("teleport-or-spacelift-token", "SPACELIFT_", rf"{_ID}{{20,200}}"),
+    *_all("spacelift-token", "SPACELIFT_", rf"{_ID}{{20,200}}"),
     # Observation
     *_all("grafana-token", "glc_ glsa_", r"[A-Za-z0-9_+/=]{32,400}"),
     *_all("newrelic-key", "NRAK- NRJS- NRII- NRRA- NRBR-", rf"{_URL}{{19,64}}"),
@@ -131,7 +131,7 @@ SHAPES: Final[tuple[Shape, ...]] = (
     Shape("brevo-smtp-key", "xsmtpsib-", r"[0-9a-f]{64}-[A-Za-z0-9]{16}"),
     Shape("twilio-key", "SK", rf"[0-9a-f]{{32}}{_END}"),
     Shape("resend-key", "re_", rf"{_ID}{{8}}_{_ID}{{24}}"),
-    Shape("postmark-or-courier-key", "pk_prod_", rf"{_ID}{{24,60}}"),
+    Shape("courier-key", "pk_prod_", rf"{_ID}{{24,60}}"),
     # Money and shops
     *_all("stripe-key", "sk_live_ sk_test_ rk_live_ rk_test_ sk_org_", rf"{_ID}{{16,255}}"),
     Shape("stripe-webhook-secret", "whsec_", r"[A-Za-z0-9+/=]{24,100}"),

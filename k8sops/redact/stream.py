@@ -146,8 +146,8 @@ class RedactingStream:
                     self._put(block, hit)
             if self._expects(looked):
                 limit = line.end
-            # Inside a place that was nothing something may begin; its last byte is as a rule the separator.
-            block.at = max(block.done, end if looked.hits else max(start + 1, end - 1))
+            # Inside a place that was nothing something may begin.
+            block.at = max(block.done, end if looked.hits else start + 1)
         block.at = limit
 
     def _expects(self, looked: Looked) -> bool:

@@ -39,7 +39,7 @@ class Value(NamedTuple):
     quote: bytes = b""
 
 
-def value_at(data: bytes, at: int, end: int, *, whole_line: bool = False) -> Value:
+def value_at(data: bytes, at: int, end: int, *, whole_line: bool = False, cut: bool = True) -> Value:
     """The value that begins at `at` or after blanks there, on a line that ends at `end`; empty where there is none."""
     before = _BEFORE.match(data, at, end)
     start = before.end() if before else at
@@ -49,12 +49,12 @@ def value_at(data: bytes, at: int, end: int, *, whole_line: bool = False) -> Val
         start = (prefix.end() if prefix else start) + len(quote)
         return Value(start, _closing(data, start, end, quote), quote)
     if whole_line:
-        return Value(start, start + len(_trimmed(_run(_LINE, data, start, end))))
+        return Value(start, start + len(_trimmed(_run(_LINE, data, start, end), cut)))
     # What is not taken is read again by whoever asks for the next value: it must not be much.
     value = _run(_BARE, data, start, min(end, start + _GLANCE))
-    if len(value) == _GLANCE and len(_trimmed(value)) == _GLANCE:
+    if len(value) == _GLANCE and len(_trimmed(value, cut)) == _GLANCE:
         value = _run(_BARE, data, start, end)
-    return Value(start, start + len(_trimmed(value)))
+    return Value(start, start + len(_trimmed(value, cut)))
 
 
 def quote_at(data: bytes, at: int, end: int) -> bytes:
@@ -124,8 +124,8 @@ def _closes(count: int, depth: int) -> bool:
     return count % 2 == 0
 
 
-def _trimmed(value: bytes) -> bytes:
-    following = _NEXT.search(value)
+def _trimmed(value: bytes, cut: bool) -> bytes:
+    following = _NEXT.search(value) if cut else None
     if following:
         value = value[: following.start()]
     value = value.rstrip(b" \t,;")
