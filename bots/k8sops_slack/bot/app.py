@@ -44,7 +44,7 @@ from k8sops_slack.reads.table import FULL, SHARE
 from k8sops_slack.typed.commands import read_line
 from k8sops_slack.views import asking as dialogs
 from k8sops_slack.views import details as pages
-from k8sops_slack.views.choosing import CHOOSE
+from k8sops_slack.views.choosing import CHOOSE, FOR_FORM
 from k8sops_slack.views.form import CALLBACK as FORM_VIEW
 from k8sops_slack.views.form import MORE, NAMES
 from k8sops_slack.views.home import REFRESH
@@ -93,6 +93,9 @@ class Bot:
         app.action(MORE)(self._dialogs.more)
         app.action(NAMES)(self._dialogs.chosen_name)
         app.options(NAMES)(self._dialogs.search)
+        app.action(FOR_FORM)(self._dialogs.cluster_chosen)
+        for choosing in (CHOOSE, FOR_FORM):
+            app.options(choosing)(self._dialogs.clusters)
         app.view(FORM_VIEW)(self._on_sent)
         app.event("app_home_opened")(self._dialogs.home)
         app.action(REFRESH)(self._dialogs.refresh)
@@ -104,19 +107,19 @@ class Bot:
     async def _on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """A line; one that says nothing of what it is to be done to opens the action's form, while it still may."""
         heard = line_of_command(body, self._chat.ids.new())
-        action = self._bare(heard.text)
-        if not action:
+        command = self._bare(heard.text)
+        if command is None:
             await self._keep(heard, ack)
             return
         await ack()
-        await self._dialogs.open_form(heard, action, body["trigger_id"])
+        await self._dialogs.open_form(heard, command.action, body["trigger_id"], named=command.cluster)
 
-    def _bare(self, text: str) -> str:
+    def _bare(self, text: str) -> AwayCommand | None:
         try:
             command = read_line(text, program=self._chat.command)
         except K8sOpsError:
-            return ""  # said when it is done
-        return command.action if isinstance(command, AwayCommand) and command.bare else ""
+            return None  # said when it is done
+        return command if isinstance(command, AwayCommand) and command.bare else None
 
     async def _on_sent(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         if wrong := self._forms.wrong(body["view"]):

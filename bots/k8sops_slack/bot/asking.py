@@ -14,12 +14,12 @@ from k8sops.service.command_line.away import AwayCommand
 from k8sops_slack.blocks.markup import user
 from k8sops_slack.blocks.sending import Message
 from k8sops_slack.bot.heard import Heard
+from k8sops_slack.bot.homes import healths_of
 from k8sops_slack.bot.posting import Poster
 from k8sops_slack.bot.reading import Reading
-from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.bot.showing import Showing
 from k8sops_slack.bot.telling import Telling
-from k8sops_slack.cards.card import card
+from k8sops_slack.reads.status import healths_message
 from k8sops_slack.reads.table import Listing, shared
 from k8sops_slack.typed.commands import Asked, read_line
 from k8sops_slack.views.choosing import cluster_message
@@ -78,6 +78,9 @@ class Asking:
         """What a line that only reads is answered with; None where the cluster had to be asked for first."""
         if (said := await self._reading.without_cluster(asked, heard)) is not None:
             return said
+        if asked.word == "status" and await self.meant(asked.cluster, heard) is None:
+            healths = await healths_of(self._chat, heard.who)
+            return healths_message(healths, self._chat.clock.now(), self._chat.command, line=heard.text)
         found = await self.listing(asked, heard)
         return found.message(heard.text) if isinstance(found, Listing) else found
 
@@ -104,7 +107,7 @@ class Asking:
             run = await acting.ops.preview(
                 command.action, command.params, acting.actor, reason=command.reason
             )
-            await self._whisper(heard, card(run, await room_of(self._chat, heard.team, preview=True)))
+            await self._showing.alone(run, heard, preview=True)
             return
         run = await acting.ops.propose(
             command.action,
@@ -119,7 +122,7 @@ class Asking:
     async def put_forward(self, run: Run, heard: Heard) -> None:
         """A run that others decide stands in the channel; one that is its requester's alone is shown to them alone."""
         if run.state is not RunState.AWAITING_APPROVAL:
-            await self._whisper(heard, card(run, await room_of(self._chat, heard.team)))
+            await self._showing.alone(run, heard)
             return
         channel = heard.channel or await self._poster.direct_channel(heard.user)
         await self._showing.in_channel(run, heard.team, channel, to=heard.user)
@@ -128,18 +131,20 @@ class Asking:
 
     async def cluster(self, named: str, heard: Heard) -> ClusterInfo | None:
         """The cluster that is meant; None where it has been asked for."""
+        found = await self.meant(named, heard)
+        if found is None:
+            desk = self._chat.desk
+            await self._chat.memory.keep_line(heard.key, heard.text)
+            await self._whisper(heard, cluster_message(heard.text, desk.clusters, heard.key, desk.away))
+        return found
+
+    async def meant(self, named: str, heard: Heard) -> ClusterInfo | None:
+        """The cluster that was chosen or named, else the channel's; None where it has to be asked for."""
         desk = self._chat.desk
         await desk.person(heard.who)
         if heard.cluster or named:
             return await desk.cluster_named(heard.cluster or named)
-        found = await desk.cluster_of_channel(heard.team, heard.channel)
-        if found is None:
-            await self._chat.memory.keep_line(heard.key, heard.text)
-            await self._whisper(heard, cluster_message(heard.text, desk.clusters, heard.key))
-        return found
+        return await desk.cluster_of_channel(heard.team, heard.channel)
 
     async def _whisper(self, heard: Heard, said: Message) -> None:
-        if heard.channel:
-            await self._poster.whisper(heard.channel, heard.user, said, thread=heard.thread)
-        else:
-            await self._poster.direct(heard.user, said)
+        await self._poster.whisper(heard.channel, heard.user, said, thread=heard.thread)

@@ -6,12 +6,13 @@ from typing import Any
 
 import msgspec
 from slack_bolt.async_app import AsyncAck
+from slack_sdk.errors import SlackApiError
 
-from k8sops.core.errors import K8sOpsError
+from k8sops.core.errors import K8sOpsError, UsageError
 from k8sops.service.chat.acting import ChatUser
 from k8sops.service.chat.opening import ChatService
 from k8sops_slack.blocks.building import Block
-from k8sops_slack.blocks.sending import home
+from k8sops_slack.blocks.sending import home, modal
 from k8sops_slack.bot.asking import Asking
 from k8sops_slack.bot.forms import Forms, actions_dialog
 from k8sops_slack.bot.heard import Heard, click_of, team_of
@@ -22,6 +23,7 @@ from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.cards.clicks import read_click
 from k8sops_slack.views import asking as small
 from k8sops_slack.views import details as pages
+from k8sops_slack.views.choosing import cluster_options
 from k8sops_slack.views.form import choices, read_place
 
 
@@ -34,21 +36,48 @@ class Dialogs:
         self._asking = asking
         self._forms = forms
 
-    async def open_form(self, heard: Heard, action: str, trigger: str, view_id: str = "") -> None:
+    async def open_form(
+        self, heard: Heard, action: str, trigger: str, *, named: str = "", view_id: str = ""
+    ) -> None:
         """The form of an action, in a dialog that is open already where `view_id` names one."""
         try:
-            cluster = await self._asking.cluster("", heard)
-            if cluster is None:
-                return
-            await self._chat.desk.acting(heard.who, cluster.uid)
-            view = self._forms.opened(action, cluster, heard)
-        except K8sOpsError as error:
-            await refuse(self._poster, heard, error)
+            view_id = view_id or await self._poster.open(trigger, pages.loading())
+        except SlackApiError as error:
+            # Three seconds are over, on a slow way to here; nothing is kept, and nothing is open.
+            late = UsageError(
+                f"Slack did not open the form: {error.response.get('error')}",
+                hint="type the command again",
+            )
+            await refuse(self._poster, heard, late)
             return
-        if view_id:
-            await self._poster.change(view_id, view)
-        else:
-            await self._poster.open(trigger, view)
+        await self._poster.change(view_id, await self._form(heard, action, named))
+
+    async def _form(self, heard: Heard, action: str, named: str = "") -> Block:
+        """The form, or what has to be asked before it."""
+        try:
+            cluster = await self._asking.meant(named, heard)
+            if cluster is None:
+                return self._forms.which_cluster(action, heard)
+            await self._chat.desk.acting(heard.who, cluster.uid)
+            return self._forms.opened(action, cluster, heard)
+        except K8sOpsError as error:
+            return modal("Not possible", pages.CALLBACK, [*refusal(error).blocks])
+
+    async def cluster_chosen(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        """The form on the cluster that was chosen for it."""
+        await ack()
+        place = read_place(str(body["view"]["private_metadata"]))
+        heard = msgspec.structs.replace(click_of(body, ""), channel=place.channel, thread=place.thread)
+        await self._poster.change(str(body["view"]["id"]), await self._form(heard, place.action))
+
+    async def clusters(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        """The clusters to choose from, where they are too many for a list."""
+        user = ChatUser(team=team_of(body), user=str(body["user"]["id"]))
+        try:
+            await self._chat.desk.person(user)
+            await ack(options=cluster_options(self._chat.desk.clusters, str(body.get("value") or "")))
+        except K8sOpsError:
+            await ack(options=[])
 
     async def deny(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """Why not, before anything is denied."""
@@ -91,7 +120,7 @@ class Dialogs:
         view_id = str((body.get("view") or {}).get("id", ""))
         action = heard.cluster or heard.value
         asked = msgspec.structs.replace(heard, cluster="")
-        await self.open_form(asked, action, body["trigger_id"], view_id)
+        await self.open_form(asked, action, body["trigger_id"], view_id=view_id)
 
     async def more(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """All fields of a form."""
@@ -108,7 +137,7 @@ class Dialogs:
         place = read_place(str(body["view"]["private_metadata"]))
         try:
             acting = await self._chat.desk.acting(user, place.cluster)
-            await ack(options=await self._forms.found(body, acting))
+            await ack(options=self._poster.gate.blocks(await self._forms.found(body, acting)))
         except K8sOpsError:
             await ack(options=choices([], str(body.get("value") or "")))
 

@@ -25,6 +25,7 @@ from k8sops_slack.blocks.sending import modal
 from k8sops_slack.bot.heard import Body, Heard, team_of
 from k8sops_slack.cards.words import where
 from k8sops_slack.reads.help import FORM
+from k8sops_slack.views.choosing import cluster_dialog
 from k8sops_slack.views.form import (
     FIELD,
     FormPlace,
@@ -59,6 +60,13 @@ class Forms:
             thread=heard.thread,
         )
         return form(place, given)
+
+    def which_cluster(self, action: str, heard: Heard) -> Block:
+        """What is asked before the form where nothing says on which cluster."""
+        place = FormPlace(
+            action=spec_named(action).name, cluster="", channel=heard.channel, thread=heard.thread
+        )
+        return cluster_dialog(place, self._chat.desk.clusters, self._chat.desk.away)
 
     def widened(self, view: Body) -> Block:
         """The same form with every field, and what was filled in so far."""

@@ -12,8 +12,8 @@ from k8sops.service.chat.acting import ChatUser
 from k8sops.service.chat.opening import ChatService
 from k8sops_slack.blocks.building import Block
 from k8sops_slack.bot.reading import settled
-from k8sops_slack.reads.status import verdict, worst
-from k8sops_slack.views.home import Health, HomeFacts, home_view
+from k8sops_slack.reads.status import Health, verdict, worst
+from k8sops_slack.views.home import HomeFacts, home_view
 
 
 async def home_of(chat: ChatService, user: ChatUser) -> Block:
@@ -21,17 +21,30 @@ async def home_of(chat: ChatService, user: ChatUser) -> Block:
     person = await chat.desk.person(user)
     runs = chat.records.runs
     names = {info.uid: info.name for info in chat.desk.clusters}
-    health = await asyncio.gather(*(_health(chat, user, info) for info in chat.desk.clusters))
     return home_view(
         HomeFacts(
             now=chat.clock.now(),
             pending=await chat.records.approvals(),
             running=await runs(RunFilter(states=(RunState.RUNNING, RunState.QUEUED))),
             mine=await runs(RunFilter(person=person.name, limit=10)),
-            clusters=health,
+            clusters=await healths_of(chat, user),
             names=names,
         )
     )
+
+
+async def healths_of(chat: ChatService, user: ChatUser) -> tuple[Health, ...]:
+    """Every cluster in a sentence, those that have not answered yet, too."""
+    found = await asyncio.gather(*(_health(chat, user, info) for info in chat.desk.clusters))
+    missing = (
+        Health(
+            cluster=ClusterInfo(context=name, server="", uid="", name=name, environment="unclassified"),
+            gauge=Gauge.UNKNOWN,
+            text=f"has not answered yet: {why}",
+        )
+        for name, why in chat.desk.away.items()
+    )
+    return (*found, *missing)
 
 
 async def _health(chat: ChatService, user: ChatUser, info: ClusterInfo) -> Health:

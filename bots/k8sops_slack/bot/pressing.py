@@ -106,10 +106,13 @@ class Pressing:
             await self._showing.to_person(started, heard.team, heard.user, "requester")
 
     async def _chosen(self, heard: Heard) -> None:
-        line = await self._chat.memory.take_line(heard.value)
+        def said(line: str) -> Heard:
+            return msgspec.structs.replace(heard, kind="line", text=line)
+
+        line = await self._chat.memory.take_line(heard.value, heard.key, lambda line: said(line).kept)
         if not line:
             raise AlreadyDecidedError("this was chosen already", hint="type the command again")
-        await self._asking.do(msgspec.structs.replace(heard, kind="line", text=line))
+        await self._asking.do(said(line))
 
     async def _meanwhile(self, heard: Heard, run: Run, error: K8sOpsError) -> None:
         present = await self._chat.records.get_run(run.id)

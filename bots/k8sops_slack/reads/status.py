@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
+
+import msgspec
 
 from k8sops.core.overview import Gauge, Overview, Tile, Trouble
 from k8sops.core.plan import ClusterInfo
 from k8sops_slack.blocks.building import actions, button, context, section
-from k8sops_slack.blocks.markup import Mrkdwn, bold, escaped, joined, moment, written
+from k8sops_slack.blocks.markup import Mrkdwn, bold, code, escaped, joined, moment, written
 from k8sops_slack.blocks.sending import Message, message
 from k8sops_slack.cards.words import where
 from k8sops_slack.reads.table import ROWS, SHARE
@@ -21,6 +25,36 @@ GLYPHS: Final = {
     Gauge.DENIED: "🔒",
 }
 _WORST: Final = [Gauge.BAD, Gauge.WARN, Gauge.UNKNOWN, Gauge.DENIED, Gauge.WAITING, Gauge.OK]
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """How one cluster is, in a sentence."""
+
+    cluster: ClusterInfo
+    gauge: Gauge
+    text: str
+
+
+def health_lines(clusters: Sequence[Health], most: int) -> list[Mrkdwn]:
+    """A line each, the worst first."""
+    ordered = sorted(clusters, key=lambda one: (_WORST.index(one.gauge), one.cluster.name))
+    lines = [
+        joined(" ", [written(GLYPHS[one.gauge]), escaped(f"{where(one.cluster)}: {one.text}", 180)])
+        for one in ordered[:most]
+    ]
+    if len(ordered) > most:
+        lines.append(written(f"and {len(ordered) - most} more"))
+    return lines
+
+
+def healths_message(clusters: Sequence[Health], now: datetime, program: str, *, line: str) -> Message:
+    """All clusters, where none was named."""
+    found = health_lines(clusters, ROWS)
+    hint = joined(
+        " ", [code(f"{program} status --cluster NAME"), written("tells more of one · as of"), moment(now)]
+    )
+    blocks = [section(joined("\n", found)), context(hint), *actions([button("Share", SHARE, line)])]
+    return message(found[0], blocks)
 
 
 def status_message(found: Overview, cluster: ClusterInfo, *, line: str) -> Message:

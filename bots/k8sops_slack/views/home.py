@@ -9,32 +9,21 @@ from typing import Final
 
 import msgspec
 
-from k8sops.core.overview import Gauge
-from k8sops.core.plan import ClusterInfo
 from k8sops.core.run import RunSummary
 from k8sops_slack.blocks.building import Block, actions, button, context, divider, header, section
 from k8sops_slack.blocks.markup import Mrkdwn, bold, escaped, joined, moment, written
 from k8sops_slack.blocks.sending import home
 from k8sops_slack.cards.clicks import DETAILS, Click
 from k8sops_slack.cards.standing import GLYPHS, WORDS
-from k8sops_slack.cards.words import DOT, typed, where
+from k8sops_slack.cards.words import DOT, typed
 from k8sops_slack.reads.records import age
-from k8sops_slack.reads.status import GLYPHS as GAUGES
+from k8sops_slack.reads.status import Health, health_lines
 
 REFRESH: Final = "home.refresh"
 PENDING: Final = 12
 RUNNING: Final = 10
 CLUSTERS: Final = 15
 MINE: Final = 10
-_WORST: Final = [Gauge.BAD, Gauge.WARN, Gauge.UNKNOWN, Gauge.DENIED, Gauge.WAITING, Gauge.OK]
-
-
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """How one cluster is, in a sentence."""
-
-    cluster: ClusterInfo
-    gauge: Gauge
-    text: str
 
 
 class HomeFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +47,9 @@ def home_view(facts: HomeFacts) -> Block:
         *_runs(facts, facts.running, RUNNING, "Nothing runs."),
         divider(),
         header("Clusters"),
-        section(joined("\n", _health(facts.clusters))),
+        section(
+            joined("\n", health_lines(facts.clusters, CLUSTERS) or [written("No cluster is configured.")])
+        ),
         header("What you did last"),
         section(joined("\n", _mine(facts))),
         context(joined(" ", [written("as of"), moment(facts.now)])),
@@ -83,17 +74,6 @@ def _run(facts: HomeFacts, run: RunSummary) -> Block:
     value = Click(run=run.id, digest=run.digest, cluster=run.cluster_uid).value
     text = joined("\n", [joined(" ", [written(GLYPHS[run.state]), title]), escaped(run.headline, 200), by])
     return section(text, accessory=button("Look", DETAILS, value))
-
-
-def _health(clusters: Sequence[Health]) -> list[Mrkdwn]:
-    ordered = sorted(clusters, key=lambda one: (_WORST.index(one.gauge), one.cluster.name))
-    lines = [
-        joined(" ", [written(GAUGES[one.gauge]), escaped(f"{where(one.cluster)}: {one.text}", 180)])
-        for one in ordered[:CLUSTERS]
-    ]
-    if len(ordered) > CLUSTERS:
-        lines.append(written(f"and {len(ordered) - CLUSTERS} more"))
-    return lines or [written("No cluster is configured.")]
 
 
 def _mine(facts: HomeFacts) -> list[Mrkdwn]:

@@ -7,6 +7,7 @@ changed, so that somebody who was taken out of it is out at their next word; one
 from __future__ import annotations
 
 import asyncio
+import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,7 @@ from k8sops.cluster.identity import Impersonation
 from k8sops.cluster.run_view import view_as
 from k8sops.core.actor import Actor
 from k8sops.core.clock import Clock, IdSource
-from k8sops.core.errors import DeniedError, UsageError
+from k8sops.core.errors import DeniedError, UnreachableError, UsageError
 from k8sops.core.persons import Person
 from k8sops.core.plan import ClusterInfo
 from k8sops.policy.policy import Policy
@@ -68,7 +69,8 @@ class ChatDesk:
         ids: IdSource,
     ) -> None:
         """`clusters` are the bot's own connections by cluster uid; whoever made them closes them."""
-        self._clusters = clusters
+        self._clusters = dict(clusters)
+        self._away: dict[str, str] = {}
         self._config = config
         self._storage = storage
         self._clock = clock
@@ -94,21 +96,60 @@ class ChatDesk:
             await self._forget()
         return self._policy
 
+    @property
+    def away(self) -> Mapping[str, str]:
+        """The contexts that have not answered so far, and why not; what answers once is served from then on."""
+        return self._away
+
+    def take(self, cluster: KubeCluster) -> None:
+        """Serve this one, too."""
+        self._clusters[cluster.info.uid] = cluster
+        self._away.pop(cluster.info.context, None)
+
+    def miss(self, context: str, why: str) -> None:
+        """A context that is to be served does not answer."""
+        self._away[context] = why
+
     async def cluster_named(self, name: str) -> ClusterInfo:
-        """A cluster by its name, alias, uid or context. Raises UsageError naming those there are."""
+        """A cluster by its name in the policy, else its uid or name, else its context.
+
+        Raises UnreachableError where it may be one that has not answered yet, UsageError naming those there are.
+        """
         pin = (await self.policy()).directory.pin_named(name)
-        for info in self.clusters:
-            if name in {info.uid, info.name, info.context} or (pin is not None and pin.uid == info.uid):
-                return info
-        known = ", ".join(info.name for info in self.clusters)
-        raise UsageError(f"no cluster {name!r} is served here", hint=f"there are: {known}")
+        for one in self.clusters:
+            if pin is not None and one.uid == pin.uid:
+                return one
+        for one in self.clusters:
+            if pin is None and name in {one.uid, one.name}:
+                return one
+        for one in self.clusters:
+            if pin is None and name == one.context:
+                return one
+        if self._away and (pin is not None or name in self._away):
+            raise self._unreached(name)
+        near = difflib.get_close_matches(name, self._known, n=1)
+        raise UsageError(
+            f"no cluster {name!r} is served here" + (f"; did you mean {near[0]}?" if near else ""),
+            hint=f"there are: {', '.join(self._known)}",
+        )
 
     async def cluster_of_channel(self, team: str, channel: str) -> ClusterInfo | None:
-        """The cluster that the policy says a channel means, else the only one there is; None where it must be asked."""
+        """The cluster that the policy says a channel means, else the only one there is; None where it must be asked.
+
+        Raises UnreachableError, UsageError where the channel's cluster is not served: another would not be meant.
+        """
         pin = (await self.policy()).directory.pin_of_channel(team, channel)
         if pin is not None:
-            return next((info for info in self.clusters if info.uid == pin.uid), None)
-        return self.clusters[0] if len(self._clusters) == 1 else None
+            return await self.cluster_named(pin.name)
+        return self.clusters[0] if len(self._known) == 1 else None
+
+    @property
+    def _known(self) -> list[str]:
+        return [*(info.name for info in self.clusters), *sorted(self._away)]
+
+    def _unreached(self, name: str) -> UnreachableError:
+        why = "; ".join(f"context {context}: {told}" for context, told in sorted(self._away.items()))
+        return UnreachableError(f"cluster {name} has not answered yet ({why})", hint="the others are served")
 
     async def person(self, user: ChatUser) -> Person:
         """Who that is. Raises DeniedError where the policy does not know them."""

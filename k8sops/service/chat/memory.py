@@ -7,7 +7,7 @@ ours, and is never left out; what people asked for is not a message, and the eng
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -198,13 +198,18 @@ class ChatMemory:
         database = await self._storage.database()
         await database.write(lambda tx: remember(tx, LINES, key, line, cursor=tx.now_ms()), name="slack.line")
 
-    async def take_line(self, key: str) -> str:
-        """What was kept, which is kept no more; empty where nothing is."""
+    async def take_line(self, key: str, by: str, kept: Callable[[str], str]) -> str:
+        """What was kept, which is kept no more; empty where nothing is.
+
+        What was taken in as `by` is from then on `kept` of the line: whoever takes it up again needs no other.
+        """
         database = await self._storage.database()
 
         def work(tx: Tx) -> str:
             found = next((row.value for row in remembered(tx, LINES, key) if row.key == key), "")
-            forget(tx, LINES, key)
+            if found:
+                forget(tx, LINES, key)
+                remember(tx, INBOX, by, kept(found), cursor=tx.now_ms())
             return found
 
         return await database.write(work, name="slack.line_taken")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
 
 import msgspec
 
-from k8sops.cluster.client import KubeCluster
 from k8sops.cluster.connect import connect
 from k8sops.core.clock import Clock, IdSource, SystemClock, UlidSource
-from k8sops.core.errors import UsageError
+from k8sops.core.errors import K8sOpsError, UnreachableError, UsageError
 from k8sops.service.chat.acting import ChatDesk
 from k8sops.service.chat.memory import ChatMemory
 from k8sops.service.chat.redacting import text_redactor
@@ -18,6 +19,9 @@ from k8sops.service.config import Config
 from k8sops.service.policies import names_of_clusters
 from k8sops.service.records import Records
 from k8sops.service.storing import Storage
+
+AGAIN_S: Final = 10.0
+"""How often a cluster that is away is tried again."""
 
 
 class ChatService(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,10 +40,12 @@ class ChatService(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def open_chat(config: Config) -> AsyncIterator[ChatService]:
+async def open_chat(config: Config, *, again_s: float = AGAIN_S) -> AsyncIterator[ChatService]:
     """Connect to every cluster that is served, and open the store.
 
-    Raises UsageError where two contexts are the same cluster, and what connecting and opening the store raise.
+    Those that do not answer are tried again every `again_s` seconds, while the others are served. Raises UsageError
+    where two contexts are the same cluster, UnreachableError where none answers, and what connecting and opening the
+    store raise.
     """
     clock, ids = SystemClock(), UlidSource()
     configs = [
@@ -47,27 +53,22 @@ async def open_chat(config: Config) -> AsyncIterator[ChatService]:
         for context in config.slack.contexts or (config.context,)
     ]
     async with AsyncExitStack() as stack:
-        clusters: dict[str, KubeCluster] = {}
-        for one in configs:
-            cluster = await connect(
-                context=one.context or None,
-                kubeconfig=one.kubeconfig or None,
-                impersonate=one.impersonation(),
-                clock=clock,
-                cluster_names=names_of_clusters(config),
-            )
-            stack.push_async_callback(cluster.aclose)
-            if (other := clusters.get(cluster.info.uid)) is not None:
-                raise UsageError(
-                    f"contexts {other.info.context} and {cluster.info.context} are the same cluster",
-                    hint="name one of them under slack.contexts",
-                )
-            clusters[cluster.info.uid] = cluster
         storage = Storage(config, clock, ids)
         stack.push_async_callback(storage.aclose)
         await storage.database()
-        desk = ChatDesk(clusters, config=config, storage=storage, clock=clock, ids=ids)
+        desk = ChatDesk({}, config=config, storage=storage, clock=clock, ids=ids)
+        connections = await stack.enter_async_context(AsyncExitStack())
         stack.push_async_callback(desk.aclose)
+        tried = (_reach(desk, one, connections, clock) for one in configs)
+        for refused in await asyncio.gather(*tried, return_exceptions=True):
+            if refused is not None:
+                raise refused
+        if not desk.clusters:
+            raise UnreachableError("; ".join(desk.away.values()))
+        reaching = asyncio.create_task(
+            _reach_the_rest(desk, configs, connections, clock, again_s), name="away"
+        )
+        stack.push_async_callback(_ended, reaching)
         yield ChatService(
             desk=desk,
             memory=ChatMemory(storage),
@@ -78,3 +79,47 @@ async def open_chat(config: Config) -> AsyncIterator[ChatService]:
             redact=await text_redactor(storage),
             workers=tuple(configs),
         )
+
+
+async def _reach(desk: ChatDesk, config: Config, connections: AsyncExitStack, clock: Clock) -> None:
+    """Connect, or note why it cannot be done now. Raises UsageError where the cluster is served already."""
+    try:
+        cluster = await connect(
+            context=config.context or None,
+            kubeconfig=config.kubeconfig or None,
+            impersonate=config.impersonation(),
+            clock=clock,
+            cluster_names=names_of_clusters(config),
+        )
+    except K8sOpsError as error:
+        if not error.transient:
+            raise
+        desk.miss(config.context, error.message)
+        return
+    connections.push_async_callback(cluster.aclose)
+    other = next((info for info in desk.clusters if info.uid == cluster.info.uid), None)
+    if other is not None:
+        raise UsageError(
+            f"contexts {other.context} and {cluster.info.context} are the same cluster",
+            hint="name one of them under slack.contexts",
+        )
+    desk.take(cluster)
+
+
+async def _reach_the_rest(
+    desk: ChatDesk, configs: Sequence[Config], connections: AsyncExitStack, clock: Clock, again_s: float
+) -> None:
+    """One that is away at the start must not keep the others from being served."""
+    while desk.away:
+        await clock.sleep(again_s)
+        for one in configs:
+            if one.context in desk.away:
+                try:
+                    await _reach(desk, one, connections, clock)
+                except K8sOpsError as error:
+                    desk.miss(one.context, error.message)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -104,3 +104,16 @@ async def test_what_was_heard_is_done_once_and_never_forgotten(storage: Storage)
     await later(storage)
     assert await memory.left_over() == ()
     assert not await memory.take_in("trigger-1", "drain node-3"), "sent again, late"
+
+
+async def test_a_line_that_waited_for_its_cluster_is_taken_once_and_then_kept_as_the_choice(
+    storage: Storage,
+) -> None:
+    """Of two choices one counts; and a bot that dies right after has left the next one all that it takes."""
+    memory = ChatMemory(storage)
+    await memory.keep_line("line/1", "drain node-3")
+    await memory.take_in("click/1", "a choice")
+    assert await memory.take_line("line/1", "click/1", lambda line: f"{line} on staging") == "drain node-3"
+    assert await memory.take_line("line/1", "click/2", lambda line: line) == ""
+    await later(storage)
+    assert [row.value for row in await memory.left_over()] == ["drain node-3 on staging"]

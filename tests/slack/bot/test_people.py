@@ -12,9 +12,10 @@ from k8sops.core.run import RunState
 from k8sops.service.catalog import ActionSpec, all_actions
 from k8sops_slack.cards.clicks import read_click
 from k8sops_slack.reads.help import help_message, help_on
+from k8sops_slack.reads.status import Health
 from k8sops_slack.reads.whoami import ActsAs, whoami_message
 from k8sops_slack.typed.commands import OWN
-from k8sops_slack.views.home import Health, HomeFacts, home_view
+from k8sops_slack.views.home import HomeFacts, home_view
 from tests.slack.bot.limits_kept import check_message, check_view
 from tests.slack.bot.runs_shown import ALICE, CLUSTER, NOW, drawn
 from tests.slack.bot.test_reads import a_run
