@@ -133,7 +133,9 @@ class K8sOpsApp(ApprovingApp):
         """Suggestions have keys while they are in sight."""
         if action not in {"try_this", "hide_tries"}:
             return True
-        return isinstance(self.screen, BrowseScreen) and bool(self.screen.query(TryPanel))
+        # Asked for each of their keys whenever the focus moves, and the screen is searched for that.
+        is_suggested = bool(self._tries) and isinstance(self.screen, BrowseScreen)
+        return is_suggested and bool(self.screen.query(TryPanel))
 
     def action_try_this(self, key: str) -> None:
         """Go to where a suggestion leads."""

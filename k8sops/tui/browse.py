@@ -12,6 +12,8 @@ import msgspec
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.reactive import Reactive
+from textual.widget import Widget
 
 from k8sops.core.clock import Clock
 from k8sops.core.contexts import Contexts
@@ -39,6 +41,9 @@ TICK_S = 1.0
 
 class BrowseScreen(NavigatingScreen):
     """Tables of any kind, one at a time."""
+
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """Who loses the focus and who gets it draw themselves; to Textual it is a reason to draw everything."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # By priority, so that what is typed right behind them is already the prompt's.

@@ -9,6 +9,9 @@ from __future__ import annotations
 from textual.geometry import Size
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
+
+from k8sops.tui.thumb_bar import ThumbBar
 
 
 class OwnRoom(ScrollView):
@@ -19,3 +22,13 @@ class OwnRoom(ScrollView):
     def watch_virtual_size(self, size: Size) -> None:
         """Let the scrollbar follow; only one that appears or vanishes changes the layout."""
         self._scroll_update(size)
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """The bar, made when it is first needed."""
+        if self._vertical_scrollbar is None:
+            bar = ThumbBar(vertical=True, name="vertical", thickness=self.scrollbar_size_vertical)
+            bar.display = False
+            self._vertical_scrollbar = bar
+            self.app._start_widget(self, bar)
+        return self._vertical_scrollbar

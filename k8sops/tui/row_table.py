@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from rich.style import Style
-from textual.geometry import Region, Size
+from textual.geometry import Offset, Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
+from textual.style import Style as VisualStyle
 from textual.worker import WorkType
 
 from k8sops.core.clock import Clock
@@ -28,23 +29,11 @@ from k8sops.tui.row_filter import RowFilter
 from k8sops.tui.row_marks import RowMarks
 from k8sops.tui.row_painter import GUTTER, Look, RowPainter
 from k8sops.tui.row_view import RowView
+from k8sops.tui.shown_lines import Line, ShownLines
 from k8sops.tui.table_look import OPAQUE_PARTS, OVERLAY_PARTS, TABLE_CSS
 
 HEADER = 1
 _PREPARED_AT_ONCE = 250
-
-
-class _Line(NamedTuple):
-    """What a line of the viewport shows: enough to tell whether it must be drawn again."""
-
-    row: Row | None
-    age: str
-    look: Look
-    marked: bool = False
-
-    def same_as(self, drawn: _Line | None) -> bool:
-        """Whether what was drawn still stands; rows are compared by identity, which is how they change."""
-        return drawn is not None and self.row is drawn.row and self[1:] == drawn[1:]
 
 
 class RowTable(OwnRoom, can_focus=True):
@@ -81,8 +70,10 @@ class RowTable(OwnRoom, can_focus=True):
         self._parts: dict[str, Style] = {}
         self._painter = RowPainter((), (), {})
         self._hovered = -1
-        self._drawn: dict[int, _Line] = {}
+        self._lines = ShownLines()
+        self._drawn_from = Offset(0, 0)
         self._announced: object = None
+        self._fitted_to = -1
 
     @property
     def columns(self) -> tuple[ViewColumn, ...]:
@@ -227,22 +218,44 @@ class RowTable(OwnRoom, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """A line of the viewport, as Textual's line API asks for it."""
-        width, left = self.scrollable_content_region.width, self.scroll_offset.x
-        if y < HEADER:
-            order, reverse = self._view.sort_column, self._view.reverse
-            return self._painter.header(order, reverse=reverse, left=left, width=width)
-        line = self._drawn[y] = self._line_at(self.scroll_offset.y + y - HEADER)
-        if line.row is None:
-            sentence = "" if self._view.shown else self.placeholder
-            return self._painter.placeholder(sentence, y - HEADER, width)
-        return self._painter.row(line.row, self._now, line.look, left, width, marked=line.marked)
+        return self._strips(range(y, y + 1))[0]
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Lines of the viewport without the border, padding and tint that Textual would look for around each."""
+        background, strips = self.background_colors[1], self._strips(crop.line_range)
+        if not self.show_vertical_scrollbar:
+            # Where the bar would stand.
+            blank = VisualStyle(background).rich_style
+            strips = [strip.adjust_cell_length(self.size.width, blank) for strip in strips]
+        for each in self.get_line_filters():
+            strips = [strip.apply_filter(each, background) for strip in strips]
+        left, right = crop.column_span
+        return [strip.crop(left, right) for strip in strips]
+
+    def _strips(self, lines: range) -> list[Strip]:
+        left, top = self._drawn_from = self.scroll_offset
+        width = self.scrollable_content_region.width
+        self._lines.stand_on(self._painter, left, width)
+
+        def paint(y: int, line: Line) -> Strip:
+            if y < HEADER:
+                order, reverse = self._view.sort_column, self._view.reverse
+                return self._painter.header(order, reverse=reverse, left=left, width=width)
+            if line.row is None:
+                return self._painter.placeholder(line.says, y - HEADER, width)
+            return self._painter.row(line.row, self._now, line.look, left, width, marked=line.marked)
+
+        return [self._lines.strip(y, self._line_at(y, top), paint) for y in lines]
 
     def notify_style_update(self) -> None:
-        """The theme or a style changed: nothing painted so far can be used."""
+        """The theme or a style changed: nothing painted so far can be used, unless it comes to the same."""
         super().notify_style_update()
-        self._parts = {}
-        if self.is_mounted:
+        before, self._parts = self._parts, {}
+        if self.is_mounted and self._part_styles() != before:
             self._refit(force=True)
+
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """Keep all styles: a table looks the same with the focus and without, and finding that out takes long."""
 
     def watch_placeholder(self) -> None:
         """Say the new sentence."""
@@ -255,8 +268,10 @@ class RowTable(OwnRoom, can_focus=True):
 
     def on_resize(self) -> None:
         """Fit the columns to the new width, and keep the cursor in sight."""
-        self._set.try_all()
-        self._set_columns()
+        if self._viewport != self._fitted_to:
+            self._fitted_to = self._viewport
+            self._set.try_all()
+            self._set_columns()
         self._measure()
         self._scroll_to_cursor()
 
@@ -269,25 +284,29 @@ class RowTable(OwnRoom, can_focus=True):
             }
         return self._parts
 
-    def _line_at(self, index: int) -> _Line:
-        shown = self._view.shown
+    def _line_at(self, y: int, top: int) -> Line:
+        shown, index = self._view.shown, y - HEADER + top
+        if y < HEADER:
+            title, reverse = self.order
+            return Line(None, f"{title}{reverse}")
         if index >= len(shown):
-            return _Line(None, "", "row")
+            return Line(None, "" if shown else self.placeholder)
         look: Look = "cursor" if index == self._cursor.index else "hover" if index == self._hovered else "row"
         row = shown[index]
-        return _Line(row, self._painter.age_text(row, self._now), look, row in self._marks)
+        return Line(row, self._painter.age_text(row, self._now), look, row in self._marks)
 
     def _redraw_changed(self) -> None:
-        width, top = self.size.width, self.scroll_offset.y
-        for line in range(self._page):
-            if not self._line_at(top + line).same_as(self._drawn.get(line + HEADER)):
-                self.refresh(Region(0, line + HEADER, width, 1))
+        left, top = self.scroll_offset
+        if (left, top) != self._drawn_from:
+            # All of it will be drawn.
+            return
+        width = self.size.width
+        for y in range(HEADER, HEADER + self._page):
+            if not self._lines.still_shows(y, self._line_at(y, top)):
+                self.refresh(Region(0, y, width, 1))
 
     async def _prepare(self) -> None:
-        start = 0
-        while start < len(self._source):
-            self._view.learn(self._source[start : start + _PREPARED_AT_ONCE])
-            start += _PREPARED_AT_ONCE
+        for _ in self._view.learn(self._source, _PREPARED_AT_ONCE):
             await asyncio.sleep(0)
 
     # Rows, columns and widths

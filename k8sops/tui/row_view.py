@@ -6,7 +6,7 @@ and searching is kept as long as the row object stays the same, so an update cos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from k8sops.core.severity import Severity
 from k8sops.core.tables import Row
@@ -58,9 +58,9 @@ class RowView:
             source = self._faulty(source)
         self.shown = self._ordered(self.filter.select(source, lambda fold: self._texts(source, fold)))
 
-    def learn(self, rows: Sequence[Row]) -> None:
-        """Make ready what a filter looks at in some rows; in lower case, as most are typed."""
-        self._folded.learn(rows, self.unsearched_cell)
+    def learn(self, rows: Sequence[Row], at_once: int) -> Iterator[None]:
+        """Make ready what a filter looks at, so many rows a step; in lower case, as most are typed."""
+        return self._folded.learn(rows, self.unsearched_cell, at_once)
 
     def index_of(self, key: str, hint: int) -> int | None:
         """Where a row stands now; `hint`, its last place, is tried first."""

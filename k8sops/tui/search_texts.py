@@ -6,7 +6,7 @@ that did not change since the last keystroke a search is a walk over a list.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from k8sops.core.tables import Row
 
@@ -30,16 +30,24 @@ class SearchTexts:
         if self._last[0] is rows:
             return self._last[1]
         found = self._made(rows)
-        if not isinstance(rows, list):
-            # A list may be changed in place; what a live table gives out never is.
-            self._last = (rows, found)
+        self._remember(rows, skipped, found)
         return found
 
-    def learn(self, rows: Sequence[Row], skipped: int | None) -> None:
-        """Make the texts of some rows before they are asked for."""
-        if skipped == self._skipped or not self._texts:
-            self._skipped = skipped
-            self._made(rows)
+    def learn(self, rows: Sequence[Row], skipped: int | None, at_once: int) -> Iterator[None]:
+        """Make the texts before they are asked for, so many of them from one step to the next."""
+        if self._last[0] is rows or (skipped != self._skipped and self._texts):
+            return
+        self._skipped = skipped
+        found: list[str] = []
+        for start in range(0, len(rows), at_once):
+            found += self._made(rows[start : start + at_once])
+            yield
+        self._remember(rows, skipped, found)
+
+    def _remember(self, rows: Sequence[Row], skipped: int | None, found: list[str]) -> None:
+        # A list may be changed in place; what a live table gives out never is.
+        if skipped == self._skipped and not isinstance(rows, list):
+            self._last = (rows, found)
 
     def _made(self, rows: Sequence[Row]) -> list[str]:
         made_of, texts, found = self._made_of, self._texts, []

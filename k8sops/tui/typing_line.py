@@ -21,6 +21,9 @@ class TypingLine(Input, OwnRoom):
         super().__init__(select_on_focus=False)
         self._taken = taken
 
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """Keep all styles: the prompt gives this line the same ones with the focus and without."""
+
     def on_key(self, event: events.Key) -> None:
         """Keep what the owner took; the rest is text, or moves in it."""
         if self._taken(event):

@@ -106,7 +106,7 @@ def test_what_was_made_ready_is_not_made_again(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(search_texts, "search_text", counted)
     view = RowView()
     view.unsearched_cell = 4
-    view.learn(ROWS[:3])
+    list(view.learn(ROWS[:3], 2))
     view.filter = RowFilter("web")
     changed = [msgspec.structs.replace(ROWS[0], cells=("web-9",)), *ROWS[1:]]
     view.refresh(changed)
@@ -117,9 +117,9 @@ def test_what_was_made_ready_is_not_made_again(monkeypatch: pytest.MonkeyPatch) 
 def test_what_was_made_ready_while_ages_were_searched_is_not_believed_when_they_are_not() -> None:
     """Columns may become known after rows were looked at."""
     view = RowView()
-    view.learn(ROWS)
+    list(view.learn(ROWS, 2))
     view.unsearched_cell = 4
-    view.learn(ROWS)
+    list(view.learn(ROWS, 2))
     view.filter = RowFilter("1s")
     view.refresh(ROWS)
     assert view.shown == []
