@@ -19,7 +19,7 @@ from k8sops.service.chat.audience import requester_of
 from k8sops.service.chat.memory import Notice, ShownMessage
 from k8sops.service.chat.opening import ChatService
 from k8sops_slack.bot.newscast import Newscast
-from k8sops_slack.bot.posting import AWAY, Poster
+from k8sops_slack.bot.posting import AWAY, Poster, is_final
 from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.bot.showing import Showing
 from k8sops_slack.bot.telling import Telling
@@ -77,6 +77,8 @@ class Following:
             try:
                 await self._tell(notice)
             except SlackApiError as error:
+                if not is_final(error):
+                    raise
                 # What Slack refuses now it refuses the next time as well; nobody is helped by asking it for ever.
                 self._say(
                     f"{notice.kind} of run {notice.run or '-'} could not be told: {error.response.get('error')}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from http import HTTPStatus
 from typing import Final
 
 import aiohttp
@@ -29,6 +30,16 @@ _ELSEWHERE: Final = frozenset({"not_in_channel", "channel_not_found", "is_archiv
 _GONE: Final = frozenset(
     {"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"}
 )
+
+
+_BUSY: Final = frozenset(
+    {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+)
+
+
+def is_final(error: SlackApiError) -> bool:
+    """Whether Slack would refuse it the next time as well: it heard, and was neither busy nor broken."""
+    return error.response.status_code == HTTPStatus.OK and error.response.get("error") not in _BUSY
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,12 +10,12 @@ from k8sops.core.audit import AuditFilter
 from k8sops.core.errors import K8sOpsError, UnreachableError
 from k8sops.core.ops import Ops
 from k8sops.core.overview import Gauge, Overview
-from k8sops.core.run import RunFilter, RunState
+from k8sops.core.run import Run, RunFilter, RunState
 from k8sops.core.tables import TableQuery
 from k8sops.service.chat.acting import Acting, ChatUser
 from k8sops.service.chat.opening import ChatService
 from k8sops.service.chat.rights import MayNotActAsError
-from k8sops_slack.blocks.sending import Message
+from k8sops_slack.blocks.sending import Message, message
 from k8sops_slack.bot.heard import Heard
 from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.cards.card import card
@@ -25,6 +25,7 @@ from k8sops_slack.reads.records import audit_listing, backups_listing, runs_list
 from k8sops_slack.reads.status import status_message
 from k8sops_slack.reads.table import Listing
 from k8sops_slack.reads.whoami import ActsAs, whoami_message
+from k8sops_slack.thread.telling import asked_below
 from k8sops_slack.typed.commands import Asked
 
 LOOK_S: Final = 5.0
@@ -46,10 +47,18 @@ class Reading:
         if asked.word == "whoami":
             return await self._whoami(heard)
         if asked.word in {"run", "approve", "deny"}:
-            await self._chat.desk.person(heard.who)
+            person = await self._chat.desk.person(heard.who)
             run = await self._chat.records.get_run(asked.about)
-            return card(run, await room_of(self._chat, heard.team))
+            return await self._shown(run, heard.team, is_theirs=run.person == person.name)
         return None
+
+    async def _shown(self, run: Run, team: str, *, is_theirs: bool) -> Message:
+        """Its card; while it waits, with who was asked for whoever asked for it."""
+        found = card(run, await room_of(self._chat, team))
+        if not is_theirs or run.state is not RunState.AWAITING_APPROVAL:
+            return found
+        below = asked_below(run, await self._chat.memory.asked(run.id))
+        return message(found.text, [*found.blocks, *below])
 
     async def kept(self, asked: Asked, heard: Heard) -> Listing | None:
         """What the store alone tells. Raises DeniedError: whoever the policy does not know reads nothing."""
@@ -77,7 +86,7 @@ class Reading:
                 kind=asked.about, namespace=place, name=asked.name, label_selector=asked.selector
             )
             title = f"{asked.about} on {ops.cluster_info.name}"
-            return objects_listing(await ops.table(query), title=title)
+            return objects_listing(await ops.table(query), title=title, query=query)
         records = await ops.records()
         if asked.word == "backups":
             return backups_listing(await records.backups(), self._chat.clock.now())

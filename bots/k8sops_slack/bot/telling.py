@@ -18,7 +18,7 @@ from k8sops.service.chat.asked import NUDGED_AGAIN, Asked, Reminder, reminders
 from k8sops.service.chat.audience import ESCALATED, Told, approvers_of, due, requester_of
 from k8sops.service.chat.opening import ChatService
 from k8sops_slack.blocks.sending import Message
-from k8sops_slack.bot.posting import Poster
+from k8sops_slack.bot.posting import Poster, is_final
 from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.bot.showing import Showing
 from k8sops_slack.thread.telling import escalated_message, reminder, told_message
@@ -51,6 +51,8 @@ class Telling:
         try:
             await self._showing.together.make_true(kept.key)
         except SlackApiError as error:
+            if not is_final(error):
+                raise
             trouble = str(error.response.get("error"))
         else:
             trouble = ""
@@ -79,18 +81,27 @@ class Telling:
             raise DeniedError(
                 f"run {run.id} is {run.person or run.actor.name}'s: whoever asked for it asks again"
             )
-        before = await self._chat.memory.again(f"nudged/{run.id}", NUDGED_AGAIN)
-        if before is not None:
-            ago = in_words((self._chat.clock.now() - before).total_seconds())
-            raise DeniedError(
-                f"they were asked again {ago} ago",
-                hint=f"once in {in_words(NUDGED_AGAIN.total_seconds())} is enough: who is rung more often mutes it",
-            )
+        memory, key = self._chat.memory, f"nudged/{run.id}"
+        if not await memory.hold(key):
+            raise DeniedError("they are being asked again just now")
+        try:
+            now, before = self._chat.clock.now(), await memory.done_at(key)
+            if before is not None and now - before < NUDGED_AGAIN:
+                raise DeniedError(
+                    f"they were asked again {in_words((now - before).total_seconds())} ago",
+                    hint=f"once in {in_words(NUDGED_AGAIN.total_seconds())} is enough: who is rung more often mutes it",
+                )
+            await self._nudge(run)
+            await memory.done_now(key)
+        finally:
+            await memory.let_go(key)
+        return await self.told(run, team, again=True)
+
+    async def _nudge(self, run: Run) -> None:
         voted = {one.person for one in run.approvals}
         for one in await self._chat.memory.asked(run.id):
             if not one.trouble and one.person not in voted:
                 await self._direct(one.user, reminder([run], await room_of(self._chat, one.team)))
-        return await self.told(run, team, again=True)
 
     async def remind(self) -> None:
         """Remind and escalate where it is time."""
@@ -148,4 +159,6 @@ class Telling:
         try:
             await self._poster.direct(user, said)
         except SlackApiError as error:
+            if not is_final(error):
+                raise
             self._say(f"{user} could not be told: {error.response.get('error')}")

@@ -8,7 +8,7 @@ from itertools import groupby
 from k8sops.core.run import Run, RunState
 from k8sops.core.text import counted
 from k8sops.service.chat.asked import Asked
-from k8sops_slack.blocks.building import actions, button, confirm, context, section
+from k8sops_slack.blocks.building import Block, actions, button, confirm, context, section
 from k8sops_slack.blocks.markup import Mrkdwn, escaped, joined, moment, written
 from k8sops_slack.blocks.sending import Message, message
 from k8sops_slack.cards import clicks
@@ -26,16 +26,13 @@ def told_message(run: Run, room: Room, asked: Sequence[Asked], *, again: bool = 
     """Who was asked directly and when, to the requester alone, with a way to ask again and to withdraw."""
     lines = [written("Asked again just now.")] if again else []
     lines.append(asked_line(asked))
-    value = clicks.click_on(run).value
-    withdraw = confirm("Withdraw?", f"{subject(run)} is not asked for any more.", "Withdraw", "Keep it")
-    reached = any(not one.trouble for one in asked)
-    pressed = [
-        *([button("Ask again", clicks.NUDGE, value)] if reached else []),
-        button("Withdraw", clicks.CANCEL, value, confirm=withdraw),
-    ]
-    return message(
-        joined(" ", lines), [section(joined("\n", [*lines, needs_line(run, room)])), *actions(pressed)]
-    )
+    needed = joined("\n", [*lines, needs_line(run, room)])
+    return message(joined(" ", lines), [section(needed), *_ways(run, asked)])
+
+
+def asked_below(run: Run, asked: Sequence[Asked]) -> list[Block]:
+    """The same below a card, which says itself what is needed."""
+    return [section(asked_line(asked)), *_ways(run, asked)]
 
 
 def asked_line(asked: Sequence[Asked]) -> Mrkdwn:
@@ -115,6 +112,17 @@ def one_more(run: Run, room: Room) -> Message:
     look = button("Look", clicks.DETAILS, clicks.click_on(run).value)
     until = joined(" ", [written("expires"), expiry(run)])
     return message(text, [section(joined("\n", [text, until]), accessory=look)])
+
+
+def _ways(run: Run, asked: Sequence[Asked]) -> list[Block]:
+    value = clicks.click_on(run).value
+    withdraw = confirm("Withdraw?", f"{subject(run)} is not asked for any more.", "Withdraw", "Keep it")
+    reached = any(not one.trouble for one in asked)
+    pressed = [
+        *([button("Ask again", clicks.NUDGE, value)] if reached else []),
+        button("Withdraw", clicks.CANCEL, value, confirm=withdraw),
+    ]
+    return actions(pressed)
 
 
 def _wave(asked: Sequence[Asked]) -> Mrkdwn:

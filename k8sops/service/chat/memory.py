@@ -8,7 +8,7 @@ ours, and is never left out; what people asked for is not a message, and the eng
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal
 
 import msgspec
@@ -19,7 +19,7 @@ from k8sops.service.chat.intake import Intake
 from k8sops.service.chat.together_kept import TogetherMemory
 from k8sops.service.storing import Storage
 from k8sops.store.database import Tx
-from k8sops.store.door_rows import Remembered, forget, remember, remembered
+from k8sops.store.door_rows import Remembered, forget, remember, remembered, remembered_ending
 from k8sops.store.outbox import Notice, delivered, undelivered
 from k8sops.store.times import from_ms
 from k8sops.store.told_rows import take_back, tell_once, was_told
@@ -128,16 +128,16 @@ class ChatMemory:
 
         await database.write(work, name="slack.done_once")
 
-    async def again(self, key: str, span: timedelta) -> datetime | None:
-        """None where it may be done, and then counts as done now; else when it was done, less than the span ago."""
+    async def done_now(self, key: str) -> None:
+        """It was done, whenever it was before."""
         database = await self._storage.database()
+        await database.write(lambda tx: remember(tx, ONCE, key, "", cursor=tx.now_ms()), name="slack.done_now")
 
-        def work(tx: Tx) -> datetime | None:
-            if tell_once(tx, ONCE, key, "", again_ms=int(span.total_seconds() * 1000)):
-                return None
-            return next(from_ms(row.cursor) for row in remembered(tx, ONCE, key) if row.key == key)
-
-        return await database.write(work, name="slack.again")
+    async def done_at(self, key: str) -> datetime | None:
+        """When it was done last; None where it was not."""
+        database = await self._storage.database()
+        rows = await database.read(lambda tx: remembered(tx, ONCE, key))
+        return next((from_ms(row.cursor) for row in rows if row.key == key), None)
 
     async def note_asked(self, asked: Asked) -> None:
         """Somebody was asked, or could not be; what is known already stays."""

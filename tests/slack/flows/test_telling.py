@@ -8,13 +8,20 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from slack_sdk.errors import SlackApiError
 
 from k8sops.core.errors import DeniedError
 from k8sops.core.run import Run
 from k8sops.service.chat.acting import ChatUser
+from k8sops.service.chat.memory import HELD_MS
+from k8sops_slack.bot.heard import Heard
+from k8sops_slack.bot.reading import Reading
 from k8sops_slack.thread.several import LISTED
+from k8sops_slack.typed.commands import Asked as Typed
 from tests.slack.flows.bots import OPS, OTHER, TEAM, TTL, USERS, Bots, open_bots
 from tests.support.engine_world import BOB
+
+HELD = timedelta(milliseconds=HELD_MS)
 
 
 @pytest.fixture
@@ -124,6 +131,29 @@ async def test_a_reminder_that_slack_refuses_for_one_reaches_the_others(bots: Bo
     assert bots.said == [f"{USERS['bob']} could not be told: user_disabled"]
 
 
+async def test_what_a_broken_slack_did_not_take_is_told_when_it_is_back(bots: Bots) -> None:
+    """A minute of 503 must not cost anybody the request, the reminder, or their one nudge in ten minutes."""
+    (bot, *_), broken = bots.replicas, bots.slack.faults
+    run = await bots.ask()
+    broken.fail("chat.postMessage")
+    with pytest.raises(SlackApiError):
+        await bot.following.round()
+    await bots.round(after=HELD)
+    assert (bots.rang("bob"), bots.rang("carol")) == (1, 1)
+    broken.fail("chat.postMessage")
+    with pytest.raises(SlackApiError):
+        await nudged(bots, run)
+    assert "Asked again just now." in await nudged(bots, run)
+    assert bots.rang("carol") == 2
+    bots.clock.moment += TTL / 2
+    broken.fail("chat.postMessage")
+    with pytest.raises(SlackApiError):
+        await bot.telling.remind()
+    await bots.round()
+    await bots.round()
+    assert (bots.rang("bob"), bots.rang("carol")) == (3, 3)
+
+
 async def test_the_requester_sees_who_was_told_and_may_ask_again_every_ten_minutes(bots: Bots) -> None:
     """Whoever waits needs to know for whom; whoever is rung every minute mutes the bot."""
     run = await bots.ask()
@@ -141,6 +171,21 @@ async def test_the_requester_sees_who_was_told_and_may_ask_again_every_ten_minut
     assert "Asked again just now." in await nudged(bots, run, replica=1)
     with pytest.raises(DeniedError, match="whoever asked for it asks again"):
         await bots.replicas[0].telling.nudge(run, "carol", TEAM)
+
+
+async def test_who_was_asked_is_seen_again_by_the_requester_alone(bots: Bots) -> None:
+    """What only one person sees is gone when they open Slack anew; the command shows it again."""
+    run = await bots.ask()
+    await bots.round()
+    reading = Reading(bots.replicas[1].chat)
+    screens = {}
+    for name in ("alice", "bob"):
+        heard = Heard(key=name, kind="line", team=TEAM, user=USERS[name])
+        said = await reading.without_cluster(Typed(word="run", about=run.id), heard)
+        screens[name] = str(said)
+    assert "Asked directly: bob, carol" in screens["alice"]
+    assert "Ask again" in screens["alice"]
+    assert "Asked directly" not in screens["bob"]
 
 
 async def test_who_cannot_be_reached_is_named_to_the_requester(bots: Bots) -> None:
