@@ -6,13 +6,14 @@ The scopes are the least the bot needs: it reads no channel, only what is said t
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
 from k8sops.core.errors import UsageError
+from k8sops.service.config import SLASH_COMMAND
+from k8sops_slack.cards import clicks
 
 SCOPES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -31,13 +32,12 @@ SCOPES: Final[Mapping[str, str]] = MappingProxyType(
 EVENTS: Final = ("app_home_opened", "app_mention", "message.im")
 SHORTCUTS: Final = (
     ("Ask k8sops", "message", "shortcut.ask", "Read a message as a command."),
-    ("Show run", "message", "shortcut.run", "Show the run that a message is about."),
+    ("Show run", "message", clicks.SHOW, "Show the run that a message is about."),
     ("Run an action", "global", "shortcut.action", "Choose an action and fill in its form."),
 )
 """Name, kind, callback id and description of each."""
 
 _NEW_APP: Final = "https://api.slack.com/apps?new_app=1&manifest_json="
-_COMMAND: Final = re.compile(r"/[a-z0-9_-]{1,31}")
 
 
 def manifest(*, name: str = "k8sops", command: str = "/k8s", url: str = "") -> dict[str, Any]:
@@ -45,7 +45,7 @@ def manifest(*, name: str = "k8sops", command: str = "/k8s", url: str = "") -> d
 
     Raises UsageError for a command or an address that Slack would not take.
     """
-    if not _COMMAND.fullmatch(command):
+    if not SLASH_COMMAND.fullmatch(command):
         raise UsageError(
             f"{command!r} is no slash command", hint="write it as in /k8s: small letters, digits, - and _"
         )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from k8sops.core.screen import ScreenChoice
 
 
+SLASH_COMMAND: Final = re.compile(r"/[a-z0-9_-]{1,31}")
 _TRUE: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FALSE: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 
@@ -43,6 +44,11 @@ class SlackConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The slash command, as the app's manifest names it."""
     contexts: tuple[str, ...] = ()
     """Contexts of the kubeconfig that are served; none: the one a command would use."""
+
+    def __post_init__(self) -> None:
+        """Refuse what Slack would: the bot would wait for a command that nobody can type."""
+        if not SLASH_COMMAND.fullmatch(self.command):
+            raise ValueError("command: is no slash command; write it as in /k8s: small letters, digits, - and _")
 
 
 class Config(

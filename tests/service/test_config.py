@@ -24,6 +24,7 @@ from k8sops.service.config import config_of, load_config
         ("clusters: [{uid: u, name: n, environment: hunter2}]", "clusters.0.environment: is none of"),
         ("repositories: [{name: main, url: x, hunter: 2}]", "repositories.0.hunter: there is no such key"),
         ("keys: {browse.describe: 7}", "keys"),
+        ("slack: {command: hunter2}", "slack.command: is no slash command"),
         ("7: hunter2", "Expected str"),
         ("repositories: [{name: a, url: x}, {name: a, url: hunter2}]", "repositories: the name 'a' is given"),
         ("repositories: [{name: a, url: x, copy_of: b}]", "repositories: a is a copy of 'b', which is no"),

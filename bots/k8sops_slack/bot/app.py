@@ -21,6 +21,7 @@ from k8sops.service.chat.opening import ChatService
 from k8sops.service.command_line.away import AwayCommand
 from k8sops_slack.bot.asking import Asking
 from k8sops_slack.bot.dialogs import Dialogs
+from k8sops_slack.bot.finding import ids_in
 from k8sops_slack.bot.forms import Forms
 from k8sops_slack.bot.heard import (
     Heard,
@@ -30,6 +31,7 @@ from k8sops_slack.bot.heard import (
     line_of_event,
     line_of_shortcut,
     read_heard,
+    run_of_shortcut,
 )
 from k8sops_slack.bot.posting import AWAY, Poster
 from k8sops_slack.bot.pressing import SETTLEMENTS, Pressing
@@ -101,6 +103,7 @@ class Bot:
         app.action(REFRESH)(self._dialogs.refresh)
         app.shortcut("shortcut.action")(self._dialogs.actions)
         app.shortcut("shortcut.ask")(self._on_message_shortcut)
+        app.shortcut(clicks.SHOW)(self._on_run_shortcut)
         for callback in (dialogs.DENY, dialogs.NAME):
             app.view(callback)(self._on_answer)
 
@@ -130,6 +133,10 @@ class Bot:
     async def _on_message_shortcut(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """A message read as a command, by whoever chose it."""
         await self._keep(line_of_shortcut(body, self._chat.ids.new()), ack)
+
+    async def _on_run_shortcut(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        """A message whose run is wanted, by whoever chose it."""
+        await self._keep(run_of_shortcut(body, ids_in(body["message"]), self._chat.ids.new()), ack)
 
     async def _on_event(self, body: dict[str, Any], next: Next) -> None:  # noqa: A002 - bolt's name for it
         await self._take_in(line_of_event(body, self._chat.ids.new()))

@@ -5,12 +5,13 @@ Ids only: what people and channels are called is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
 
 from k8sops.service.chat.acting import ChatUser
+from k8sops_slack.cards import clicks
 
 Kind = Literal["line", "click", "answer", "form"]
 Body = Mapping[str, Any]
@@ -100,6 +101,25 @@ def line_of_shortcut(body: Body, run_id: str) -> Heard:
         channel=str(body["channel"]["id"]),
         thread=str(message.get("thread_ts") or ""),
         text=_without_mention(str(message.get("text") or "")),
+        run_id=run_id,
+    )
+
+
+def run_of_shortcut(body: Body, ids: Sequence[str], run_id: str) -> Heard:
+    """A message whose run somebody wants to see; `ids` are those that may stand in it."""
+    message: Body = body["message"]
+    # What begins a thread is read in the channel.
+    thread = str(message.get("thread_ts") or "")
+    return Heard(
+        key=f"shortcut/{body['trigger_id']}",
+        kind="click",
+        team=team_of(body),
+        user=str(body["user"]["id"]),
+        channel=str(body["channel"]["id"]),
+        thread="" if thread == message["ts"] else thread,
+        action=clicks.SHOW,
+        value=str(message["ts"]),
+        text=" ".join(ids),
         run_id=run_id,
     )
 

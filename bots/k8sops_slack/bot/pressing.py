@@ -18,6 +18,7 @@ from k8sops_slack.blocks.building import section
 from k8sops_slack.blocks.markup import escaped
 from k8sops_slack.blocks.sending import message
 from k8sops_slack.bot.asking import Asking
+from k8sops_slack.bot.finding import Finding
 from k8sops_slack.bot.heard import Heard
 from k8sops_slack.bot.posting import Poster
 from k8sops_slack.bot.rooms import room_of
@@ -41,10 +42,12 @@ class Pressing:
         self._poster = poster
         self._showing = showing
         self._asking = asking
+        self._finding = Finding(chat)
         self._plain: Mapping[str, Callable[[Heard], Awaitable[None]]] = {
             CHOOSE: self._chosen,
             SHARE: asking.share,
             FULL: asking.whole,
+            clicks.SHOW: self._found,
         }
 
     async def do(self, heard: Heard) -> None:
@@ -113,6 +116,9 @@ class Pressing:
         if not line:
             raise AlreadyDecidedError("this was chosen already", hint="type the command again")
         await self._asking.do(said(line))
+
+    async def _found(self, heard: Heard) -> None:
+        await self._asking.do(await self._finding.line(heard))
 
     async def _meanwhile(self, heard: Heard, run: Run, error: K8sOpsError) -> None:
         present = await self._chat.records.get_run(run.id)

@@ -24,6 +24,9 @@ NUDGE: Final = "run.nudge"
 SETTLE: Final = "run.settle."
 """Followed by `done`, `retry` or `abandon`."""
 
+SHOW: Final = "shortcut.run"
+"""In a message's menu: the run it is about."""
+
 _VALUE: Final = re.compile(r"([0-9A-Za-z_-]{6,64}) ([0-9a-f]{64}) ([0-9A-Za-z._:-]{0,253})")
 
 

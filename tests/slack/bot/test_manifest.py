@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from k8sops.cli.main import main
 from k8sops.core.errors import UsageError
-from k8sops_slack.manifest import SCOPES, manifest, manifest_text
+from k8sops_slack.manifest import SCOPES, manifest, manifest_link, manifest_text
 
 
 def test_the_keys_are_those_slack_knows() -> None:
@@ -73,6 +76,25 @@ def test_the_command_can_be_another() -> None:
     for wrong in ("k8s", "/K8S", "/", "/k 8s", f"/{'x' * 32}"):
         with pytest.raises(UsageError, match="no slash command"):
             manifest(command=wrong)
+
+
+def test_the_command_is_the_configuration_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bot waits for that one; an app that sends another is heard by nobody."""
+    config = tmp_path / "config.yaml"
+    config.write_text("slack: {command: /ops}\n")
+    monkeypatch.setenv("K8SOPS_CONFIG", str(config))
+    assert main(["slack", "manifest"]) == 0
+    assert json.loads(capsys.readouterr().out) == manifest(command="/ops")
+
+
+def test_the_link_carries_the_whole_manifest() -> None:
+    """Slack makes the app of what stands in the address; a sign that ends it early makes another app."""
+    link = urlsplit(manifest_link(name="ops & co #1", command="/ops"))
+    assert (link.netloc, link.path, link.fragment) == ("api.slack.com", "/apps", "")
+    (given,) = parse_qs(link.query)["manifest_json"]
+    assert json.loads(given) == manifest(name="ops & co #1", command="/ops")
 
 
 def test_an_address_that_is_not_encrypted_is_refused() -> None:

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from k8sops.cluster.client import KubeCluster
 from k8sops.sandbox.manager import SandboxHandle
 from k8sops.service.chat.opening import ChatService, open_chat
+from k8sops.service.config import SlackConfig
 from k8sops.service.worker import WorkerOptions, work
 from k8sops_local_slack import LocalSlack, Message, Patience, Person, Workspace, app_from_manifest
 from k8sops_slack.bot.serving import Tokens, serving
@@ -103,9 +105,9 @@ class Desk:
         return self.slack.workspace.direct(USERS[name]).id
 
 
-def workspace() -> Workspace:
+def workspace(command: str = "/k8s") -> Workspace:
     """The team, a channel with the bot and one without."""
-    space = Workspace(app_from_manifest(manifest()), team_id=TEAM)
+    space = Workspace(app_from_manifest(manifest(command=command)), team_id=TEAM)
     for name, user in USERS.items():
         space.add_user(user, name)
     space.add_channel(OPS, "ops", *USERS.values())
@@ -136,7 +138,7 @@ async def free_desk(
 
 @asynccontextmanager
 async def opened(
-    office: Office, namespace: str, *, over_http: bool = False, **policy: Any
+    office: Office, namespace: str, *, over_http: bool = False, command: str = "/k8s", **policy: Any
 ) -> AsyncIterator[Desk]:
     """The bot, a worker, and rights for everybody."""
     office.write_policy(execute_as=office.everybody, **policy)
@@ -146,8 +148,9 @@ async def opened(
         await enter(granted(office.admin, office.bot_name, *SEES))
         for person in USERS:
             await enter(granted(office.admin, office.called(person), *SEES, *CHANGES))
-        slack = await enter(await LocalSlack.start(workspace(), patience=PATIENT, rate_limits=False))
-        chat = await enter(open_chat(office.config))
+        slack = await enter(await LocalSlack.start(workspace(command), patience=PATIENT, rate_limits=False))
+        config = msgspec.structs.replace(office.config, slack=SlackConfig(command=command))
+        chat = await enter(open_chat(config))
         await enter(_working(office))
         app, said = slack.workspace.app, list[str]()
         tokens = Tokens(

@@ -8,7 +8,7 @@ import signal
 import stat
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,9 @@ class Newcomer:
             *("--cluster-user", self.office.called("alice")),
         )
 
-    async def setup(self, *arguments: str, without: tuple[str, ...] = (), **environ: str) -> Done:
+    async def setup(
+        self, *arguments: str, without: tuple[str, ...] = (), environ: Mapping[str, str] | None = None
+    ) -> Done:
         """Run it where there is no terminal."""
         given = {name: value for name, value in self.environ.items() if name not in without}
         process = await asyncio.create_subprocess_exec(
@@ -86,7 +88,7 @@ class Newcomer:
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=PIPE,
-            env={**given, **environ},
+            env={**given, **(environ or {})},
         )
         async with asyncio.timeout(DEADLINE_S):
             out, said = await process.communicate()
@@ -176,7 +178,7 @@ async def test_what_slack_refuses_is_named_and_never_shown(newcomer: Newcomer) -
         ),
         ({"SLACK_API_URL": "http://127.0.0.1:1/api/"}, 6, "Slack does not answer"),
     ):
-        done = await newcomer.setup(**environ)
+        done = await newcomer.setup(environ=environ)
         assert (done.code, told in done.said) == (code, True), done.said
     newcomer.slack.workspace.app.app_token = "xapp-1-A0OTHER-1-x"
     other = await newcomer.setup()
@@ -219,7 +221,7 @@ async def test_a_policy_is_added_to_and_what_it_says_is_not_overwritten(newcomer
     theirs.chmod(0o640)
     person = ("--user", "U0ALICE", "--person", "alice", "--cluster-user", newcomer.office.called("alice"))
     async with newcomer.office.with_rights("alice"):
-        done = await newcomer.setup(*person, "--yes", K8SOPS_POLICY=str(theirs))
+        done = await newcomer.setup(*person, "--yes", environ={"K8SOPS_POLICY": str(theirs)})
     assert done.code == 0, done.said
     after = theirs.read_text()
     assert f"    groups: [sre]\n    slack: [{{team: {TEAM}, user: U0ALICE}}]\n  bob:" in after
@@ -231,7 +233,9 @@ async def test_a_policy_is_added_to_and_what_it_says_is_not_overwritten(newcomer
     )
     assert stat.S_IMODE(theirs.stat().st_mode) == 0o640
     assert newcomer.config.read_text() == "# ours\nslack:\n  contexts: []   # all of them\n"
-    other = await newcomer.setup("--user", "U0BOB", "--person", "alice", "--yes", K8SOPS_POLICY=str(theirs))
+    other = await newcomer.setup(
+        "--user", "U0BOB", "--person", "alice", "--yes", environ={"K8SOPS_POLICY": str(theirs)}
+    )
     assert (other.code, theirs.read_text()) == (2, after)
     assert "knows U0BOB as bob, not as alice" in other.said
 
