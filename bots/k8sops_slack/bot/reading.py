@@ -85,8 +85,7 @@ class Reading:
             query = TableQuery(
                 kind=asked.about, namespace=place, name=asked.name, label_selector=asked.selector
             )
-            title = f"{asked.about} on {ops.cluster_info.name}"
-            return objects_listing(await ops.table(query), title=title, query=query)
+            return objects_listing(await ops.table(query), query=query, cluster=ops.cluster_info.name)
         records = await ops.records()
         if asked.word == "backups":
             return backups_listing(await records.backups(), self._chat.clock.now())

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from k8sops.core.severity import Severity, is_incomplete, severity_of
-from k8sops.core.tables import Column, Row, Table
+from k8sops.core.tables import Column, Row, Table, TableQuery
 from k8sops_slack.reads.table import Listing
 
 _RANK = [Severity.BAD, Severity.WARN, Severity.BUSY, Severity.NEUTRAL, Severity.OK, Severity.DONE]
-_STATUS = ("status", "phase", "state", "conditions")
+_STATUS = ("status", "phase", "state", "conditions", "type")
 _READY = "ready"
 
 
-def objects_listing(found: Table, *, title: str) -> Listing:
-    """Worst first."""
+def objects_listing(found: Table, *, query: TableQuery, cluster: str) -> Listing:
+    """Worst first; where there is nothing, where that was looked for."""
     heads, rows = object_rows(found)
-    return Listing(title=title, heads=heads, rows=rows, nothing="There are none.")
+    place = f" in {query.namespace}" if found.namespaced and query.namespace else ""
+    named = f" named {query.name}" if query.name else ""
+    more = "; -A looks in all namespaces" if place and not query.name else ""
+    nothing = f"There is none{named}{place}{more}."
+    return Listing(title=f"{query.kind}{place} on {cluster}", heads=heads, rows=rows, nothing=nothing)
 
 
 def object_rows(found: Table) -> tuple[list[str], list[list[str]]]:

@@ -15,25 +15,37 @@ from k8sops_slack.cards.standing import GLYPHS, WORDS
 from k8sops_slack.cards.words import typed
 from k8sops_slack.reads.table import Listing
 
+_AS_PLANNED = (RunState.PROPOSED, RunState.AWAITING_APPROVAL, RunState.SUCCEEDED)
 _URGENT = (RunState.NEEDS_REVIEW, RunState.AWAITING_APPROVAL, RunState.RUNNING, RunState.QUEUED)
 
 
 def runs_listing(runs: Sequence[RunSummary], clusters: Mapping[str, str], now: datetime) -> Listing:
     """Runs that want somebody, then those that go on, then the rest, newest first; `clusters` are names by uid."""
     ordered = sorted(runs, key=lambda run: _URGENT.index(run.state) if run.state in _URGENT else len(_URGENT))
+    names = [clusters.get(run.cluster_uid, run.cluster_uid[:8]) for run in ordered]
+    apart = len(set(names)) > 1
     rows = [
         (
             f"{GLYPHS[run.state]} {WORDS[run.state]}",
             run.id[:10],
             typed(run.action),
-            clusters.get(run.cluster_uid, run.cluster_uid[:8]),
+            *([name] if apart else []),
             age(run.proposed_at, now),
-            run.headline,
+            _what(run),
         )
-        for run in ordered
+        for run, name in zip(ordered, names, strict=True)
     ]
-    heads = ("STATE", "RUN", "ACTION", "CLUSTER", "AGE", "WHAT")
-    return Listing(title="Runs", heads=heads, rows=rows, nothing="There is no run yet.")
+    heads = ("STATE", "RUN", "ACTION", *(["CLUSTER"] if apart else []), "AGE", "WHAT")
+    title = "Runs" if apart or not names else f"Runs on {names[0]}"
+    return Listing(title=title, heads=heads, rows=rows, nothing="There is no run yet.")
+
+
+def _what(run: RunSummary) -> str:
+    """What it is about, without what the state says already: there is room for a few words."""
+    if run.state not in _AS_PLANNED:
+        return run.headline.removeprefix(f"{WORDS[run.state]}: ")
+    verdict, _, told = run.summary.partition(": ")
+    return told if told and " " not in verdict else run.summary
 
 
 def schedules_listing(views: Sequence[ScheduleView], now: datetime) -> Listing:
@@ -83,10 +95,10 @@ def backups_listing(found: BackupList, now: datetime) -> Listing:
 def audit_listing(records: Sequence[AuditView]) -> Listing:
     """Records of the trail, newest first; one whose bytes are not a record's says so in place of what it was."""
     rows = [
-        (one.at[:19].replace("T", " "), one.who or "-", one.code or "UNREADABLE", one.what or one.trouble)
+        (one.at[5:16].replace("T", " "), one.who or "-", one.code or "UNREADABLE", one.what or one.trouble)
         for one in records
     ]
-    return Listing(title="Audit trail", heads=("AT (UTC)", "WHO", "CODE", "WHAT"), rows=rows)
+    return Listing(title="Audit trail", heads=("UTC", "WHO", "CODE", "WHAT"), rows=rows)
 
 
 def age(since: datetime | None, now: datetime) -> str:

@@ -16,6 +16,8 @@ from k8sops_slack.blocks.sending import Message, message
 ROWS: Final = 15
 CELL: Final = 40
 WIDTH: Final = 72
+LEAST: Final = 12
+"""Of a column that is cut."""
 GUTTER: Final = "  "
 SHARE: Final = "read.share"
 FULL: Final = "read.full"
@@ -77,18 +79,28 @@ def full_list(heads: Cells, rows: Sequence[Cells]) -> str:
 
 
 def aligned(heads: Cells, rows: Sequence[Cells]) -> list[str]:
-    """Lines whose columns stand below each other; columns that have no room are left out, the last first."""
+    """Lines whose columns stand below each other; the last gives way first, as far as it still says something."""
     return _lines([heads, *rows], cell=CELL, width=WIDTH)
 
 
 def _lines(rows: Sequence[Cells], *, cell: int, width: int) -> list[str]:
     cells = [[_cut(printable(one), cell) for one in row] for row in rows]
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    while width and len(widths) > 2 and sum(widths) + len(GUTTER) * (len(widths) - 1) > width:
-        widths.pop()
+    if width:
+        widths = _fitted(widths, width)
     return [
-        GUTTER.join(one.ljust(wide) for one, wide in zip(row, widths, strict=False)).rstrip() for row in cells
+        GUTTER.join(_cut(one, wide).ljust(wide) for one, wide in zip(row, widths, strict=False)).rstrip()
+        for row in cells
     ]
+
+
+def _fitted(widths: list[int], width: int) -> list[int]:
+    """The widths of the columns that fit: the last is cut to what is left, or left out where that is too little."""
+    while len(widths) > 1 and (over := sum(widths) + len(GUTTER) * (len(widths) - 1) - width) > 0:
+        left = widths.pop() - over
+        if left >= LEAST:
+            return [*widths, left]
+    return widths
 
 
 def _cut(text: str, most: int) -> str:

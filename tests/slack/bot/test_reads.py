@@ -15,15 +15,17 @@ from k8sops.core.desk import AuditView
 from k8sops.core.overview import Gauge, Overview, Tile, Trouble
 from k8sops.core.run import RunState, RunSummary
 from k8sops.core.schedules import ScheduleView
-from k8sops.core.tables import Column, Row, Table
+from k8sops.core.tables import Column, Row, Table, TableQuery
 from k8sops_slack.blocks.markup import escaped
 from k8sops_slack.reads.objects import object_rows, objects_listing
 from k8sops_slack.reads.records import audit_listing, backups_listing, runs_listing, schedules_listing
 from k8sops_slack.reads.status import status_message
-from k8sops_slack.reads.table import full_list, shared, table_message
+from k8sops_slack.reads.table import WIDTH, Listing, full_list, shared, table_message
 from tests.slack.bot.limits_kept import check_message
 from tests.slack.bot.runs_shown import ALICE, CLUSTER, NOW, drawn
 
+IN_SHOP = TableQuery(kind="pods", namespace="shop")
+EVERYWHERE = TableQuery(kind="pods", namespace="")
 COLUMNS = tuple(Column(name=name) for name in ("Name", "Ready", "Status", "Restarts", "Age"))
 
 
@@ -52,9 +54,9 @@ def test_what_is_in_trouble_comes_first() -> None:
         ("waits", "0/1", "Pending"),
     )
     assert [row[0] for row in object_rows(found)[1]] == ["loop", "half", "waits", "fine", "done"]
-    shown = objects_listing(found, title="pods in shop").message("get pods -n shop")
+    shown = objects_listing(found, query=IN_SHOP, cluster="prod-eu").message("get pods -n shop")
     assert drawn(shown.blocks).splitlines() == [
-        "*pods in shop* (5)",
+        "*pods in shop on prod-eu* (5)",
         "```",
         "NAME   READY  STATUS            RESTARTS  AGE",
         "loop   0/1    CrashLoopBackOff  0         3d",
@@ -72,9 +74,9 @@ def test_of_many_the_first_fifteen_are_shown_and_all_are_one_tap_away() -> None:
     found = pods(
         *((f"web-{number:03}", "1/1", "Running") for number in range(200)), namespaces=("shop", "web")
     )
-    shown = objects_listing(found, title="pods").message("get pods -A")
+    shown = objects_listing(found, query=EVERYWHERE, cluster="prod-eu").message("get pods -A")
     lines = drawn(shown.blocks).splitlines()
-    assert lines[0] == "*pods* (15 of 200)"
+    assert lines[0] == "*pods on prod-eu* (15 of 200)"
     assert lines[2].startswith("NAMESPACE  NAME")
     assert len(lines) == 1 + 1 + 1 + 15 + 1 + 1
     assert lines[-1] == "[Share] [Full list]"
@@ -84,14 +86,16 @@ def test_of_many_the_first_fifteen_are_shown_and_all_are_one_tap_away() -> None:
 
 def test_nothing_is_said_to_be_nothing() -> None:
     """An empty answer looks like a broken bot."""
-    shown = objects_listing(pods(), title="pods in shop").message("get pods")
-    assert shown.text == "*pods in shop* There are none."
+    shown = objects_listing(pods(), query=IN_SHOP, cluster="prod-eu").message("get pods")
+    assert shown.text == "*pods in shop on prod-eu* There is none in shop; -A looks in all namespaces."
     check_message({"text": shown.text, "blocks": [{"type": "divider"}]})
 
 
 def test_what_is_shared_says_by_whom_and_has_nothing_to_press() -> None:
     """Its buttons would read as whoever presses, which is not what was shared."""
-    shown = objects_listing(pods(("a", "1/1", "Running")), title="pods").message("get pods")
+    shown = objects_listing(pods(("a", "1/1", "Running")), query=EVERYWHERE, cluster="prod-eu").message(
+        "get pods"
+    )
     public = shared(shown, escaped("alice"))
     assert drawn(public.blocks).endswith("shared by alice")
     assert "Share]" not in drawn(public.blocks)
@@ -144,7 +148,54 @@ def test_runs_that_want_somebody_come_first() -> None:
         "🔄 running",
         "✅ succeeded",
     ]
-    assert "backups prune  prod-eu" in rows[0]
+    assert "backups prune" in rows[0]
+
+
+def test_a_run_says_what_it_is_about_and_its_cluster_where_there_are_several() -> None:
+    """Fifteen rows of `rollback` and `scale` tell nobody which is theirs."""
+    summary = "Disruptive: payments/deployments/gateway goes from revision 3 to 2 (registry/gateway:2.3.1)"
+    done = a_run(1, RunState.SUCCEEDED, action="rollback", summary=summary, headline="done: 1 step")
+    failed = a_run(2, RunState.FAILED, action="scale", headline="failed: 2 of 3 replicas are ready")
+    lines = drawn(runs_listing([done, failed], {"c-eu": "prod-eu"}, NOW).message("runs").blocks).splitlines()
+    assert lines[0] == "*Runs on prod-eu* (2)"
+    assert lines[2] == "STATE        RUN         ACTION    AGE  WHAT"
+    assert lines[3] == "✅ succeeded  01KAJ4ZZ00  rollback  1m   payments/deployments/gateway go…"
+    assert lines[4] == "❌ failed     01KAJ4ZZ00  scale     2m   2 of 3 replicas are ready"
+    assert max(len(line) for line in lines) <= WIDTH
+    elsewhere = msgspec.structs.replace(failed, cluster_uid="c-us")
+    clusters = {"c-eu": "prod-eu", "c-us": "prod-us"}
+    both = drawn(runs_listing([done, elsewhere], clusters, NOW).message("runs").blocks).splitlines()
+    assert both[0] == "*Runs* (2)"
+    assert "scale     prod-us  2m" in both[4]
+
+
+def test_a_column_without_room_is_left_out_and_all_of_it_is_in_the_file() -> None:
+    """A line that a phone breaks in two is read as two rows."""
+    heads, row = ("NAME", "STATUS", "MESSAGE"), ("n" * 40, "CrashLoopBackOff", "m" * 30)
+    found = Listing(title="pods", heads=heads, rows=[row])
+    lines = drawn(found.message("get pods").blocks).splitlines()
+    assert lines[3] == f"{'n' * 40}  CrashLoopBackOff  {'m' * 11}…"
+    assert found.text().splitlines()[1].endswith("m" * 30)
+    narrow = Listing(title="pods", heads=heads, rows=[("n" * 40, "s" * 40, "m")])
+    assert drawn(narrow.message("get pods").blocks).splitlines()[3] == f"{'n' * 40}  {'s' * 29}…"
+
+
+def test_warnings_are_the_first_of_events() -> None:
+    """What went well is most of them."""
+    columns = tuple(Column(name=name) for name in ("Last Seen", "Type", "Reason"))
+    made = [
+        Row(uid=reason, name=reason, namespace="shop", cells=("1m", kind, reason), created=NOW, labels={})
+        for kind, reason in (("Normal", "Scheduled"), ("Warning", "BackOff"))
+    ]
+    _, rows = object_rows(Table(columns=columns, rows=tuple(made), kind="events", namespaced=True))
+    assert [row[2] for row in rows] == ["BackOff", "Scheduled"]
+
+
+def test_an_object_that_is_not_there_is_named() -> None:
+    """Whoever mistyped sees what was looked for, and where."""
+    query = TableQuery(kind="pods", namespace="shop", name="web")
+    shown = objects_listing(pods(), query=query, cluster="prod-eu").message("get pods web -n shop")
+    assert shown.text == "*pods in shop on prod-eu* There is none named web in shop."
 
 
 def a_schedule(name: str, **changes: Any) -> ScheduleView:
@@ -209,7 +260,7 @@ def test_an_audit_record_that_cannot_be_read_says_so() -> None:
         AuditView(seq=1, trouble="its bytes are not a record's"),
     ]
     lines = drawn(audit_listing(records).message("audit").blocks).splitlines()
-    assert lines[3] == "2026-11-22 12:00:00  bob  run.approved  drain → approved"
+    assert lines[3] == "11-22 12:00  bob  run.approved  drain → approved"
     assert lines[4].endswith("UNREADABLE    its bytes are not a record's")
 
 
