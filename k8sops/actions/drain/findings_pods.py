@@ -118,6 +118,10 @@ def _singletons(told: Outlook) -> Iterator[Finding]:
     for one in told.going:
         if not one.is_single:
             continue
+        if not one.pod.ready:
+            text = f"{one.owner.label} runs one pod, which is not ready now: it is down before it moves"
+            yield Finding(level="note", code="singleton_down", text=text, subjects=(one.owner.subject,))
+            continue
         startup = told.estimates.startup_s(one.pod)
         if surges(told, one):
             text = f"{one.owner.label} runs one pod: a second one is started first and taken back afterwards"

@@ -72,8 +72,8 @@ class Passenger(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def can_surge(self) -> bool:
-        """Whether a second pod of its workload would be as good as the first: not where each has its own name."""
-        return self.owner.kind in {"Deployment", "ReplicaSet"}
+        """Whether a second pod of its workload would keep it up: not where each has its own name, or it is down now."""
+        return self.owner.kind in {"Deployment", "ReplicaSet"} and self.pod.ready
 
 
 def flags_of(params: DrainParams) -> DrainFlags:

@@ -75,8 +75,8 @@ class Surges:
         self._found = True
 
     def wants(self, pod: Pod) -> bool:
-        """Whether the pod is the only one of a workload that can have two."""
-        return self.is_single(pod) and not (pod.ending or pod.finished)
+        """Whether a workload that can have two is up by this pod alone; beside a dead one none may ever be ready."""
+        return self.is_single(pod) and pod.ready and not (pod.ending or pod.finished)
 
     def is_single(self, pod: Pod) -> bool:
         """Whether its workload is to have one pod, and can have two."""

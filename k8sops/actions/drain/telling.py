@@ -128,7 +128,11 @@ def _takes_time(present: Sequence[Departure]) -> str:
     ending = [one for one in present if one.state in {"trying", "leaving"}]
     if ending:
         return f"pod {ending[0].key} to end" if len(ending) == 1 else f"{len(ending)} pods to end"
-    return "the second pod of a workload of one" if any(one.state == "preparing" for one in present) else ""
+    preparing = [one for one in present if one.state == "preparing"]
+    if not preparing:
+        return ""
+    more = f" and {len(preparing) - 1} more" if len(preparing) > 1 else ""
+    return f"a second pod beside {preparing[0].key}{more} to be ready"
 
 
 def _settles(nodes: Mapping[str, NodeDrain], floor: Floor, replacements: Replacements) -> str:

@@ -180,6 +180,15 @@ def test_a_budget_over_a_singleton_opens_with_a_surge() -> None:
     assert codes(plan(of, surge=True), "blocker") == set()
 
 
+def test_what_is_down_already_is_not_given_a_second_pod() -> None:
+    """Beside one that crashes in a loop the second would crash too, and the drain wait for it until its deadline."""
+    of = scene(TWO, [pod("web-a", "n1", ready=False)], workloads=deployment("web", 1))
+    surged = plan(of, surge=True)
+    assert codes(surged, "note") >= {"singleton_down"}
+    assert "surge" not in codes(surged, "note")
+    assert codes(plan(of), "warning") == set(), "moving it puts nothing down"
+
+
 def test_a_stateful_singleton_cannot_be_surged() -> None:
     """A second pod of a StatefulSet is another member, not a stand-in."""
     of = scene(
