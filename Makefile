@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench shots docs lock format clean
+.PHONY: help setup demo test browser check bench shots docs lock format clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -26,6 +26,9 @@ demo: $(STAMP) ## a real control plane, filled, with the live screen on it (a to
 test: $(STAMP) ## all tests, on real control planes, in JOBS processes (one more than cores)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 15
 
+browser: ## where there is none, install one for tests of the local Slack's page (as root, with apt); else they are skipped
+	@sh tools/get_browser.sh
+
 check: $(STAMP) ## lint, types, import contracts, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,7 +42,7 @@ docs: $(STAMP) ## write the generated pages again
 bench: $(STAMP) ## measure; figures go to docs/performance.md by hand, with the command
 	$(BIN)/python -m tests.bench
 
-shots: $(STAMP) ## screenshots (SVG, PNG) of a real sandbox, as it was at one moment
+shots: $(STAMP) ## screenshots (SVG, PNG) of a real sandbox, as it was at one moment; that of Slack where there is a browser
 	$(BIN)/python -m screenshots.generate
 
 lock: $(STAMP) ## compile requirements/*.txt anew
