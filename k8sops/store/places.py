@@ -6,7 +6,11 @@ damaged sooner or later (https://www.sqlite.org/wal.html, https://www.sqlite.org
 
 from __future__ import annotations
 
+import errno
 import os
+import sqlite3
+import stat
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -73,20 +77,24 @@ def refuse_remote(path: Path, mounts: str | None = None) -> None:
 def make_private(path: Path) -> None:
     """See that the file is there, 0600, its missing folders made 0700; SQLite gives -wal and -shm the file's mode.
 
-    The mode of a file that is not a store of ours stays as it is.
+    The mode of a file that is not a store of ours stays as it is. A file that is there is never opened here: this
+    process may have it open, and closing any handle of it would let go of all the locks SQLite holds on it, so that
+    another process could take itself for the last one and tidy up the log under us
+    (https://www.sqlite.org/howtocorrupt.html, 2.2).
 
     Raises StorePermissionError naming file or folder.
     """
     try:
         _make_folder(path.parent)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if os.fstat(handle).st_mode & 0o077 and _is_ours(os.pread(handle, 100, 0)):
-                os.fchmod(handle, 0o600)
-        finally:
-            os.close(handle)
-    except IsADirectoryError:
-        raise StorePlaceError(f"the store {path} is a folder", hint="name a file in it") from None
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise StorePlaceError(f"the store {path} is a folder", hint="name a file in it")
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if found.st_mode & 0o077 and (not found.st_size or _is_ours(path)):
+            path.chmod(0o600)
     except OSError as error:
         raise StorePermissionError(
             f"the store {path} cannot be opened: {error.strerror}",
@@ -94,9 +102,13 @@ def make_private(path: Path) -> None:
         ) from error
 
 
-def _is_ours(header: bytes) -> bool:
-    """Whether the file is empty, or carries our mark in SQLite's header (https://www.sqlite.org/fileformat.html)."""
-    return not header or header[68:72] == APPLICATION_ID.to_bytes(4, "big")
+def _is_ours(path: Path) -> bool:
+    """Whether it carries our mark. SQLite itself looks, since it alone can close the file without harm."""
+    try:
+        with closing(sqlite3.connect(path, timeout=0)) as raw:
+            return raw.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+    except sqlite3.Error:
+        return False
 
 
 def _make_folder(folder: Path) -> None:

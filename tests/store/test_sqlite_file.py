@@ -238,6 +238,38 @@ async def test_a_damaged_page_is_an_error_that_says_how_to_go_on(tmp_path: Path)
     await store.aclose()
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+async def test_a_store_opened_twice_in_one_process_keeps_its_locks_against_others(
+    tmp_path: Path, mode: int
+) -> None:
+    """A bot opens it for the chat and for its worker; a command beside it must not take itself for the last one.
+
+    It would tidy up the log at its end, and what the bot wrote from then on would be lost, the file damaged.
+    """
+    path = tmp_path / "k8sops.db"
+    chat = await _open(path)
+    await chat.write(put("a"), name="test")
+    path.chmod(mode)
+    worker = await _open(path)
+    asked = "SELECT key FROM door_state ORDER BY key"
+    code = f"import sqlite3; c = sqlite3.connect({str(path)!r}); print(c.execute('{asked}').fetchall()); c.close()"
+
+    async def beside() -> str:
+        arguments = [sys.executable, "-c", code]
+        return (await asyncio.to_thread(subprocess.check_output, arguments, text=True)).strip()
+
+    before = path.with_name("k8sops.db-wal").stat().st_ino
+    for key in ("b", "c"):
+        await beside()
+        assert path.with_name("k8sops.db-wal").stat().st_ino == before
+        await chat.write(put(key), name="test")
+    assert await beside() == "[('a',), ('b',), ('c',)]"
+    assert await keys(worker) == ["a", "b", "c"]
+    assert _mode(path) == 0o600
+    await worker.aclose()
+    await chat.aclose()
+
+
 async def test_another_program_s_database_is_left_alone(tmp_path: Path) -> None:
     """Tables of ours among a browser's history would help nobody."""
     path = tmp_path / "history.db"
