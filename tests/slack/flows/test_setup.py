@@ -124,17 +124,19 @@ async def test_from_nothing_to_hello_and_again_without_a_change(newcomer: Newcom
     tokens, manifest = newcomer.home / "slack.env", newcomer.home / "manifest.json"
     files = ("--env-file", str(tokens), "--manifest", str(manifest))
     async with newcomer.office.with_rights("alice"):
-        first = await newcomer.setup(*newcomer.alice, *files, "--yes")
+        first = await newcomer.setup(*newcomer.alice, *files, "--command", "/ops", "--yes")
         assert first.code == 0, first.said
         policy = load_policy(newcomer.policy)
         assert policy.person_of(chat_user("alice").actor, "").name == "alice"
         assert policy.file.execute_as.people["alice"].user == newcomer.office.called("alice")
         assert policy.cluster(newcomer.office.admin.info.uid) is not None, "else it would count as production"
-        assert yaml.safe_load(newcomer.config.read_text())["policy"] == str(newcomer.policy)
-        assert newcomer.config.read_text().startswith("# ours\nslack:\n  contexts: []   # all of them\n")
+        assert newcomer.config.read_text() == (
+            f"# ours\nslack:\n  contexts: []   # all of them\n  command: /ops\npolicy: {newcomer.policy}\n"
+        )
         assert "Hello! The policy knows you as *alice* here." in newcomer.greeted()
+        assert "/ops help" in newcomer.greeted()
         assert stat.S_IMODE(tokens.stat().st_mode) == 0o600
-        assert yaml.safe_load(manifest.read_text())["features"]["slash_commands"][0]["command"] == "/k8s"
+        assert yaml.safe_load(manifest.read_text())["features"]["slash_commands"][0]["command"] == "/ops"
         kept = [path.read_bytes() for path in (newcomer.policy, newcomer.config, tokens)]
         # The tokens come from the file now, and nobody has to say again who it is.
         again = await newcomer.setup("--user", "U0ALICE", *files, without=TOKENS)
