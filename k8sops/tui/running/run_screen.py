@@ -235,7 +235,6 @@ class RunScreen(LeftOnce[None]):
             lambda answer: self._start(run, break_glass=answer.text),
             prompt="reason",
             required=True,
-            careful=True,
         )
 
     def action_cancel(self) -> None:
