@@ -105,9 +105,8 @@ class Telling:
 
     async def remind(self) -> None:
         """Remind and escalate where it is time."""
-        runs = [
-            await self._chat.records.get_run(summary.id) for summary in await self._chat.records.runs(WAITING)
-        ]
+        waiting = reversed(await self._chat.records.runs(WAITING))
+        runs = [await self._chat.records.get_run(summary.id) for summary in waiting]
         now = self._chat.clock.now()
         for one in reminders(runs, await self._chat.desk.policy(), now):
             await self._remind(one)

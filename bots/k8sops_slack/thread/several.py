@@ -15,8 +15,8 @@ from k8sops_slack.blocks.sending import Message, message
 from k8sops_slack.cards import clicks
 from k8sops_slack.cards.buttons import buttons
 from k8sops_slack.cards.room import Room
-from k8sops_slack.cards.standing import head, told
-from k8sops_slack.cards.words import DOT, expiry, subject
+from k8sops_slack.cards.standing import GLYPHS, head, told
+from k8sops_slack.cards.words import DOT, needs_line, subject
 
 LISTED: Final = 10
 Entry = Sequence[Block]
@@ -48,17 +48,28 @@ def listed(
 def entry(run: Run, room: Room) -> list[Block]:
     """A run among others."""
     if run.state is RunState.AWAITING_APPROVAL:
-        return [section(waiting_text(run)), *actions(buttons(run, room))]
+        return [section(waiting_text(run, room)), *actions(buttons(run, room))]
     details = button("Details", clicks.DETAILS, clicks.click_on(run).value)
     return [section(decided_line(run), accessory=details)]
 
 
-def waiting_text(run: Run) -> Mrkdwn:
-    """What is asked for, and until when."""
-    until = joined(" ", [written("expires"), expiry(run)])
-    about = joined(DOT, [bold(escaped(subject(run), 160)), until])
+def to_look_at(run: Run, room: Room) -> list[Block]:
+    """A run among others where nothing is edited later: what can be decided is looked up first."""
+    look = button("Look", clicks.DETAILS, clicks.click_on(run).value)
+    return [section(waiting_text(run, room), accessory=look)]
+
+
+def waiting_text(run: Run, room: Room) -> Mrkdwn:
+    """What is asked for and why, who has agreed, and until when."""
     why = escaped(f"“{run.reason}”", 100) if run.reason else written("")
-    return joined("\n", [about, joined(DOT, [escaped(run.plan.summary, 200), why])])
+    return joined(
+        "\n",
+        [
+            bold(escaped(subject(run), 160)),
+            joined(DOT, [escaped(run.plan.summary, 200), why]),
+            joined(" ", [written(GLYPHS[run.state]), needs_line(run, room)]),
+        ],
+    )
 
 
 def decided_line(run: Run) -> Mrkdwn:

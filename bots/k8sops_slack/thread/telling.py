@@ -8,7 +8,7 @@ from itertools import groupby
 from k8sops.core.run import Run, RunState
 from k8sops.core.text import counted
 from k8sops.service.chat.asked import Asked
-from k8sops_slack.blocks.building import Block, actions, button, confirm, context, section
+from k8sops_slack.blocks.building import Block, actions, button, confirm, section
 from k8sops_slack.blocks.markup import Mrkdwn, escaped, joined, moment, written
 from k8sops_slack.blocks.sending import Message, message
 from k8sops_slack.cards import clicks
@@ -17,7 +17,7 @@ from k8sops_slack.cards.card import card, card_lines, sentence
 from k8sops_slack.cards.room import Room
 from k8sops_slack.cards.words import expiry, needs_line, subject
 from k8sops_slack.files.plan import IN_THREAD, is_long
-from k8sops_slack.thread.several import decided_line, entry, listed
+from k8sops_slack.thread.several import decided_line, entry, listed, to_look_at
 
 NAMED = 5
 
@@ -75,7 +75,7 @@ def reminder(runs: Sequence[Run], room: Room) -> Message:
     who = room.person(runs[0].actor, runs[0].person)
     if len(runs) > 1:
         title = joined(" ", [written("⏰"), who, written(f"still waits for you: {len(runs)} approvals")])
-        return listed(title, title, [entry(run, room) for run in runs], room)
+        return listed(title, title, [to_look_at(run, room) for run in runs], room)
     (run,) = runs
     text = joined(" ", [written("⏰"), who, written("still waits for you:"), escaped(subject(run), 160)])
     look = button("Look", clicks.DETAILS, clicks.click_on(run).value)
@@ -94,7 +94,7 @@ def asks_message(runs: Sequence[Run], room: Room) -> Message:
     if not waiting:
         title = joined(" ", [written("Nothing waits any more of what"), who, written("asked for")])
         return listed(title, title, [entry(run, room) for run in decided], room)
-    below = [context(*lines[: 2 * NAMED])] if lines else []
+    below = [section(joined("\n", lines[: 2 * NAMED]))] if lines else []
     if len(waiting) == 1:
         (run,) = waiting
         shown = [section(joined("\n", card_lines(run, room))), *actions(buttons(run, room)), *below]

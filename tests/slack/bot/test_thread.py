@@ -173,10 +173,11 @@ def test_no_more_are_listed_than_fit_and_the_others_are_counted() -> None:
     shown = text.count("[+Approve?]")
     assert 5 <= shown <= LISTED
     assert f"and {60 - shown} more: `/k8s runs` lists them" in text
-    assert text.count("expires") == shown
+    assert text.count("✋ needs 1 of <!subteam^S1>") == shown
     reminded = drawn(reminder([numbered(number) for number in range(60)], ROOM).blocks)
     assert reminded.startswith("*⏰ alice still waits for you: 60 approvals*")
     assert "more: `/k8s runs`" in reminded
+    assert "Approve" not in reminded, "it is not edited, so nothing in it may be decided unseen"
 
 
 def failed(number: int) -> News:

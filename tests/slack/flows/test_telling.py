@@ -19,6 +19,7 @@ from k8sops_slack.bot.reading import Reading
 from k8sops_slack.thread.several import LISTED
 from k8sops_slack.typed.commands import Asked as Typed
 from tests.slack.flows.bots import OPS, OTHER, TEAM, TTL, USERS, Bots, open_bots
+from tests.slack.flows.conftest import Desk
 from tests.support.engine_world import BOB
 
 HELD = timedelta(milliseconds=HELD_MS)
@@ -260,3 +261,19 @@ async def test_a_bot_that_dies_before_it_has_sent_is_made_up_for_by_the_next(bot
     assert (len(bots.direct("bob")), len(bots.direct("carol"))) == (1, 1)
     await asyncio.gather(*(bot.telling.ask(run, wave=0) for bot in bots.replicas))
     assert (bots.rang("bob"), bots.rang("carol")) == (1, 1)
+
+
+async def test_from_the_list_one_request_is_approved_and_the_other_is_left(desk: Desk) -> None:
+    """With the real bot on a real cluster: each button means its own run."""
+    await desk.web(2)
+    alice, bob = desk.person("alice"), desk.person("bob")
+    for replicas in (3, 4):
+        await alice.slash(f"/k8s scale deployment/web --replicas {replicas} -n {desk.namespace}", OPS)
+        await desk.shown("alice", OPS, f"from 2 to {replicas} replicas")
+    await desk.shown("bob", None, "asks for 2 approvals", "from 2 to 3 replicas", "from 2 to 4 replicas")
+    (card,) = [one for one in desk.slack.messages(desk.direct("bob")) if one.thread_ts is None]
+    await bob.click(card, "run.approve")
+    await desk.shown("alice", OPS, "3 of 3 replicas ready", "approved by bob")
+    await desk.shown("bob", None, "succeeded", "from 2 to 4 replicas")
+    assert bob.screen().count("[Approve]") == 1
+    assert await desk.replicas() == 3
