@@ -209,7 +209,7 @@ class Bot:
                 else:
                     await (self.asking if heard.kind == "line" else self._pressing).do(heard)
             except K8sOpsError as error:
-                await refuse(self.poster, heard, error)
+                await refuse(self.poster, heard, error, self._chat.command)
             await self._chat.memory.done(heard.key)
         except SlackApiError as error:
             self._say(f"Slack refused an answer to {heard.user}: {error.response.get('error')}")

@@ -48,7 +48,7 @@ class Dialogs:
                 f"Slack did not open the form: {error.response.get('error')}",
                 hint="type the command again",
             )
-            await refuse(self._poster, heard, late)
+            await refuse(self._poster, heard, late, self._chat.command)
             return
         await self._poster.change(view_id, await self._form(heard, action, named))
 
@@ -61,7 +61,7 @@ class Dialogs:
             await self._chat.desk.acting(heard.who, cluster.uid)
             return self._forms.opened(action, cluster, heard)
         except K8sOpsError as error:
-            return modal("Not possible", pages.CALLBACK, [*refusal(error).blocks])
+            return modal("Not possible", pages.CALLBACK, [*refusal(error, self._chat.command).blocks])
 
     async def cluster_chosen(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """The form on the cluster that was chosen for it."""
@@ -87,7 +87,7 @@ class Dialogs:
             await self._chat.desk.person(heard.who)
             run = await self._chat.records.get_run(read_click(heard.value).run)
         except K8sOpsError as error:
-            await refuse(self._poster, heard, error)
+            await refuse(self._poster, heard, error, self._chat.command)
             return
         await self._poster.open(body["trigger_id"], small.deny_dialog(run))
 
@@ -160,5 +160,5 @@ class Dialogs:
         try:
             view = await home_of(self._chat, user)
         except K8sOpsError as error:
-            view = home([*refusal(error).blocks])
+            view = home([*refusal(error, self._chat.command).blocks])
         await self._poster.publish(user.user, view)

@@ -9,16 +9,18 @@ from k8sops_slack.blocks.markup import Mrkdwn, escaped, fenced, joined, prose
 from k8sops_slack.blocks.sending import Message, message
 from k8sops_slack.bot.heard import Heard
 from k8sops_slack.bot.posting import Poster
+from k8sops_slack.typed.hints import as_typed_here
 
 
-async def refuse(poster: Poster, heard: Heard, error: K8sOpsError) -> None:
+async def refuse(poster: Poster, heard: Heard, error: K8sOpsError, program: str) -> None:
     """Tell whoever asked; in their direct messages where they asked in none."""
-    await poster.whisper(heard.channel, heard.user, refusal(error), thread=heard.thread)
+    await poster.whisper(heard.channel, heard.user, refusal(error, program), thread=heard.thread)
 
 
-def refusal(error: K8sOpsError) -> Message:
-    """What went wrong, and what to do."""
-    told = joined("\n", [escaped(f"⛔ {error.message}", 1500), prose(error.hint, 600)])
+def refusal(error: K8sOpsError, program: str) -> Message:
+    """What went wrong, and what to do; `program` is what commands are typed behind, as in `/k8s`."""
+    hint = as_typed_here(error.hint, program)
+    told = joined("\n", [escaped(f"⛔ {error.message}", 1500), prose(hint, 600)])
     blocks = [section(told)]
     if isinstance(error, MayNotActAsError):
         blocks.append(section(fenced(error.manifest.splitlines())))

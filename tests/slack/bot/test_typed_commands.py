@@ -8,6 +8,7 @@ from k8sops.core.errors import UsageError
 from k8sops.service.catalog import ActionSpec, all_actions
 from k8sops.service.command_line.away import AwayCommand
 from k8sops_slack.typed.commands import OWN, Asked, Command, read_line
+from k8sops_slack.typed.hints import as_typed_here
 
 
 def read(text: str) -> Command:
@@ -161,3 +162,17 @@ def test_nothing_is_printed_and_nothing_ends_the_process(capsys: pytest.CaptureF
 def test_every_own_word_says_how_it_is_typed() -> None:
     """Help lists them from here."""
     assert all(usage.split()[0] == word and told.endswith(".") for word, (usage, told, _) in OWN.items())
+
+
+@pytest.mark.parametrize(
+    ("hint", "here"),
+    [
+        ("`k8sops runs list` shows them", "`/ops runs list` shows them"),
+        ("`k8sops get nodes` lists them", "`/ops get nodes` lists them"),
+        ("see `k8sops runs show ID`, then `k8sops worker`", "see `/ops runs show ID`, then `k8sops worker`"),
+        ("name one with --repo", "name one with --repo"),
+    ],
+)
+def test_hints_name_what_can_be_typed_here(hint: str, here: str) -> None:
+    """Who copies a hint from a chat on a phone has no terminal to paste it into."""
+    assert as_typed_here(hint, "/ops") == here
