@@ -7,6 +7,7 @@ be held is withheld whole: it cannot be looked through, so it is not shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Final
 
 from k8sops.redact.finding import Following, Hit, Line, Looked, Place
@@ -141,8 +142,8 @@ class RedactingStream:
             if line is None or end > line.end:
                 line = Line(data, data.rfind(b"\n", 0, max(start, end - 1)) + 1, block.line_end(end - 1))
             looked = self._scanner.look(Place(data, start, end, block.done, line))
-            for hit in looked.hits:
-                if hit.start >= block.done:
+            for hit in map(_before_a_key, repeat(data), looked.hits):
+                if block.done <= hit.start < hit.end:
                     self._put(block, hit)
             if self._expects(looked):
                 limit = line.end
@@ -187,6 +188,14 @@ class _Block:
         """From `at` to `end` it was taken away: not written here."""
         self.out.append(self.data[self.done : self.at])
         self.at = self.done = self.counted = end
+
+
+def _before_a_key(data: bytes, hit: Hit) -> Hit:
+    """A secret ends where a private key begins, which has lines to come that are to be found by its first."""
+    at = data.find(b"-----BEGIN", hit.start, hit.end)
+    if at < 0 or data.find(b"PRIVATE KEY", at, at + 48) < 0:
+        return hit
+    return hit._replace(end=at, secret=data[hit.start : at])
 
 
 def _short_lines(data: bytes) -> bytes:
