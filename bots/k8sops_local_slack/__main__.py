@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import secrets
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,8 @@ def two_people(manifest: Path | None) -> Workspace:
 async def serve(port: int, manifest: Path | None) -> None:
     """Serve until interrupted, after saying what a bot needs to know."""
     space = two_people(manifest)
-    async with await PagedSlack.start(space, port=port) as slack:
+    # Ids of their own each time: a bot on the same store takes what it has heard before for a repetition.
+    async with await PagedSlack.start(space, seed=secrets.randbits(64), port=port) as slack:
         told = {
             "page": slack.address,
             "SLACK_API_URL": slack.base_url,

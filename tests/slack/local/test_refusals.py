@@ -247,6 +247,16 @@ async def test_who_is_in_a_channel_is_told_by_page(client: AsyncWebClient) -> No
     assert (await client.conversations_info(channel="C0OTHER"))["channel"]["is_member"] is False
 
 
+async def test_a_cursor_is_what_was_given_out_and_nothing_else(client: AsyncWebClient) -> None:
+    """An app that counts pages by itself works until the list changes."""
+    first = await client.conversations_members(channel=OPS, limit=2)
+    cursor = first["response_metadata"]["next_cursor"]
+    assert (await client.conversations_members(channel=OPS, limit=2, cursor=cursor))["members"] == ["U0BOT"]
+    for made_up in ("2", "not one", "bmV4dDp4"):
+        made = client.conversations_members(channel=OPS, limit=2, cursor=made_up)
+        assert await refused(made) == "invalid_cursor"
+
+
 async def test_a_permalink_needs_a_message_all_can_see(client: AsyncWebClient) -> None:
     """Links to cards are put into other cards."""
     posted = await client.chat_postMessage(channel=OPS, text="card")
