@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from k8sops.core.events import Progress
 from k8sops.core.run import Run, RunId, RunState
 from k8sops.service.chat.memory import Role, ShownMessage
 from k8sops.service.chat.opening import ChatService
@@ -112,6 +113,9 @@ class Showing:
         self, run: Run, team: str, *, preview: bool = False, filed: str = IN_THREAD, mentions: bool = False
     ) -> Message:
         room = await room_of(self._chat, team, preview=preview, mentions=mentions)
+        if run.state is RunState.RUNNING:
+            # How far it is stands in the thread, where it is edited; here it would be true for a moment only.
+            run = msgspec.structs.replace(run, progress=Progress())
         return card(run, room, filed=filed if is_long(run.plan) else "")
 
     async def _edit(self, shown: ShownMessage, said: Message) -> ShownMessage | None:
