@@ -1,7 +1,7 @@
 """Take the screenshots, or check that they still show what the screens show.
 
 python -m screenshots.generate              all of them (`make shots`)
-python -m screenshots.generate pods nodes   those
+python -m screenshots.generate pods nodes   those; `slack` is the one that takes a browser
 python -m screenshots.generate --check      compare text and styles with the SVGs, write nothing
 python -m screenshots.generate --new-stage  seed a sandbox anew for them first
 """
@@ -17,10 +17,11 @@ from typing import Final
 
 import click
 
+from screenshots import slack
 from screenshots.drawing import png_of, svg_of
 from screenshots.frame import Frame
 from screenshots.pictures import PICTURES, Picture
-from screenshots.stage import keep, kept, make_stage, set_up
+from screenshots.stage import Standing, keep, kept, make_stage, set_up
 from screenshots.taking import any_frame, at_home, frame_taken
 
 HERE: Final = Path(__file__).parent
@@ -37,15 +38,18 @@ Say = Callable[[str], None]
 )
 def main(names: Sequence[str], check: bool, new_stage: bool, into: Path) -> None:
     """Take the screenshots of these NAMES, or all."""
-    unknown = set(names) - {picture.name for picture in PICTURES}
+    unknown = set(names) - {picture.name for picture in PICTURES} - {slack.NAME}
     if unknown:
         raise click.UsageError(f"no such picture: {', '.join(sorted(unknown))}")
     chosen = [picture for picture in PICTURES if not names or picture.name in names]
-    wrong = asyncio.run(_all(chosen, check=check, new_stage=new_stage, into=into))
+    chat = not names or slack.NAME in names
+    wrong = asyncio.run(_all(chosen, chat=chat, check=check, new_stage=new_stage, into=into))
     sys.exit(1 if wrong else 0)
 
 
-async def _all(chosen: Sequence[Picture], *, check: bool, new_stage: bool, into: Path) -> list[str]:
+async def _all(
+    chosen: Sequence[Picture], *, chat: bool, check: bool, new_stage: bool, into: Path
+) -> list[str]:
     if new_stage:
         size = await asyncio.to_thread(keep, await make_stage(_say))
         _say(f"the new stage has {size // 1024} KiB")
@@ -70,7 +74,18 @@ async def _all(chosen: Sequence[Picture], *, check: bool, new_stage: bool, into:
                     path.write_text(svg, encoding="utf-8")
                     path.with_suffix(".png").write_bytes(png_of(svg))
                     _say(f"took {picture.name}")
+            # The last: its runs change the stage.
+            if chat and not await _slack(standing, check=check, into=into):
+                wrong.append(slack.NAME)
     return wrong
+
+
+async def _slack(standing: Standing, *, check: bool, into: Path) -> bool:
+    try:
+        return await slack.take(standing, into, check=check, say=_say)
+    except Exception as error:  # noqa: BLE001 - a browser that breaks must not cost the other pictures
+        _say(f"{slack.NAME}: {type(error).__name__}: {error}")
+        return False
 
 
 def _is_kept(path: Path, alt: str, frame: Frame) -> bool:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from screenshots import slack
 from screenshots.drawing import BOLD, FONT_SIZE, MARGIN, REGULAR, ZOOM
 from screenshots.pictures import PICTURES, Picture
 
@@ -34,7 +35,7 @@ def test_there_are_enough_of_them() -> None:
 def test_no_picture_lies_around_that_nobody_takes() -> None:
     """A picture that is not taken anew would show what has long changed."""
     found = {path.stem for kind in ("svg", "png") for path in FOLDER.glob(f"*.{kind}")}
-    assert found == {picture.name for picture in PICTURES}
+    assert found == {picture.name for picture in PICTURES} | {slack.NAME}
 
 
 @each_picture
@@ -70,8 +71,22 @@ def test_a_known_word_is_drawn_in_the_png(picture: Picture) -> None:
     assert _likeness(expected.crop(box), picture_drawn.crop(box)) > ALIKE
 
 
+def test_the_picture_of_slack_is_used_and_its_words_are_kept() -> None:
+    """The words are what tells whether it is stale: those of Block Kit as a browser shows them."""
+    link = f"![{slack.ALT}](screenshots/{slack.NAME}.png)"
+    assert link in (ROOT / "README.md").read_text(encoding="utf-8")
+    words = (FOLDER / f"{slack.NAME}.txt").read_text(encoding="utf-8")
+    assert "PRODUCTION acme · drain node/node-2" in words
+    assert "8 of 14 pods moved" in words
+    with Image.open(FOLDER / f"{slack.NAME}.png") as picture:
+        assert picture.size == tuple(int(length * slack.SCALE) for length in slack.SIZE)
+
+
 def test_none_is_stale() -> None:
-    """Text and styles of every screen, on the stage that is kept, are those of its picture."""
+    """Text and styles of every screen, on the stage that is kept, are those of its picture.
+
+    Where no browser is installed, that of Slack is left out, and the command says so.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "screenshots.generate", "--check"],
         cwd=ROOT, capture_output=True, text=True, timeout=CHECK_SECONDS, check=False,
