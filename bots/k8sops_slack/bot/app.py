@@ -19,6 +19,7 @@ from k8sops.core.errors import K8sOpsError
 from k8sops.core.run import Run
 from k8sops.service.chat.opening import ChatService
 from k8sops.service.command_line.away import AwayCommand
+from k8sops_slack.blocks.gate import Gate
 from k8sops_slack.bot.asking import Asking
 from k8sops_slack.bot.dialogs import Dialogs
 from k8sops_slack.bot.finding import ids_in
@@ -69,7 +70,7 @@ class Bot:
         self._chat = chat
         self._say = say
         self._left_over_s = left_over_s
-        self.poster: Final = Poster(app.client)
+        self.poster: Final = Poster(app.client, Gate(chat.redact))
         self.showing: Final = Showing(chat, self.poster)
         self.telling: Final = Telling(chat, self.poster, self.showing, say)
         self.asking: Final = Asking(chat, self.poster, self.showing, self.telling)
@@ -126,7 +127,7 @@ class Bot:
 
     async def _on_sent(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         if wrong := self._forms.wrong(body["view"]):
-            await ack(response_action="errors", errors=wrong)
+            await ack(response_action="errors", errors=self.poster.gate.errors(wrong))
             return
         await self._keep(self._forms.sent(body, self._chat.ids.new()), ack)
 
