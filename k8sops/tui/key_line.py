@@ -9,11 +9,12 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import ClassVar, Final, NamedTuple
 
+from rich.segment import Segment
 from rich.style import Style
-from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.widgets import Footer
 
 from k8sops.tui.columns import width_of
@@ -76,21 +77,19 @@ class KeyLine(Footer):
         if screen.app.app_focus and self.is_attached and screen is self.screen:
             self.call_after_refresh(self._read)
 
-    def render(self) -> Text:
-        """One line, cut off at the edge."""
-        key_style = self.get_component_rich_style("key-line--key")
-        description_style = self.get_component_rich_style("key-line--description")
+    def render_line(self, y: int) -> Strip:
+        """The line, cut off at the edge."""
+        base = self.rich_style
+        key_style = base + self.get_component_rich_style("key-line--key")
+        description_style = base + self.get_component_rich_style("key-line--description")
         hover_style = self.get_component_rich_style("key-line--hover")
-        line = Text(no_wrap=True, end="")
+        line: list[Segment] = []
         for index, key in enumerate(self._keys):
-            part = Text.assemble((f" {key.shown} ", key_style), (f"{key.description} ", description_style))
-            if key.is_disabled:
-                part.stylize(_DIM)
-            if index == self._hovered:
-                part.stylize(hover_style)
-            line.append_text(part)
-        line.stylize_before(self.rich_style)
-        return line
+            over = _DIM if key.is_disabled else Style.null()
+            over += hover_style if index == self._hovered else Style.null()
+            line.append(Segment(f" {key.shown} ", key_style + over))
+            line.append(Segment(f"{key.description} ", description_style + over))
+        return Strip(line).crop_extend(0, self.size.width, Style.from_color(bgcolor=base.bgcolor))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Press the key under the pointer."""

@@ -90,7 +90,7 @@ class Prompt(Horizontal):
     def open(self, mode: Mode, text: str = "") -> None:
         """Begin to type."""
         self._mode = mode
-        self.query_one("#sign", Label).update("/" if mode == "filter" else ":")
+        self.query_one("#sign", Label).update("/" if mode == "filter" else ":", layout=False)
         self.count("")
         box = self.query_one(Input)
         box.suggester = self.commands if mode == "command" else None

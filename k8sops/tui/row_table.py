@@ -29,7 +29,7 @@ from k8sops.tui.row_filter import RowFilter
 from k8sops.tui.row_marks import RowMarks
 from k8sops.tui.row_painter import GUTTER, Look, RowPainter
 from k8sops.tui.row_view import RowView
-from k8sops.tui.shown_lines import Line, ShownLines
+from k8sops.tui.shown_lines import Line, ShownLines, as_they_are
 from k8sops.tui.table_look import OPAQUE_PARTS, OVERLAY_PARTS, TABLE_CSS
 
 HEADER = 1
@@ -222,15 +222,12 @@ class RowTable(OwnRoom, can_focus=True):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Lines of the viewport without the border, padding and tint that Textual would look for around each."""
-        background, strips = self.background_colors[1], self._strips(crop.line_range)
+        strips = self._strips(crop.line_range)
         if not self.show_vertical_scrollbar:
             # Where the bar would stand.
-            blank = VisualStyle(background).rich_style
+            blank = VisualStyle(self.background_colors[1]).rich_style
             strips = [strip.adjust_cell_length(self.size.width, blank) for strip in strips]
-        for each in self.get_line_filters():
-            strips = [strip.apply_filter(each, background) for strip in strips]
-        left, right = crop.column_span
-        return [strip.crop(left, right) for strip in strips]
+        return as_they_are(self, strips, crop)
 
     def _strips(self, lines: range) -> list[Strip]:
         left, top = self._drawn_from = self.scroll_offset

@@ -10,10 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from textual.geometry import Region
 from textual.strip import Strip
+from textual.widget import Widget
 
 from k8sops.core.tables import Row
 from k8sops.tui.row_painter import Look
+
+
+def as_they_are(widget: Widget, strips: list[Strip], crop: Region) -> list[Strip]:
+    """What `render_lines` answers for a part of a widget that has no border, padding or tint around these lines."""
+    background = widget.background_colors[1]
+    for each in widget.get_line_filters():
+        strips = [strip.apply_filter(each, background) for strip in strips]
+    left, right = crop.column_span
+    return [strip.crop(left, right) for strip in strips]
 
 
 class Line(NamedTuple):

@@ -15,6 +15,8 @@ from textual.reactive import Reactive
 from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
+from k8sops.tui.shown_lines import as_they_are
+
 if TYPE_CHECKING:
     from rich.style import Style
     from textual.scrollbar import ScrollBarRender
@@ -24,7 +26,7 @@ class ThumbBar(ScrollBar):
     """A scrollbar drawn line by line; to be made with `vertical`."""
 
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False, repaint=False)
-    _shown: tuple[Segment, ...] = ()
+    _shown: tuple[Strip, ...] = ()
 
     def refresh(
         self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
@@ -44,9 +46,13 @@ class ThumbBar(ScrollBar):
         """One line, as Textual's line API asks for it."""
         if len(self._shown) != self.size.height:
             self._shown = self._lines()
-        return Strip([self._shown[y]], self.size.width)
+        return self._shown[y]
 
-    def _lines(self) -> tuple[Segment, ...]:
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Lines as they are."""
+        return as_they_are(self, [self.render_line(y) for y in crop.line_range], crop)
+
+    def _lines(self) -> tuple[Strip, ...]:
         bar = cast("ScrollBarRender", self.render())
         style = cast("Style", bar.style)
         drawn = bar.render_bar(
@@ -59,4 +65,7 @@ class ThumbBar(ScrollBar):
             back_color=style.bgcolor or Color.default(),
             bar_color=style.color or Color.default(),
         )
-        return tuple(Segment.apply_style(drawn.segments, self.visual_style.rich_style))
+        segments = list(Segment.apply_style(drawn.segments, self.visual_style.rich_style))
+        # Most are alike, and what is found out about a strip is kept with it.
+        alike = {segment: Strip([segment], self.size.width) for segment in set(segments)}
+        return tuple(alike[segment] for segment in segments)
