@@ -1,4 +1,4 @@
-"""Leaving a screen twice leaves one: of a burst of keys the second finds a screen that is gone."""
+"""A screen that is left takes no other along: not the one below, not the one above."""
 
 from __future__ import annotations
 
@@ -32,6 +32,23 @@ async def test_a_screen_that_is_left_twice_takes_no_other_with_it() -> None:
         await pilot.pause()
         assert app.screen is table
         assert answers == ["first"]
+
+
+async def test_a_screen_that_is_left_below_another_goes_when_that_has_gone() -> None:
+    """A shell that ends while one reads the help: the help went, and the program with the shell's screen."""
+    app: App[None] = App()
+    async with app.run_test() as pilot:
+        answers: list[str | None] = []
+        asked, above = _Asked(), _Asked()
+        await app.push_screen(asked, answers.append)
+        await app.push_screen(above)
+        asked.dismiss("over")
+        asked.dismiss("over again")
+        assert app.screen is above
+        above.dismiss()
+        await pilot.pause()
+        assert asked not in app.screen_stack
+        assert answers == ["over"]
 
 
 def _screens() -> list[type[Screen[object]]]:

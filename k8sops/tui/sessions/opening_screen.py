@@ -66,13 +66,7 @@ class OpeningScreen(ModalScreen[None], LeftOnce[None]):
     def close(self) -> None:
         """The session is over, or nobody wants it any more."""
         self._over = True
-        if self.is_current:
-            self.dismiss()
-
-    def on_screen_resume(self) -> None:
-        """Something stood above it when it was closed."""
-        if self._over and not self.is_refused:
-            self.dismiss()
+        self.dismiss()
 
     def on_key(self, event: events.Key) -> None:
         """Typed for the session, not for what is below."""
