@@ -79,7 +79,7 @@ def map_person(config: Config, who: ChatUser, user: SlackUser, given: Answers, c
     """
     path = config.policy or given.policy or config_path(os.environ).with_name("policy.yaml")
     here = msgspec.structs.replace(config, policy=path if path.exists() else None)
-    known = known_as(policy_of(here), who, given.person)
+    known = known_as(policy_of(here), who, given.person, given.cluster_user)
     changes = _settings(config, path.absolute(), command)
     newcomer = None
     if not known.complete:
@@ -110,7 +110,7 @@ def _newcomer(who: ChatUser, user: SlackUser, known: KnownAs, given: Answers, co
         known.person or given.person or ask("What is the policy to call them", "--person", usually=user.name)
     )
     # A person who is in the policy by that name may be seen by the clusters as somebody already.
-    there = known_as(policy_of(config), who, person)
+    there = known_as(policy_of(config), who, person, given.cluster_user)
     groups = there.groups or given.groups or _several("Their groups in the policy, if any")
     cluster_user = given.cluster_user or there.cluster_user
     cluster_groups = given.cluster_groups

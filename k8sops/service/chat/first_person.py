@@ -48,8 +48,11 @@ class Newcomer(msgspec.Struct, frozen=True, kw_only=True):
     cluster_groups: tuple[str, ...] = ()
 
 
-def known_as(policy: Policy, user: ChatUser, person: str = "") -> KnownAs:
-    """What the policy says; of `person` where it does not know the user. Raises UsageError where it knows another."""
+def known_as(policy: Policy, user: ChatUser, person: str = "", cluster_user: str = "") -> KnownAs:
+    """What the policy says; of `person` where it does not know the user.
+
+    Raises UsageError where it knows the user as another, or the clusters another user than `cluster_user`.
+    """
     found = policy.person_of(user.actor, "")
     if found.mapped and person and person != found.name:
         raise UsageError(
@@ -58,6 +61,11 @@ def known_as(policy: Policy, user: ChatUser, person: str = "") -> KnownAs:
         )
     name = found.name or person
     acts = policy.file.execute_as.people.get(name)
+    if acts is not None and cluster_user not in {"", acts.user}:
+        raise UsageError(
+            f"the policy says that the clusters see {name} as {acts.user}, not as {cluster_user}",
+            hint="change it there first if it is wrong: what stands in a policy is never overwritten",
+        )
     entry = policy.directory.person(name)
     return KnownAs(
         person=found.name,
@@ -72,13 +80,11 @@ def new_policy_text(clusters: Sequence[ClusterInfo]) -> str:
     shipped = "".join(
         line for line in DEFAULT.read_text(encoding="utf-8").splitlines(True) if not line.startswith("#")
     )
-    pins = [{"uid": one.uid, "name": one.name, "environment": one.environment} for one in clusters]
+    if not clusters:
+        return f"{_HEAD}{shipped}"
+    pins = ({"uid": one.uid, "name": one.name, "environment": one.environment} for one in clusters)
     lines = "".join(f"  - {one_line(pin)}\n" for pin in pins)
-    return (
-        f"{_HEAD}{shipped}clusters:  # one that is not listed counts as production\n{lines}"
-        if pins
-        else f"{_HEAD}{shipped}"
-    )
+    return f"{_HEAD}{shipped}clusters:  # one that is not listed counts as production\n{lines}"
 
 
 def with_newcomer(text: str, who: Newcomer, *, where: str) -> str | None:
@@ -87,17 +93,12 @@ def with_newcomer(text: str, who: Newcomer, *, where: str) -> str | None:
     Raises PolicyError where the outcome would not be valid, UsageError where the policy says something else.
     """
     policy = parse_policy(text.encode(), where=where)
-    known = known_as(policy, who.user, who.person)
+    known = known_as(policy, who.user, who.person, who.cluster_user)
     found: str | None = text
     if not known.person:
         found = _with_person(text, who, there=who.person in policy.file.people)
     if found is not None and not known.cluster_user:
         found = with_entry(found, ("execute_as", "people", who.person), _acts(who), read=_read)
-    elif known.cluster_user and known.cluster_user != who.cluster_user:
-        raise UsageError(
-            f"the policy says that the clusters see {who.person} as {known.cluster_user}, not as {who.cluster_user}",
-            hint="change it there first if it is wrong: what stands in a policy is never overwritten",
-        )
     if found is not None:
         parse_policy(found.encode(), where=where)
     return found
@@ -105,9 +106,8 @@ def with_newcomer(text: str, who: Newcomer, *, where: str) -> str | None:
 
 def to_paste(who: Newcomer) -> str:
     """What to add by hand."""
-    person = {**({"groups": [*who.groups]} if who.groups else {}), "slack": [_chat(who)]}
     return (
-        f"people:\n  {one_line(who.person)}: {one_line(person)}\n"
+        f"people:\n  {one_line(who.person)}: {one_line(_entry(who))}\n"
         f"execute_as:\n  people:\n    {one_line(who.person)}: {one_line(_acts(who))}\n"
     )
 
@@ -115,8 +115,11 @@ def to_paste(who: Newcomer) -> str:
 def _with_person(text: str, who: Newcomer, *, there: bool) -> str | None:
     if there:
         return with_item(text, ("people", who.person, "slack"), _chat(who), read=_read)
-    entry = {**({"groups": [*who.groups]} if who.groups else {}), "slack": [_chat(who)]}
-    return with_entry(text, ("people", who.person), entry, read=_read)
+    return with_entry(text, ("people", who.person), _entry(who), read=_read)
+
+
+def _entry(who: Newcomer) -> dict[str, Any]:
+    return {**({"groups": [*who.groups]} if who.groups else {}), "slack": [_chat(who)]}
 
 
 def _chat(who: Newcomer) -> dict[str, str]:
