@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from k8sops.redact.finding import Hit
-from k8sops.redact.naming import is_no_secret
+from k8sops.redact.harmless import is_no_secret
 from k8sops.redact.values import plain, value_at
 
 _END: Final = re.compile(rb"-----END |Private-MAC:|Private-Hash:")

@@ -6,8 +6,9 @@ import re
 from typing import Final
 
 from k8sops.redact.finding import NOTHING, Hit, Looked, Place, meant
+from k8sops.redact.harmless import is_no_secret
 from k8sops.redact.lines_after import BlockText, ValueBelow
-from k8sops.redact.naming import is_no_secret, kind_of, name_words
+from k8sops.redact.naming import kind_of, name_words
 from k8sops.redact.places import Sign, is_docker_auth
 from k8sops.redact.values import Value, plain, quote_at, value_at
 
@@ -26,6 +27,8 @@ _SCHEME: Final = re.compile(
     re.IGNORECASE,
 )
 _HEADER: Final = re.compile(rb"(?:[^\r\n\"'\\]|\\(?![nr\"'\\]))+")
+# What stands before a name that is a part of another: a chart's checksum, an ARN.
+_OF_ANOTHER: Final = re.compile(rb"checksum/\Z|secretsmanager:[a-z0-9:-]{0,30}:\Z")
 _BLOCK: Final = re.compile(rb"[ \t]*[|>][+-]?[0-9]?[+-]?[ \t]*(?:#[^\n]*)?\Z")
 _SCALAR: Final = re.compile(rb"[^\s,\]}]+")
 
@@ -78,7 +81,12 @@ class Named:
         stop = run.end() if run else place.at
         kind = self._kind(data[start:stop])
         after = data[end : end + 2]
-        if not kind or after[:1] == b":" or after == b"//":
+        if (
+            not kind
+            or after[:1] == b":"
+            or after == b"//"
+            or _OF_ANOTHER.search(data, max(0, start - _REACH), start)
+        ):
             return NOTHING
         separator = data[end - 1 : end]
         end += after[:1] in {b"=", b">"}
@@ -101,6 +109,8 @@ class Named:
             scalar = _SCALAR.match(data, value.start, value.end)
             value = Value(value.start, scalar.end() if scalar else value.start)
         prose = separator == b":" and not (first or quote or value.quote)
+        # `volume "token" : secret "web" not found`
+        prose |= data[value.end : value.end + 2] == b' "' and not value.quote
         wrap = quote if separator == b":" and not value.quote else b""
         return _judged(kind, data[start:stop], place, value, prose=prose, wrap=wrap)
 

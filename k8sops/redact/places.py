@@ -8,13 +8,15 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from k8sops.redact.finding import NOTHING, Hit, Looked, Place, meant, one
+from k8sops.redact.harmless import is_no_secret
 from k8sops.redact.lines_after import KeyBody
-from k8sops.redact.naming import is_no_secret
 from k8sops.redact.values import plain, value_at
 
 _CREDENTIALS: Final = re.compile(rb"(?=[^\s]{0,200}?(?:[0-9=]|[a-z][A-Z]))[A-Za-z0-9+/._~=-]{8,16384}")
-_ESCAPED_END: Final = rb"\\{1,8}[nrt]|\s"
-_PEM_BODY: Final = re.compile(rb"(?:[A-Za-z0-9+/=:,. \t-]|\\{1,8}[nrt])+?(?=-----END|[\"'\r\n]|\Z)")
+_PEM_BODY: Final = re.compile(rb"(?:[A-Za-z0-9+/=:,. \t]|-(?!----)|\\{1,8}[nrt])*")
+_PEM_LEAD: Final = re.compile(rb"(?:\\{1,8}[nrt]|\s)*")
+_PEM_BLANK: Final = re.compile(rb"\\{1,8}[nrt]|\s")
+_PEM_TAIL: Final = re.compile(rb"(?:\\{1,8}[nrt]|\s)\Z")
 _PEM_REACH: Final = 1 << 16
 _MORE_USERINFO: Final = re.compile(rb"[^\s/?#\"'<>\\,@]{0,200}@")
 _HASH: Final = re.compile(rb"\$[0-9a-z]{1,8}\$[./A-Za-z0-9$=,]{12,200}")
@@ -34,12 +36,13 @@ def _pem(place: Place) -> Looked:
         return Looked(following=KeyBody())
     found = _PEM_BODY.match(data, end, min(place.line.end, end + _PEM_REACH))
     body = found[0] if found else b""
-    secret = re.sub(_ESCAPED_END, b"", body)
+    secret = _PEM_BLANK.sub(b"", body)
     if len(secret) < 16:
         return NOTHING
-    lead = len(body) - len(re.sub(rb"\A(?:" + _ESCAPED_END + rb")+", b"", body))
-    tail = len(body) - len(re.sub(rb"(?:" + _ESCAPED_END + rb")+\Z", b"", body))
-    return Looked((Hit("private-key", end + lead, end + len(body) - tail, secret),))
+    lead, stop = _PEM_LEAD.match(body), len(body)
+    while blank := _PEM_TAIL.search(body, max(0, stop - 9), stop):
+        stop = blank.start()
+    return Looked((Hit("private-key", end + (lead.end() if lead else 0), end + stop, secret),))
 
 
 def _putty(place: Place) -> Looked:

@@ -30,6 +30,7 @@ class PerhapsSecret:
 
     indent: int
     encoded: bool
+    beside: set[bytes] = field(default_factory=set)
     kept: list[bytes] = field(default_factory=list)
     size: int = 0
     is_secret: bool = False
@@ -41,10 +42,11 @@ class PerhapsSecret:
         indent = _indent(line)
         inside = not text or indent > self.indent or (indent == self.indent and _CLOSING.match(text))
         if not inside:
-            beside = indent == self.indent and _FIELDS.match(text)
-            if not beside or beside[1] in {b"kind", b"apiVersion"}:
+            beside = _FIELDS.match(text) if indent == self.indent else None
+            if beside is None or beside[1] in self.beside or beside[1] in {b"kind", b"apiVersion"}:
                 self.is_secret = bool(beside and _KIND.match(text))
                 return False
+            self.beside.add(beside[1])
         if self.size + len(line) > MOST:
             return False
         self.kept.append(line)
@@ -108,12 +110,11 @@ class VersionBelow:
 
 def _data(place: Place) -> Looked:
     """`data:` alone on a line; the key's column is the depth."""
-    indent = len(place.head) - len(place.head.lstrip(b" \t-\n"))
-    return (
-        Looked(following=PerhapsSecret(indent, b"stringData" not in place.head))
-        if indent <= _DEEPEST
-        else NOTHING
-    )
+    indent = len(place.head) - len(place.head.lstrip(b" \t-"))
+    if indent > _DEEPEST:
+        return NOTHING
+    name = b"stringData" if b"stringData" in place.head else b"data"
+    return Looked(following=PerhapsSecret(indent, name == b"data", {name}))
 
 
 def _told(place: Place) -> Looked:

@@ -176,7 +176,7 @@ SHAPES: Final[tuple[Shape, ...]] = (
     Shape("firebase-server-key", ":APA91b", rf"{_URL}{{100,200}}"),
     Shape("okta-token", "SSWS ", rf"{_URL}{{20,80}}", keep=True),
     # Anybody's
-    Shape("jwt", "eyJ", r"[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{4,16384}(?:\.[A-Za-z0-9_-]{0,4096}){0,3}"),
+    Shape("jwt", "eyJ", r"[A-Za-z0-9_-]{8,1024}\.[A-Za-z0-9_-]{4,16384}(?:\.[A-Za-z0-9_-]{0,4096}){0,3}"),
     Shape("password-hash", "$2a$", r"[0-9]{2}\$[./A-Za-z0-9]{53}"),
     Shape("password-hash", "$2b$", r"[0-9]{2}\$[./A-Za-z0-9]{53}"),
     Shape("password-hash", "$2y$", r"[0-9]{2}\$[./A-Za-z0-9]{53}"),

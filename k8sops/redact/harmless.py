@@ -1,0 +1,92 @@
+"""Which values are no secrets although a secret's name stands before them. Pure.
+
+Text is full of them: placeholders, counts, names of objects, and prose in which "token: expired" tells of no secret.
+What is not known to be harmless is taken out.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from k8sops.redact.rules import words_of
+
+# Names of which a short value is a count or a switch.
+_SHORT: Final = frozenset({"pass", "pin", "pw", "otp", "salt", "cred", "creds", "auth", "psk"})
+_COUNTED: Final = frozenset({"tokens", "secrets", "credentials", "keys", "cookies", "pass"})
+# Words of a sentence, of which hardly one is anybody's password: "token: expired", "password is required".
+_SAYING: Final = frozenset(
+    b"a already an and any are as at authentication bad be been but by can can't cannot could denied didn't does "
+    b"doesn't empty error exceeded exists expected expired failed failure for forbidden found from had has have in "
+    b"incorrect invalid is isn't it its length malformed may mismatch missing must needs no none not of ok on or "
+    b"present provided refreshed rejected required requires reset revoked rotated rotation set should signature "
+    b"successfully that the this to too unable unauthorized unexpected unknown unset update updated using valid "
+    b"validation verification was were when will with without wrong".split()
+)
+# In a sentence also what it is about.
+_ABOUT: Final = _SAYING | {
+    b"token",
+    b"secret",
+    b"secrets",
+    b"password",
+    b"key",
+    b"user",
+    b"tls.key",
+    b"tls.crt",
+}
+# Somebody's passphrase may begin with "the"; a message about one begins with "is required".
+_MESSAGE: Final = frozenset(
+    b"can't cannot does doesn't expired failed has incorrect invalid is isn't may missing must not required should too "
+    b"was wrong".split()
+)
+_EMPTY: Final = frozenset(
+    b"true false null nil none undefined yes no on off ~ <nil> <none> <unset> n/a string optional hidden redacted "
+    b"masked removed filtered omitted sensitive present absent [redacted] (redacted) <redacted> [filtered] [hidden] "
+    b"[masked] ***hidden*** (sensitive) {} [] object map bytes bool int ... \xe2\x80\xa6".split()
+)
+_STANDS_FOR_ONE: Final = re.compile(
+    rb"""
+      redacted:[0-9a-f]{12,32}\Z
+    | [*x.\xe2\x80\xa6\xa2-]+\Z
+    | \$\{\{?\ ?[A-Za-z0-9_.]+\ ?\}?\}\Z | \$\([A-Za-z0-9_.-]+\)\Z | \$[A-Z_][A-Z0-9_]*\Z | \$\d{1,3}\Z | \?\Z
+    | \$\((?:cat|vault|kubectl|aws|gcloud|op|pass|openssl|head|echo\ \$)\b
+    | \{\{.*\}\}\Z | \{[a-z_]*\}\Z | %[sdvq]\Z | %\([a-z_]+\)s\Z
+    | <[a-z][a-z0-9 _'./-]*>\Z | <set\ to\ the\ key\ '
+    | [0-9]+\ bytes\Z
+    | (?:\.{1,2}|~)(?:/[a-z0-9_.-]+)+/?\Z | (?:/[a-z0-9_.-]+){2,}/?\Z       # a file that holds it
+    | &?(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*[(\[]                                # code that reads it
+    | (?:process\.env|env|secrets|vars|self|this|req|request|config|cfg|settings|args|opts|options)\.[A-Za-z_.]+\Z
+    """,
+    re.VERBOSE,
+)
+_OBJECT: Final = re.compile(rb"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?/[a-z0-9][a-z0-9.-]*\Z")
+_OBJECTS: Final = re.compile(rb"[a-z]+(?:-[a-z]+)*\Z")
+
+
+def is_no_secret(name: str, value: bytes, *, quoted: bool, prose: bool) -> bool:
+    """Whether what follows a secret's name is none; `prose` where it may be a word of a sentence."""
+    low = value.strip().lower()
+    if not low or low in _EMPTY or _STANDS_FOR_ONE.match(value):
+        return True
+    words = words_of(name)
+    last = words[-1] if words else ""
+    if _counts_or_names(value, low, last, alone=len(words) == 1):
+        return True
+    if not any(byte in b"0123456789abcdefghijklmnopqrstuvwxyz" or byte > 127 for byte in low):
+        return prose or len(low) < 3
+    first, *rest = low.strip(b"\"'`,.;!)").split(None, 1) or [b""]
+    known = _ABOUT if prose else _MESSAGE if rest or quoted else _SAYING
+    return first.strip(b",.;:!") in known
+
+
+def _counts_or_names(value: bytes, low: bytes, last: str, *, alone: bool) -> bool:
+    """Whether it is a number of things, or the name of an object that holds the secret."""
+    if low.isdigit() and (last in _COUNTED or (len(low) < 4 and last != "password")):
+        return True
+    if last in _SHORT and len(low) < 4:
+        return True
+    if last == "secrets" and _OBJECTS.match(value):
+        return True
+    if last in {"pwd", "oldpwd"} and value.startswith(b"/"):
+        return True
+    return last == "secret" and alone and bool(_OBJECT.match(value))
