@@ -10,9 +10,13 @@ from k8sops.service.config import Config
 from k8sops.service.worker import WorkerOptions, work
 
 
-async def carry_until_stopped(configs: Sequence[Config]) -> None:
-    """Carry what these clusters' runs ask for until this is cancelled; raises what a worker ends with."""
-    workers = [work(one, WorkerOptions(), say) for one in configs]
+async def carry_until_stopped(configs: Sequence[Config], *, grace_s: float = 30.0) -> None:
+    """Carry what these clusters' runs ask for until this is cancelled; raises what a worker ends with.
+
+    A cluster that does not answer at the start is waited for. Told to stop, what goes on has `grace_s` to end.
+    """
+    options = WorkerOptions(grace_s=grace_s, patient=True)
+    workers = [work(one, options, say) for one in configs]
     loops = [asyncio.create_task(loop) for loop in (*workers, asyncio.Event().wait())]
     try:
         # None ends by itself: what does has failed, and says why.

@@ -29,6 +29,14 @@ if TYPE_CHECKING:
             is_flag=True,
             help="Carry no runs and fire no schedules here: a `k8sops worker` does.",
         ),
+        click.Option(
+            ["--grace"],
+            type=click.IntRange(0, 3600),
+            default=30,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long runs may take to end once told to stop; then they are handed over.",
+        ),
         *connection_options(),
     ],
 )
@@ -55,7 +63,9 @@ def slack_group(context: click.Context, /, **values: Any) -> int | None:
 
     config = take_config(values)
     try:
-        run_async(_serve(config, values["http"], worker=not values["no_worker"]))
+        run_async(
+            _serve(config, values["http"], worker=not values["no_worker"], grace_s=float(values["grace"]))
+        )
     except KeyboardInterrupt:
         say("stopped")
     return 0
@@ -85,13 +95,11 @@ def manifest_command(name: str, command: str, url: str) -> int:
 slack_group.add_command(setup_command)
 
 
-async def _serve(config: Config, port: int | None, *, worker: bool) -> None:
-    import asyncio
-
+async def _serve(config: Config, port: int | None, *, worker: bool, grace_s: float) -> None:
+    from k8sops.cli.carrying import carry_until_stopped
     from k8sops.cli.console import say
     from k8sops.core.errors import UsageError
     from k8sops.service.chat.opening import open_chat
-    from k8sops.service.worker import WorkerOptions, work
 
     try:
         from k8sops_slack.bot.serving import serving, tokens_from
@@ -104,14 +112,4 @@ async def _serve(config: Config, port: int | None, *, worker: bool) -> None:
         names = ", ".join(info.name for info in chat.desk.clusters)
         where = "Socket Mode" if reached == "socket" else reached
         say(f"listening over {where} for {chat.command}; clusters: {names}")
-        workers = [work(one, WorkerOptions(), say) for one in chat.workers] if worker else []
-        loops = [asyncio.create_task(loop) for loop in (*workers, asyncio.Event().wait())]
-        try:
-            # None ends by itself: what does has failed, and says why.
-            done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
-            for ended in done:
-                ended.result()
-        finally:
-            for loop in loops:
-                loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
+        await carry_until_stopped(chat.workers if worker else (), grace_s=grace_s)

@@ -106,7 +106,7 @@ def _is_ours(path: Path) -> bool:
     """Whether it carries our mark. SQLite itself looks, since it alone can close the file without harm."""
     try:
         with closing(sqlite3.connect(path, timeout=0)) as raw:
-            return raw.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+            return bool(raw.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,))
     except sqlite3.Error:
         return False
 

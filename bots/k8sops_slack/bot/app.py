@@ -34,7 +34,7 @@ from k8sops_slack.bot.heard import (
     read_heard,
     run_of_shortcut,
 )
-from k8sops_slack.bot.posting import AWAY, Poster
+from k8sops_slack.bot.posting import AWAY, Poster, is_final
 from k8sops_slack.bot.pressing import SETTLEMENTS, Pressing
 from k8sops_slack.bot.refusing import refuse
 from k8sops_slack.bot.showing import Showing
@@ -55,6 +55,7 @@ from k8sops_slack.views.home import REFRESH
 Say = Callable[[str], None]
 Next = Callable[[], Awaitable[None]]
 LEFT_OVER_EVERY_S: Final = 20.0
+FINISH_S: Final = 5.0
 _KEPT_CLICKS: Final = (
     *(clicks.APPROVE, clicks.CANCEL, clicks.UNDO, clicks.AGAIN, clicks.NUDGE),
     *(CHOOSE, SHARE, FULL, *SETTLEMENTS),
@@ -78,6 +79,7 @@ class Bot:
         self._dialogs = Dialogs(chat, self.poster, self.asking, self._forms)
         self._pressing = Pressing(chat, self.poster, self.showing, self.asking)
         self._working: set[asyncio.Task[None]] = set()
+        self._doing: set[str] = set()
         self._beginning = asyncio.Lock()
         self._listen(app)
 
@@ -203,6 +205,7 @@ class Bot:
 
     async def _work(self, heard: Heard) -> None:
         """Do it, and let it be known as done; where Slack is away it stays on record, and is done when it is back."""
+        self._doing.add(heard.key)
         try:
             try:
                 if heard.kind == "form":
@@ -213,21 +216,32 @@ class Bot:
                 await refuse(self.poster, heard, error, self._chat.command)
             await self._chat.memory.done(heard.key)
         except SlackApiError as error:
+            if not is_final(error):
+                self._say(f"what {heard.user} asked for is kept, and done later: {error}")
+                return
             self._say(f"Slack refused an answer to {heard.user}: {error.response.get('error')}")
             await self._chat.memory.done(heard.key)
         except (K8sOpsError, *AWAY) as error:
             self._say(f"what {heard.user} asked for is kept, and done later: {error}")
+        finally:
+            self._doing.discard(heard.key)
 
     async def left_over(self) -> None:
         """Do what was kept by somebody who has been silent since, again and again."""
         while True:
-            await self._chat.clock.sleep(self._left_over_s)
             try:
                 for row in await self._chat.memory.left_over():
-                    await self._work(read_heard(row.value))
+                    # What takes us a minute, as Slack asks for patience, is not left over.
+                    if row.key not in self._doing:
+                        await self._work(read_heard(row.value))
             except (K8sOpsError, *AWAY) as error:
                 self._say(f"what was left over has to wait: {error}")
+            await self._chat.clock.sleep(self._left_over_s)
 
     async def finish(self) -> None:
-        """Wait for what is being done."""
+        """Wait for what is being done, but not for ever: what is not done then is kept, and done by who is next."""
+        if self._working:
+            await asyncio.wait(self._working, timeout=FINISH_S)
+        for task in self._working:
+            task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
@@ -97,12 +97,12 @@ async def serving(
         else:
             async with _http(app, port) as address:
                 yield address
-        await bot.finish()
     finally:
+        # Nothing comes in any more.
         for task in loops:
             task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*loops, return_exceptions=True)
+        await asyncio.gather(*loops, return_exceptions=True)
+        await bot.finish()
 
 
 async def _checked(client: AsyncWebClient, tokens: Tokens, *, over_http: bool) -> None:
