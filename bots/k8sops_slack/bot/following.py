@@ -50,7 +50,7 @@ class Following:
         self._poster = poster
         self._showing = showing
         self._telling = telling
-        self._newscast = Newscast(chat, showing.together)
+        self._newscast = Newscast(chat, showing.together, say)
         self._say = say
         self._pace_s = pace_s
         self._progress: dict[RunId, asyncio.Task[None]] = {}
@@ -84,6 +84,7 @@ class Following:
                     f"{notice.kind} of run {notice.run or '-'} could not be told: {error.response.get('error')}"
                 )
             await self._chat.memory.told(notice)
+        await self._newscast.cast()
         if self._chat.clock.monotonic() - self._reminded_at >= REMIND_EVERY_S:
             self._reminded_at = self._chat.clock.monotonic()
             await self._telling.remind()
@@ -95,7 +96,7 @@ class Following:
         except NoSuchRunError:
             return
         if run is None:
-            await self._newscast.tell(notice, None)
+            await self._newscast.take_in(notice, None)
             return
         await self._showing.refresh(run.id)
         if run.state is RunState.AWAITING_APPROVAL:
@@ -106,7 +107,7 @@ class Following:
             task.add_done_callback(lambda _: self._progress.pop(run.id, None))
         elif run.state.ended:
             await self._ended(run)
-        await self._newscast.tell(notice, run)
+        await self._newscast.take_in(notice, run)
 
     async def _follow(self, run_id: RunId) -> None:
         """Edit the progress message until the run has ended."""

@@ -7,7 +7,7 @@ reply as well.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -16,7 +16,7 @@ import msgspec
 from k8sops.core.run import Run, RunId, RunState
 from k8sops.service.chat.acting import ChatUser
 from k8sops.service.chat.asked import requester_key
-from k8sops.service.chat.news import News
+from k8sops.service.chat.news import MOST_KEPT, News
 
 RINGS_AGAIN: Final = timedelta(minutes=10)
 DECIDED_KEPT: Final = 10
@@ -70,6 +70,16 @@ def asked_together(
         news=(*_kept(present.news, waiting), news),
         rings=run.id if aloud else present.rings,
         rang_at=now if aloud else present.rang_at,
+    )
+
+
+def grown(present: Together, news: Sequence[News]) -> Together:
+    """The message with more news; beyond so many they are only counted."""
+    room = max(0, MOST_KEPT - len(present.news))
+    return msgspec.structs.replace(
+        present,
+        news=(*present.news, *news[:room]),
+        left_out=present.left_out + len(news[room:]),
     )
 
 

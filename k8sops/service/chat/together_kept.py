@@ -14,7 +14,7 @@ import msgspec
 from k8sops.core.run import Run, RunId
 from k8sops.service.chat.acting import ChatUser
 from k8sops.service.chat.news import ChannelNews, News, Outcome, Rules, released, taken_in
-from k8sops.service.chat.together import Together, asked_together, requests_to
+from k8sops.service.chat.together import Together, asked_together, grown, requests_to
 from k8sops.service.storing import Storage
 from k8sops.store.database import Tx
 from k8sops.store.door_rows import forget, remember, remembered, taken
@@ -153,5 +153,5 @@ def _carried_out(tx: Tx, team: str, channel: str, outcome: Outcome) -> str:
             rang_at=tx.now(),
             left_out=outcome.left_out,
         )
-    _keep(tx, msgspec.structs.replace(present, news=(*present.news, *outcome.said)))
+    _keep(tx, grown(present, outcome.said))
     return key

@@ -15,8 +15,8 @@ from k8sops.core.run import Approval, Run, Vote
 from k8sops.service.chat.acting import ChatUser
 from k8sops.service.chat.asked import Asked, reminders
 from k8sops.service.chat.memory import ChatMemory
-from k8sops.service.chat.news import News, rules_for
-from k8sops.service.chat.together import DECIDED_KEPT, RINGS_AGAIN, Together, asked_together
+from k8sops.service.chat.news import MOST_KEPT, News, rules_for
+from k8sops.service.chat.together import DECIDED_KEPT, RINGS_AGAIN, Together, asked_together, grown
 from k8sops.service.config import Config
 from k8sops.service.storing import Storage
 from tests.policy.cases import TUESDAY, policy
@@ -80,6 +80,14 @@ def test_a_list_that_always_grows_forgets_what_was_decided_long_ago() -> None:
         kept = asked_together(kept, BOB, run, waiting=waiting, now=TUESDAY)
     assert kept is not None
     assert len(kept.runs) <= DECIDED_KEPT + 2
+
+
+def test_of_a_storm_so_many_are_kept_and_the_others_counted() -> None:
+    """A minute in which everything fails must not make a message that takes a minute to make."""
+    message = Together(key="k", kind="news", team="T1", to="C1", news=(), rang_at=TUESDAY)
+    for number in range(MOST_KEPT + 7):
+        message = grown(message, [News(id=str(number), kind="failed")])
+    assert (len(message.news), message.left_out) == (MOST_KEPT, 7)
 
 
 async def test_two_replicas_that_ask_at_once_add_to_one_message(storage: Storage) -> None:

@@ -162,6 +162,23 @@ async def test_what_a_bot_had_begun_to_say_when_it_died_is_said_by_the_next(bots
     assert "denied" in card.all_text()
 
 
+async def test_a_storm_is_one_edit_and_a_channel_that_takes_nothing_is_told_to_who_runs_the_bot(
+    bots: Bots,
+) -> None:
+    """Slack takes some fifty edits a minute, of all messages together."""
+    for number in range(1, 11):
+        await denied(bots, number)
+    await bots.replicas[0].following.round()
+    (card,) = told(bots)
+    assert (card.text, card.edits) == ("10 runs denied", 0)
+    bots.slack.workspace.channels[OPS].members.discard(bots.slack.workspace.app.bot_user)
+    await denied(bots)
+    for _ in range(3):
+        await bots.round(after=timedelta(minutes=2))
+    assert len(bots.said) == 1
+    assert "not_in_channel" in bots.said[0]
+
+
 async def test_two_bots_that_look_at_once_say_it_once(bots: Bots) -> None:
     """Each is told by the store who is at it."""
     for number in range(1, 4):
