@@ -6,6 +6,7 @@ be held is withheld whole: it cannot be looked through, so it is not shown.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import repeat
 from typing import Final
@@ -17,6 +18,7 @@ from k8sops.redact.secret_objects import PerhapsSecret, SecretData
 from k8sops.redact.settings import Allowed, OwnRule
 
 LINE_LIMIT: Final = 16 << 20
+_TOKEN: Final = re.compile(rb"redacted:[0-9a-f]{12,32}")
 WITHHELD: Final = b"[redacted: a line of more than 16 MiB]"
 
 
@@ -163,7 +165,7 @@ class RedactingStream:
         return True
 
     def _put(self, block: _Block, hit: Hit) -> None:
-        if hit.secret in self._allowed:
+        if hit.secret in self._allowed or _TOKEN.fullmatch(hit.secret):
             return
         self._line += block.data.count(b"\n", block.counted, hit.start)
         block.counted = hit.start

@@ -24,7 +24,17 @@ from tests.redact.support import TOKEN, Sample, samples
 REDACTOR = TextRedactor(KeyedRedactor(bytes(32)))
 SECRETS = list(samples("tokens.txt", "named.txt", "places.txt"))
 HARMLESS = list(samples("harmless.txt"))
-JSON_SAMPLES = [sample for sample in SECRETS if sample.text.startswith("{") and sample.text.endswith("}")]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+JSON_SAMPLES = [sample for sample in SECRETS if _is_json(sample.text)]
 
 
 def kinds_in(text: str) -> set[str]:
@@ -80,17 +90,7 @@ def test_json_stays_json(sample: Sample) -> None:
             for item in value.values():
                 inner(item)
 
-    if re.search(r'\\"|[^\\]\n', sample.text) and not _is_json(sample.text):
-        return
     inner(json.loads(REDACTOR.redact(sample.text)))
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
 
 
 NAMES = st.sampled_from(
@@ -111,7 +111,7 @@ DOCUMENTS = st.recursive(
 
 
 @given(DOCUMENTS, st.sampled_from([None, 2]), st.booleans(), st.integers(0, 2))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 def test_any_json_stays_json_of_the_same_form(
     value: Any, indent: int | None, ascii_only: bool, depth: int
 ) -> None:
@@ -151,7 +151,7 @@ TEXTS = st.lists(st.sampled_from([sample.text for sample in (*SECRETS, *HARMLESS
 
 
 @given(TEXTS, st.lists(st.integers(0, 10**6), max_size=8), st.sampled_from(["\n", "\r\n"]))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_it_does_not_matter_how_a_stream_is_cut(text: str, cuts: list[int], ending: str) -> None:
     """Pieces come as the network has them; a secret that is cut in two must not slip through."""
     data = text.replace("\n", ending).encode()
@@ -159,14 +159,14 @@ def test_it_does_not_matter_how_a_stream_is_cut(text: str, cuts: list[int], endi
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_any_bytes_pass_and_however_cut(data: bytes, cuts: list[int]) -> None:
     """Logs hold binary rubbish, escape sequences and broken UTF-8."""
     assert in_pieces(data, cuts) == in_pieces(data, [])
 
 
 @given(TEXTS)
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_what_is_redacted_stays_as_it_is(text: str) -> None:
     """A message may pass the gate twice; a token of a token could be compared with nothing."""
     once = REDACTOR.redact(text)
