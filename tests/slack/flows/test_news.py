@@ -146,6 +146,26 @@ async def test_a_run_whose_card_stands_in_the_channel_is_told_there_by_its_card(
     assert "denied" in card.all_text()
 
 
+async def test_a_failure_is_told_anew_where_the_run_was_news_before(tmp_path: Path) -> None:
+    """An edit of what scrolled away rings nobody; beside a card of its own the failure is told anyway."""
+    rules = {"notify": [RULE | {"on": ["awaiting_approval", "failed"]}]}
+    async with open_bots(tmp_path, slack_rules=rules) as bots:
+        run = await bots.ask()
+        await bots.round()
+        assert len(told(bots)) == 1
+        await bots.notice("awaiting_approval", run.id)
+        await bots.round(after=timedelta(minutes=2))
+        assert len(told(bots)) == 1
+        await bots.notice("failed", run.id)
+        await bots.round(after=timedelta(minutes=2))
+        assert len(told(bots)) == 2
+        other = await bots.ask(items=2)
+        await bots.replicas[0].showing.in_channel(other, TEAM, OPS, to="")
+        await bots.notice("failed", other.id)
+        await bots.round(after=timedelta(minutes=2))
+        assert len(told(bots)) == 3
+
+
 async def test_what_a_bot_had_begun_to_say_when_it_died_is_said_by_the_next(bots: Bots) -> None:
     """The notice counts as taken in: nobody would come back to it."""
     run = await denied(bots)
