@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 
@@ -89,6 +90,7 @@ _INIT_PROGRESS: Final = re.compile(r"\d+/\d+")
 _INCOMPLETE: Final = re.compile(r"(\d+)/(\d+)")
 
 
+@lru_cache(maxsize=1024)
 def severity_of(status: str) -> Severity:
     """The severity of a status cell; of several words, as in `Ready,SchedulingDisabled`, the worst."""
     return max((_of_word(word) for word in status.split(",")), key=_RANK.index)

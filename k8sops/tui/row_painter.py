@@ -6,10 +6,10 @@ into segments as it is: no markup is ever interpreted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from textwrap import wrap
-from typing import Literal
+from typing import Final, Literal
 
 from rich.cells import set_cell_size
 from rich.segment import Segment
@@ -39,14 +39,11 @@ class RowPainter:
     ) -> None:
         self.columns = columns
         self.widths = widths
+        self.width: Final = GUTTER + sum(widths) + GAP * max(0, len(widths) - 1)
+        """Cells a whole line takes."""
         self._styles = styles
         self._strips: LRUCache[_StripKey, tuple[Row, Strip]] = LRUCache(_KEPT_STRIPS)
         self._age = next((column for column in columns if column.role == "age"), None)
-
-    @property
-    def width(self) -> int:
-        """Cells a whole line takes."""
-        return GUTTER + sum(self.widths) + GAP * max(0, len(self.widths) - 1)
 
     def age_text(self, row: Row, now: datetime) -> str:
         """The only part of a line that changes without the row; empty where no age is shown."""
@@ -60,12 +57,15 @@ class RowPainter:
         kept = self._strips.get(key)
         if kept is not None and kept[0] is row:
             return kept[1]
-        whole = self._paint(row, now, look, marked=marked).crop(left, left + self._room(left, width - GUTTER))
-        body = whole.crop_extend(0, width - GUTTER, self._styles[look])
+        ground, room = self._styles[look], width - GUTTER
+        body: Iterable[Segment] = self._paint(row, now, look, marked=marked)
+        if left or self.width > width:
+            body = Strip(body).crop(left, left + self._room(left, room)).crop_extend(0, room, ground)
+        elif self.width < width:
+            body = (*body, Segment(" " * (width - self.width), ground))
         # The mark wins over the cursor's sign: the cursor's line stands out by its ground as well.
         sign = CHOSEN_MARK if marked else CURSOR_MARK if look == "cursor" else " "
-        mark = Segment(sign, self._styles[look] + self._styles["mark"])
-        strip = Strip([mark, *body], width)
+        strip = Strip([Segment(sign, ground + self._styles["mark"]), *body], width)
         self._strips[key] = (row, strip)
         return strip
 
@@ -112,7 +112,7 @@ class RowPainter:
             edge += cells + GAP
         return width
 
-    def _paint(self, row: Row, now: datetime, look: Look, *, marked: bool) -> Strip:
+    def _paint(self, row: Row, now: datetime, look: Look, *, marked: bool) -> Iterable[Segment]:
         base = self._styles[look]
         if marked:
             base += self._styles["marked"]
@@ -133,7 +133,7 @@ class RowPainter:
             segments.append(Segment(text, base + self._styles[severity]))
             plain = [" " * GAP]
         segments.append(Segment("".join(plain)[:-GAP], base))
-        return Strip(segments).simplify()
+        return Segment.simplify(segments)
 
 
 def fit(text: str, width: int, *, middle: bool = False, right: bool = False) -> str:

@@ -112,6 +112,10 @@ def test_what_was_made_ready_is_not_made_again(monkeypatch: pytest.MonkeyPatch) 
     view.refresh(changed)
     assert made == [row.name for row in (*ROWS[:3], ROWS[0], ROWS[3])]
     assert [row.name for row in view.shown] == ["api-0", "web-0", "web-1", "Web.b"]
+    view.filter = RowFilter("^web[-.]")
+    view.refresh(changed)
+    assert len(made) == 5, "an expression in lower case is looked for in the same texts"
+    assert [row.name for row in view.shown] == ["api-0", "web-0", "web-1", "Web.b"]
 
 
 def test_what_was_made_ready_while_ages_were_searched_is_not_believed_when_they_are_not() -> None:

@@ -106,7 +106,7 @@ async def test_a_filter_that_takes_rows_away_moves_the_thumb_on_the_screen() -> 
         after = [line[-1] for line in _drawn(app)]
         bar = app.table.vertical_scrollbar
         assert after != before
-        assert after == [*(segment for line in bar._lines() for segment in line)]
+        assert after == [*(segment for y in range(bar.size.height) for segment in bar.render_line(y))]
 
 
 async def test_a_terminal_made_lower_keeps_what_was_painted(painted: list[str]) -> None:
