@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from difflib import unified_diff
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -151,7 +152,7 @@ async def _asked(slack: PagedSlack, moment: Moment) -> None:
     """Alice asks for both, and bob says yes to the first."""
     for number, line in enumerate(LINES, 1):
         await slack.person(USERS["alice"]).slash(line, OPS)
-        await slack.until(lambda number=number: len(_cards(slack)) == number and _told(slack, number), SEEN_S)
+        await slack.until(partial(_stands, slack, number), SEEN_S)
         moment.at += STEP
     await slack.person(USERS["bob"]).click(_cards(slack)[0], "run.approve")
     await slack.until(lambda: "12 pods to end" in _shown(slack), SEEN_S)
@@ -178,9 +179,10 @@ def _cards(slack: PagedSlack) -> list[Message]:
     return [one for one in slack.messages(OPS) if "run.approve" in str(one.blocks)]
 
 
-def _told(slack: PagedSlack, count: int) -> bool:
-    """Whether bob has so many requests in his own messages, where they may be one message."""
-    return slack.person(USERS["bob"]).screen().count("[Details]") == count
+def _stands(slack: PagedSlack, count: int) -> bool:
+    """Whether so many requests are in the channel and in bob's own messages, where they may be one message."""
+    told = slack.person(USERS["bob"]).screen().count("[Details]")
+    return len(_cards(slack)) == told == count
 
 
 def _shown(slack: PagedSlack) -> str:

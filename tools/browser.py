@@ -11,6 +11,7 @@ import base64
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -53,7 +54,14 @@ SHOWN: Final = """
   node.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
   const box = node.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
   const hit = document.elementFromPoint(x, y);
-  return hit && (node.contains(hit) || hit.contains(node)) ? [x, y] : null;
+  if (!node.contains(hit)) return null;
+  window.missed = true;
+  const landed = (event) => {
+    const hit = event.target.closest(SELECTOR);
+    if (hit && named(hit)) window.missed = false;
+  };
+  document.addEventListener('click', landed, { capture: true, once: true });
+  return [x, y];
 })()
 """
 
@@ -148,9 +156,13 @@ class Tab:
             .replace("TEXT", json.dumps(text))
             .replace("LAST", json.dumps(last))
         )
-        x, y = await self.until(script)
-        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
-            await self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        missed = True
+        while missed:
+            x, y = await self.until(script)
+            for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+                await self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+            # What was drawn anew meanwhile may have moved from under the mouse; its like may have come there.
+            missed = await self.value("window.missed")
 
     async def write(self, text: str, selector: str) -> None:
         """Click a field and type into it, over what it holds."""
@@ -229,10 +241,11 @@ async def _address(session: aiohttp.ClientSession, process: asyncio.subprocess.P
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
-        process.terminate()
+        # All of its group: Debian's is a script that waits for the browser it has begun.
+        os.killpg(process.pid, signal.SIGTERM)
         try:
             async with asyncio.timeout(GOES_S):
                 await process.wait()
         except TimeoutError:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             await process.wait()

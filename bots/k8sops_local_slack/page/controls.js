@@ -145,8 +145,8 @@ export class Controls {
       const found = await this.act("search", { where, name: element.id, value: input.value });
       if (mine !== asked || !input.isConnected) return;
       const options = (found || []).map((text) => make("li", { role: "option", textContent: text, dir: "auto",
-        // Before the field is left: what it holds would count as typed.
-        onmousedown: (event) => { event.preventDefault(); take(text); } }));
+        // The field is not left by it: what it holds would count as typed.
+        onmousedown: (event) => event.preventDefault(), onclick: () => take(text) }));
       list.replaceChildren(...(options.length ? options : [make("li", { className: "none", textContent: "Nothing found" })]));
       show(document.activeElement === input);
     };

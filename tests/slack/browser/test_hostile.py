@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -23,7 +24,7 @@ async def test_hostile_texts_stay_texts_in_every_place(
     """Cluster text ends up in cards, buttons, questions, forms, file names; the page shows it and runs none of it."""
     short = HOSTILE[:70]
     sure = {"title": plain("Sure?"), "text": plain(HOSTILE), "confirm": plain("Yes"), "deny": plain("No")}
-    card = [
+    card: list[dict[str, Any]] = [
         {"type": "header", "text": plain(HOSTILE[:150])},
         {"type": "section", "text": plain(HOSTILE), "fields": [plain(HOSTILE)]},
         {"type": "context", "elements": [plain(HOSTILE)]},
