@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 import pytest
@@ -57,14 +57,18 @@ class Bot:
 
         await eventually(so)
 
+    def told(self, number: Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     async def killed(self) -> None:
         """Dead at once, in the middle of whatever it does."""
         self._process.kill()
         await self._process.wait()
 
-    async def ended(self, number: signal.Signals = signal.SIGTERM) -> int:
+    async def ended(self, number: Signals = Signals.SIGTERM) -> int:
         """Tell it to end; its exit code."""
-        self._process.send_signal(number)
+        self.told(number)
         async with asyncio.timeout(DEADLINE_S):
             await self._reading
             return await self._process.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 from sqlalchemy import select
 
@@ -64,6 +65,30 @@ async def test_killed_while_it_carries_a_run_the_next_one_ends_it_and_the_card_i
     screen = alice.screen(OPS)
     assert screen.count("*PRODUCTION prod-eu · scale") == 1
     assert "[Cancel]" not in screen
+
+
+async def test_what_comes_again_to_a_bot_that_stood_still_is_done_once(site: Site) -> None:
+    """A machine that swaps answers too late: Slack sends again, and both are there when it goes on."""
+    await site.web()
+    alice, bob = site.person("alice"), site.person("bob")
+    stood = await site.bot()
+    stood.told(signal.SIGSTOP)
+    typed = await alice.slash(site.scaling(), OPS, wait=False)
+    said = await alice.mention(OPS, "runs", wait=False)
+    assert said is not None
+    for delivery in (typed, said):
+        site.slack.world.outbox.resend(delivery)
+    stood.told(signal.SIGCONT)
+    card = await site.card(OPS, "run.approve")
+    stood.told(signal.SIGSTOP)
+    clicked = await bob.click(card, "run.approve", wait=False)
+    assert clicked is not None
+    site.slack.world.outbox.resend(clicked)
+    stood.told(signal.SIGCONT)
+    await site.card(OPS, "done in")
+    recorded = await site.recorded()
+    assert [recorded[code] for code in ("run.proposed", "run.voted", "run.succeeded")] == [1] * 3
+    assert recorded["run.vote_refused"] == 0
 
 
 async def test_told_to_end_it_hands_over_what_it_carries_and_leaves_nothing(site: Site) -> None:
