@@ -112,4 +112,6 @@ async def _serve(config: Config, port: int | None, *, worker: bool, grace_s: flo
         names = ", ".join(info.name for info in chat.desk.clusters)
         where = "Socket Mode" if reached == "socket" else reached
         say(f"listening over {where} for {chat.command}; clusters: {names}")
+        for context, why in chat.desk.away.items():
+            say(f"context {context} is tried again until it answers: {why}")
         await carry_until_stopped(chat.workers if worker else (), grace_s=grace_s)

@@ -9,6 +9,7 @@ from typing import Final
 
 LONGEST_FIRST: Final = (
     "service/history/test_history.py",
+    "slack/processes/test_killed.py",
     "cli/test_tour.py",
     "actions/drain/test_like_kubectl.py",
     "screenshots/test_pictures.py",
@@ -37,6 +38,8 @@ LONGEST_FIRST: Final = (
     "sandbox/test_exec.py",
     "sandbox/test_only_loopback.py",
     "sandbox/test_chaos.py",
+    "slack/flows/test_clusters.py",
+    "slack/flows/test_storms.py",
     "service/test_schedules.py",
     "engine/test_embedded_carrier.py",
     "actions/restore/test_round_trip.py",
