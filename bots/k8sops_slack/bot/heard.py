@@ -69,7 +69,7 @@ def line_of_command(body: Body, run_id: str) -> Heard:
         team=team_of(body),
         user=str(body["user_id"]),
         channel=str(body["channel_id"]),
-        text=str(body.get("text") or ""),
+        text=_text(body),
         response_url=str(body.get("response_url") or ""),
         run_id=run_id,
     )
@@ -85,7 +85,7 @@ def line_of_event(body: Body, run_id: str) -> Heard:
         user=str(event["user"]),
         channel=str(event["channel"]),
         thread=str(event.get("thread_ts") or ""),
-        text=_without_mention(str(event.get("text") or "")),
+        text=_without_mention(_text(event)),
         run_id=run_id,
     )
 
@@ -100,7 +100,7 @@ def line_of_shortcut(body: Body, run_id: str) -> Heard:
         user=str(body["user"]["id"]),
         channel=str(body["channel"]["id"]),
         thread=str(message.get("thread_ts") or ""),
-        text=_without_mention(str(message.get("text") or "")),
+        text=_without_mention(_text(message)),
         run_id=run_id,
     )
 
@@ -166,6 +166,11 @@ def team_of(body: Body) -> str:
     return str(
         body.get("enterprise_id") or enterprise.get("id") or body.get("team_id") or team.get("id") or ""
     )
+
+
+def _text(said: Body) -> str:
+    # JSON can carry half a character, which no store and no other program takes.
+    return str(said.get("text") or "").encode("utf-8", "replace").decode()
 
 
 def _without_mention(text: str) -> str:

@@ -42,4 +42,4 @@ def _unmarked(match: re.Match[str]) -> str:
 def _kept(character: str) -> str:
     if character.isspace():
         return character if character in "\n\t" else " "
-    return "" if unicodedata.category(character) == "Cf" else character
+    return "" if unicodedata.category(character) in {"Cf", "Cs"} else character
