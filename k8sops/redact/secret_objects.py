@@ -165,6 +165,6 @@ def _indent(line: bytes) -> int:
 OBJECTS: Final = (
     Sign(r"^[ \t]{0,64}(?:- )?[\"']?(?:data|stringData)[\"']?:[ \t]*\{?[ \t]*\r?$", _data),
     Sign(r"^[ \t]{0,64}(?:- )?[\"']?(?:kind|apiVersion)[\"']?:[ \t][^\r\n]{1,80}\r?$", _told),
-    Sign(r"^---", _parted),
-    Sign(r"\\{0,7}\"(?:data|stringData)\\{0,7}\":[ \t]?\{", _on_one_line),
+    Sign(r"^---", _parted, b"-"),
+    Sign(r"\\{0,7}\"(?:data|stringData)\\{0,7}\":[ \t]?\{", _on_one_line, b"{"),
 )

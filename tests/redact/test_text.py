@@ -260,7 +260,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_text_made_to_be_slow_takes_time_in_proportion(piece: str) -> None:
-    """A container chooses what it logs; twice as much of the worst may cost twice the time, not four times."""
+    """A container chooses what it logs; eight times as much of the worst may cost eight times the time, not sixty-four."""
 
     def seconds(size: int) -> float:
         data = (piece * (size // len(piece))).encode()
@@ -271,17 +271,17 @@ def test_text_made_to_be_slow_takes_time_in_proportion(piece: str) -> None:
         return time.thread_time() - began
 
     seconds(1000)
-    little = min(seconds(40_000) for _ in range(3))
-    much = min(seconds(320_000) for _ in range(2))
+    little = min(seconds(8_000) for _ in range(3))
+    much = min(seconds(64_000) for _ in range(2))
     assert much < 20 * little + 0.1
 
 
 def test_random_mixtures_of_hostile_pieces_take_time_in_proportion() -> None:
     """What no single piece does, two may."""
     chance = random.Random(7)  # noqa: S311
-    for _ in range(30):
+    for _ in range(20):
         pieces = chance.choices(HOSTILE, k=3)
-        text = "".join(chance.choices(pieces, k=6000))
+        text = "".join(chance.choices(pieces, k=3000))
         began = time.thread_time()
         REDACTOR.redact(text)
         assert time.thread_time() - began < 5 + len(text) / 20_000, pieces
