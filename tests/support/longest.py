@@ -11,6 +11,7 @@ LONGEST_FIRST: Final = (
     "service/history/test_history.py",
     "slack/processes/test_killed.py",
     "cli/test_tour.py",
+    "cli/test_demo_slack.py",
     "actions/drain/test_like_kubectl.py",
     "screenshots/test_pictures.py",
     "actions/drain/test_execution_takeover.py",
