@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -154,7 +155,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """The version of the policy that was asked: the first digits of its sha256."""
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything a person needs to say yes or no, and a carrier needs to do exactly that."""
 
     action: str
@@ -190,9 +191,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """The findings that stop the run."""
         return tuple(finding for finding in self.findings if finding.level == "blocker")
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Hex sha256 over the RFC 8785 form of all that the plan does (DESIGN §8)."""
+        """Hex sha256 over the RFC 8785 form of all that the plan does (DESIGN §8); reckoned once, for every button."""
         return hashlib.sha256(rfc8785.dumps(self._substance())).hexdigest()
 
     def _substance(self) -> JsonObject:

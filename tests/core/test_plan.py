@@ -20,6 +20,16 @@ def test_the_same_plan_made_later_has_the_same_digest() -> None:
     assert a_plan().digest == a_plan(made_at=NOW + timedelta(minutes=9)).digest
 
 
+def test_a_digest_is_reckoned_once_and_belongs_to_one_plan() -> None:
+    """Every button of a card carries it; a plan made of another one must not carry that one's."""
+    plan = a_plan()
+    assert plan.digest is plan.digest
+    changed = msgspec.structs.replace(plan, execute_as="somebody else")
+    assert changed.digest != plan.digest
+    assert plan == a_plan(), "what was reckoned is no part of it"
+    assert msgspec.json.encode(plan) == msgspec.json.encode(a_plan())
+
+
 def test_prose_notes_forecast_and_decision_do_not_change_the_digest() -> None:
     """Rewording a sentence must not void what somebody approved."""
     note = Finding(level="note", code="unsettled", text="anything")

@@ -38,4 +38,5 @@ INPUT_ERROR: Final = 150
 
 def size(text: str) -> int:
     """How long Slack may take a text to be."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    # Asked of every piece of every text.
+    return len(text) if text.isascii() else len(text) + sum(character > "\uffff" for character in text)
