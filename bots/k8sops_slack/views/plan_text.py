@@ -1,4 +1,4 @@
-"""All there is to know of a run, as lines under headings: for its dialog, a page at a time, and as a file."""
+"""All there is to know of a run, as lines under headings: for its dialog, a page at a time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from k8sops.core.digests import SHORTEST_DIGEST
 from k8sops.core.plan import Bulk, Plan
 from k8sops.core.plan_words import change_text, rests_on, step_title, takes_text
 from k8sops.core.run import Run
-from k8sops.core.text import identity_in_words, printable
+from k8sops.core.text import identity_in_words
 from k8sops.service.command_words import command_line
-from k8sops_slack.cards.words import subject
 
-FEW_STEPS: Final = 20
 ITEMS_SHOWN: Final = 200
 
 
@@ -27,24 +25,6 @@ class Line(NamedTuple):
 def run_lines(run: Run) -> list[Line]:
     """Everything, the plan first."""
     return [*_plan(run.plan), *_votes(run), *_record(run)]
-
-
-def is_long(run: Run) -> bool:
-    """Whether the plan goes to the thread as a file: nobody pages through it."""
-    return len(run.plan.steps) > FEW_STEPS or any(
-        step.bulk and step.bulk.total > FEW_STEPS for step in run.plan.steps
-    )
-
-
-def plan_file(run: Run) -> tuple[str, str]:
-    """A file's name and its text."""
-    lines, heading = [printable(subject(run))], ""
-    for line in run_lines(run):
-        if line.heading != heading:
-            heading = line.heading
-            lines += ["", heading]
-        lines.append(f"  {line.text}")
-    return f"plan-{run.id}.txt", "\n".join(lines) + "\n"
 
 
 def _plan(plan: Plan) -> Iterator[Line]:

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from k8sops.core.plan import ClusterInfo, Finding, Item, Target, bulk_of
+from k8sops.core.plan import ClusterInfo, Finding
 from k8sops.core.run import RunState
 from k8sops_slack.cards.clicks import read_click
 from k8sops_slack.views.asking import BLOCK, answer, deny_dialog, name_dialog, reason_dialog, wrong_name
 from k8sops_slack.views.choosing import cluster_message
 from k8sops_slack.views.details import PAGE_LINES, details, loading, refused
-from k8sops_slack.views.plan_text import is_long, plan_file, run_lines
+from k8sops_slack.views.plan_text import run_lines
 from tests.slack.bot.limits_kept import check_message, check_view
 from tests.slack.bot.runs_shown import CLUSTER, EVERY_STATE, ROOM, WARNINGS, a_plan, a_run, approved, drawn
 
@@ -50,28 +50,6 @@ def test_a_long_plan_is_read_a_page_at_a_time(steps: int) -> None:
         assert drawn(views[0]["blocks"]).endswith(f"page 1 of {pages}\n[Next]")
         assert drawn(views[-1]["blocks"]).endswith(f"page {pages} of {pages}\n[Back]")
         assert details(run, ROOM, 10_000)["blocks"] == views[-1]["blocks"]
-
-
-def test_a_long_plan_is_also_a_file() -> None:
-    """It is uploaded in the thread, where it can be searched."""
-    pods = [
-        Item(
-            target=Target(kind="pods", name=f"web-{n}", namespace="shop", uid=str(n)),
-            verb="evict",
-            group="replicated",
-        )
-        for n in range(300)
-    ]
-    plan = a_plan(nodes=1)
-    plan = msgspec.structs.replace(plan, steps=(msgspec.structs.replace(plan.steps[0], bulk=bulk_of(pods)),))
-    run = a_run(RunState.AWAITING_APPROVAL, plan=plan)
-    name, text = plan_file(run)
-    assert is_long(run)
-    assert not is_long(a_run(RunState.AWAITING_APPROVAL))
-    assert name == f"plan-{run.id}.txt"
-    assert text.startswith("drain node/node-1 on PRODUCTION prod-eu\n\nWhat\n  Fits: ")
-    assert "300 evict replicated" in text
-    assert "and 100 more" in text
 
 
 @settings(max_examples=25, deadline=None)
