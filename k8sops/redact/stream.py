@@ -150,7 +150,7 @@ class RedactingStream:
             if self._expects(looked):
                 limit = line.end
             # Inside a place that was nothing something may begin.
-            block.at = max(block.done, end if looked.hits else start + 1)
+            block.at = max(block.done, end, looked.hits[-1].end) if looked.hits else start + 1
         block.at = limit
 
     def _expects(self, looked: Looked) -> bool:
@@ -165,7 +165,8 @@ class RedactingStream:
         return True
 
     def _put(self, block: _Block, hit: Hit) -> None:
-        if hit.secret in self._allowed or _TOKEN.fullmatch(hit.secret):
+        already = _TOKEN.match(block.data, hit.start)
+        if hit.secret in self._allowed or (already and hit.end <= already.end()):
             return
         self._line += block.data.count(b"\n", block.counted, hit.start)
         block.counted = hit.start

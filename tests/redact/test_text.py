@@ -260,7 +260,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_text_made_to_be_slow_takes_time_in_proportion(piece: str) -> None:
-    """A container chooses what it logs; eight times as much of the worst may cost eight times the time, not sixty-four."""
+    """A container chooses what it logs: of the worst, eight times as much may cost eight times the time, not 64."""
 
     def seconds(size: int) -> float:
         data = (piece * (size // len(piece))).encode()
