@@ -73,7 +73,7 @@ class RowTable(OwnRoom, can_focus=True):
         self._lines = ShownLines()
         self._drawn_from = Offset(0, 0)
         self._announced: object = None
-        self._fitted_to = -1
+        self._fitted_to: int | None = None
 
     @property
     def columns(self) -> tuple[ViewColumn, ...]:

@@ -150,3 +150,22 @@ def test_what_is_known_of_all_rows_takes_no_step_to_learn() -> None:
     rows, view = tuple(many_pods(100)), RowView()
     assert len(list(view.learn(rows, 25))) == 4
     assert list(view.learn(rows, 25)) == []
+
+
+async def test_a_theme_chosen_later_looks_as_one_chosen_at_the_start() -> None:
+    """Lines that are kept hold their colours."""
+    looks: list[list[list[object]]] = []
+    for theme in ("textual-light", "textual-dark"):
+        async with _table(many_pods(600), size=(100, 20)) as (app, pilot):
+            app.theme = theme
+            await at_rest(pilot)
+            app.theme = "textual-light"
+            await at_rest(pilot)
+            looks.append(_drawn(app))
+    assert looks[0] == looks[1]
+    dark = "textual-dark"
+    async with _table(many_pods(600), size=(100, 20)) as (app, pilot):
+        app.theme = dark
+        await at_rest(pilot)
+        own = _drawn(app)
+    assert all(one != other for one, other in zip(own, looks[0], strict=True))
