@@ -20,7 +20,7 @@ from k8sops.cluster.client import KubeCluster
 from k8sops.cluster.connect import connect
 from k8sops.cluster.readonly import ReadOnlyCluster
 from k8sops.core.clock import Clock, SystemClock, UlidSource
-from k8sops.core.errors import K8sOpsError, PolicyError
+from k8sops.core.errors import CredentialsError, K8sOpsError, PolicyError
 from k8sops.core.text import identity_in_words
 from k8sops.engine.books import Books
 from k8sops.engine.carrier import EmbeddedCarrier
@@ -64,7 +64,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     health_port: int | None = None
     grace_s: float = 30.0
     patient: bool = False
-    """Where cluster or store is away at the start, try again rather than end."""
+    """Where cluster or store is away at the start, or the cluster lets nobody in, try again rather than end."""
 
 
 class Worker:
@@ -195,8 +195,8 @@ async def work(config: Config, options: WorkerOptions, say: Say) -> None:
                     worker = await stack.enter_async_context(open_worker(config, options, say))
                     break
                 except K8sOpsError as error:
-                    waits = error.transient or isinstance(error, PolicyError)
-                    if not waits or (first and not (options.patient and error.transient)):
+                    away = error.transient or isinstance(error, CredentialsError)
+                    if not (away and options.patient if first else away or isinstance(error, PolicyError)):
                         raise
                     if error.message != told:
                         say(f"nothing is carried for now: {error.message}")

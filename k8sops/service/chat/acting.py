@@ -127,7 +127,8 @@ class ChatDesk:
                 return one
         if self._away and (pin is not None or name in self._away):
             raise self._unreached(name)
-        near = difflib.get_close_matches(name, self._known, n=1)
+        pinned = [one.name for one in self._policy.file.clusters] if self._away else []
+        near = difflib.get_close_matches(name, [*self._known, *pinned], n=1)
         raise UsageError(
             f"no cluster {name!r} is served here" + (f"; did you mean {near[0]}?" if near else ""),
             hint=f"there are: {', '.join(self._known)}",

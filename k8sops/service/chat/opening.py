@@ -11,7 +11,7 @@ import msgspec
 
 from k8sops.cluster.connect import connect
 from k8sops.core.clock import Clock, IdSource, SystemClock, UlidSource
-from k8sops.core.errors import K8sOpsError, UnreachableError, UsageError
+from k8sops.core.errors import K8sOpsError, UsageError
 from k8sops.service.chat.acting import ChatDesk
 from k8sops.service.chat.memory import ChatMemory
 from k8sops.service.chat.redacting import text_redactor
@@ -44,8 +44,8 @@ async def open_chat(config: Config, *, again_s: float = AGAIN_S) -> AsyncIterato
     """Connect to every cluster that is served, and open the store.
 
     Those that do not answer are tried again every `again_s` seconds, while the others are served. Raises UsageError
-    where two contexts are the same cluster, UnreachableError where none answers, and what connecting and opening the
-    store raise.
+    where two contexts are the same cluster or one is not there, what connecting raises where none can be served, and
+    what opening the store raises.
     """
     clock, ids = SystemClock(), UlidSource()
     configs = [
@@ -60,11 +60,10 @@ async def open_chat(config: Config, *, again_s: float = AGAIN_S) -> AsyncIterato
         connections = await stack.enter_async_context(AsyncExitStack())
         stack.push_async_callback(desk.aclose)
         tried = (_reach(desk, one, connections, clock) for one in configs)
-        for refused in await asyncio.gather(*tried, return_exceptions=True):
-            if refused is not None:
-                raise refused
-        if not desk.clusters:
-            raise UnreachableError("; ".join(desk.away.values()))
+        missed = [error for error in await asyncio.gather(*tried) if error is not None]
+        missed.sort(key=lambda error: not isinstance(error, UsageError))
+        if missed and (isinstance(missed[0], UsageError) or not desk.clusters):
+            raise missed[0]
         reaching = asyncio.create_task(
             _reach_the_rest(desk, configs, connections, clock, again_s), name="away"
         )
@@ -81,8 +80,10 @@ async def open_chat(config: Config, *, again_s: float = AGAIN_S) -> AsyncIterato
         )
 
 
-async def _reach(desk: ChatDesk, config: Config, connections: AsyncExitStack, clock: Clock) -> None:
-    """Connect, or note why it cannot be done now. Raises UsageError where the cluster is served already."""
+async def _reach(
+    desk: ChatDesk, config: Config, connections: AsyncExitStack, clock: Clock
+) -> K8sOpsError | None:
+    """Serve the cluster, or note why that cannot be done now, and give that."""
     try:
         cluster = await connect(
             context=config.context or None,
@@ -92,18 +93,19 @@ async def _reach(desk: ChatDesk, config: Config, connections: AsyncExitStack, cl
             cluster_names=names_of_clusters(config),
         )
     except K8sOpsError as error:
-        if not error.transient:
-            raise
         desk.miss(config.context, error.message)
-        return
+        return error
     connections.push_async_callback(cluster.aclose)
     other = next((info for info in desk.clusters if info.uid == cluster.info.uid), None)
-    if other is not None:
-        raise UsageError(
-            f"contexts {other.context} and {cluster.info.context} are the same cluster",
-            hint="name one of them under slack.contexts",
-        )
-    desk.take(cluster)
+    if other is None:
+        desk.take(cluster)
+        return None
+    twice = UsageError(
+        f"contexts {other.context} and {cluster.info.context} are the same cluster",
+        hint="name one of them under slack.contexts",
+    )
+    desk.miss(config.context, twice.message)
+    return twice
 
 
 async def _reach_the_rest(
@@ -114,10 +116,7 @@ async def _reach_the_rest(
         await clock.sleep(again_s)
         for one in configs:
             if one.context in desk.away:
-                try:
-                    await _reach(desk, one, connections, clock)
-                except K8sOpsError as error:
-                    desk.miss(one.context, error.message)
+                await _reach(desk, one, connections, clock)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
