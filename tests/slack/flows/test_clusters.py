@@ -27,6 +27,7 @@ from k8sops_slack.bot.serving import Tokens, serving
 from tests.service.chat.office import TEAM, USERS, Office, open_office
 from tests.slack.flows.conftest import APPROVED, CHANGES, OPS, PATIENT, SEES, Desk, workspace
 from tests.support.clients import client_of
+from tests.support.engine_world import eventually
 from tests.support.fault_proxy import FaultProxy
 from tests.support.persons import granted, rule
 from tests.support.workloads import create, deployment, replicas_of
@@ -258,7 +259,11 @@ async def test_a_cluster_that_does_not_answer_says_so_itself_and_the_others_go_o
         await desk.shown("alice", OPS, "3 of 3 replicas ready")
         assert both.proxy is not None
         both.proxy.clear()
-        await desk.slack.until(lambda: not desk.chat.desk.away, 60.0)
+
+        async def reached() -> bool:
+            return not desk.chat.desk.away
+
+        await eventually(reached)
         await create(both.staging, deployment("there", place.namespace))
         await alice.slash(f"/k8s get deployments -n {place.namespace} --cluster stage", ANY)
         await desk.shown("alice", ANY, f"deployments in {desk.namespace} on stage-1", "there")
