@@ -48,7 +48,9 @@ class SlackConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def __post_init__(self) -> None:
         """Refuse what Slack would: the bot would wait for a command that nobody can type."""
         if not SLASH_COMMAND.fullmatch(self.command):
-            raise ValueError("command: is no slash command; write it as in /k8s: small letters, digits, - and _")
+            raise ValueError(
+                "command: is no slash command; write it as in /k8s: small letters, digits, - and _"
+            )
 
 
 class Config(

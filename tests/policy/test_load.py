@@ -104,7 +104,10 @@ def test_what_is_wrong_is_named_with_file_and_key(text: str, said: str) -> None:
             "slack: {usergroups: [{team: T1, usergroup: S1, group: dba}, {team: T1, usergroup: S2, group: dba}]}",
             "dba in T1 is listed twice",
         ),
-        ("slack: {notify: [{on: [drill.failed], team: T1, channel: C1}]}", "there are no news 'drill.failed'"),
+        (
+            "slack: {notify: [{on: [drill.failed], team: T1, channel: C1}]}",
+            "there are no news 'drill.failed'",
+        ),
         (
             "slack: {notify: [{on: [failed], team: T1, channel: C1, quiet: {from: '22:00', to: late}}]}",
             "slack.notify[0].quiet",

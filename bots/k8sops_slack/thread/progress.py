@@ -32,7 +32,10 @@ def progress_message(run: Run) -> Message:
     about = escaped(subject(run), 160)
     return message(
         joined(": ", [about, escaped(str(run.state).replace("_", " "), 40)]),
-        [section(joined("\n", lines)), context(written(f"{len(done)} of {len(done) + len(left)} steps done"))],
+        [
+            section(joined("\n", lines)),
+            context(written(f"{len(done)} of {len(done) + len(left)} steps done")),
+        ],
     )
 
 

@@ -131,7 +131,9 @@ class ChatMemory:
     async def done_now(self, key: str) -> None:
         """It was done, whenever it was before."""
         database = await self._storage.database()
-        await database.write(lambda tx: remember(tx, ONCE, key, "", cursor=tx.now_ms()), name="slack.done_now")
+        await database.write(
+            lambda tx: remember(tx, ONCE, key, "", cursor=tx.now_ms()), name="slack.done_now"
+        )
 
     async def done_at(self, key: str) -> datetime | None:
         """When it was done last; None where it was not."""

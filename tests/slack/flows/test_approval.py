@@ -121,7 +121,9 @@ async def test_who_follows_sees_how_far_it_is_and_may_stop_it(free_desk: Desk) -
     await alice.click(await desk.message(OPS, "Apply"), "run.apply")
     await desk.shown("bob", OPS, "waits for", "2 replicas not ready")
     card = await desk.message(OPS, "Cancel")
-    assert "waits for" not in card.all_text(), "the card, which is edited at a run's turns, would not stay true"
+    assert "waits for" not in card.all_text(), (
+        "the card, which is edited at a run's turns, would not stay true"
+    )
     await alice.click(card, "run.cancel")
     await desk.shown("bob", OPS, "cancelled")
     ended = await desk.reply(card, f"<@{USERS['alice']}>")
