@@ -1,11 +1,13 @@
 """The screens on a made-up cluster, as a program of its own: `python -m tests.tui.pty_desk [fails|stuck]`.
 
-`fails` lets the screen meet an error nobody foresaw, with a secret near it; `stuck` blocks the event loop for good.
+`fails` lets the screen meet an error nobody foresaw, with a secret near it; `stuck` blocks the event loop for good:
+when it is sent `HAPPEN`, as only whoever watches knows when the first frame is there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -15,6 +17,8 @@ from k8sops.core.tables import Row, TableQuery
 from k8sops.tui import run_tui
 from tests.tui.feeds import NODE_COLUMNS, POD_COLUMNS, DeskOps, Feed, node
 from tests.tui.scenes import SECRET, SECRET_TEXT, SHOP, WEB_POD
+
+HAPPEN = signal.SIGUSR1
 
 
 class _Trouble(Feed):
@@ -54,7 +58,9 @@ async def _open(how: str) -> AsyncIterator[DeskOps]:
 
 
 async def _happen(feed: Feed) -> None:
-    await asyncio.sleep(1)
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(HAPPEN, told.set)
+    await told.wait()
     feed.set(SHOP)
 
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import pytest
 
+from tests.tui.pty_desk import HAPPEN
 from tests.tui.pty_terminal import PtyTerminal, children_of, desk_command, running
 from tests.tui.scenes import SECRET_TEXT
 
@@ -97,6 +98,8 @@ async def test_q_leaves_no_process_behind(desk: PtyTerminal) -> None:
 async def test_an_error_nobody_foresaw_ends_in_one_sentence_on_a_sound_terminal(at_terminal: Start) -> None:
     """A trace with the values of variables would show what must not be shown."""
     terminal = at_terminal(*desk_command("fails"))
+    await terminal.sees("cart-redis-0")
+    terminal.process.send_signal(HAPPEN)
     assert await terminal.ended() == 1
     assert terminal.unrestored() == []
     assert "error: a defect of this program: RuntimeError: nobody foresaw this" in terminal.text
@@ -108,6 +111,7 @@ async def test_a_second_signal_does_not_wait_for_a_program_that_is_stuck(at_term
     """Whoever asks twice means it; the terminal is given back all the same."""
     terminal = at_terminal(*desk_command("stuck"))
     await terminal.sees("cart-redis-0")
+    terminal.process.send_signal(HAPPEN)
     terminal.process.send_signal(signal.SIGTERM)
     await _again(terminal, lambda: terminal.process.poll() is not None)
     assert terminal.process.returncode in {-signal.SIGTERM, INTERRUPTED}
