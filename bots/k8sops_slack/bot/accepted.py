@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError
 
 from k8sops.core.errors import CredentialsError, UnreachableError
 from k8sops_slack.bot.posting import AWAY
+from k8sops_slack.refused import word_of
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ async def accepted(name: str, asking: Awaitable[T]) -> T:
     try:
         return await asking
     except SlackApiError as error:
-        told = str(error.response.get("error"))
+        told = word_of(error)
         raise CredentialsError(f"Slack refuses {name}: {told}", hint=_HINTS.get(told, _USUAL)) from error
     except AWAY as error:
         raise UnreachableError(

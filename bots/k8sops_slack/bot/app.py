@@ -34,9 +34,9 @@ from k8sops_slack.bot.heard import (
     read_heard,
     run_of_shortcut,
 )
-from k8sops_slack.bot.posting import AWAY, Poster, is_final
+from k8sops_slack.bot.posting import AWAY, Poster
 from k8sops_slack.bot.pressing import SETTLEMENTS, Pressing
-from k8sops_slack.bot.refusing import refuse
+from k8sops_slack.bot.refusing import defect_said, refuse
 from k8sops_slack.bot.showing import Showing
 from k8sops_slack.bot.telling import Telling
 from k8sops_slack.cards import clicks
@@ -44,6 +44,7 @@ from k8sops_slack.cards.buttons import wants_name
 from k8sops_slack.cards.clicks import read_click
 from k8sops_slack.reads.help import FORM
 from k8sops_slack.reads.table import FULL, SHARE
+from k8sops_slack.refused import is_final, word_of
 from k8sops_slack.typed.commands import read_line
 from k8sops_slack.views import asking as dialogs
 from k8sops_slack.views import details as pages
@@ -56,6 +57,7 @@ Say = Callable[[str], None]
 Next = Callable[[], Awaitable[None]]
 LEFT_OVER_EVERY_S: Final = 20.0
 FINISH_S: Final = 5.0
+_NOT_AGAIN: Final = "`runs` shows what had begun by then; whoever runs the bot has more of it on its terminal"
 _KEPT_CLICKS: Final = (
     *(clicks.APPROVE, clicks.CANCEL, clicks.UNDO, clicks.AGAIN, clicks.NUDGE),
     *(CHOOSE, SHARE, FULL, *SETTLEMENTS),
@@ -208,23 +210,32 @@ class Bot:
         self._doing.add(heard.key)
         try:
             try:
-                if heard.kind == "form":
-                    await self.asking.filled_in(heard)
-                else:
-                    await (self.asking if heard.kind == "line" else self._pressing).do(heard)
+                await self._do(heard)
             except K8sOpsError as error:
                 await refuse(self.poster, heard, error, self._chat.command)
+            except AWAY:
+                raise
+            except Exception as error:  # noqa: BLE001 - worker boundary: done again, it would end what does the others'
+                self._say(f"what {heard.user} asked for failed: {defect_said(error)}: {error}")
+                told = K8sOpsError(f"this failed: {defect_said(error)}", hint=_NOT_AGAIN)
+                await refuse(self.poster, heard, told, self._chat.command)
             await self._chat.memory.done(heard.key)
         except SlackApiError as error:
             if not is_final(error):
                 self._say(f"what {heard.user} asked for is kept, and done later: {error}")
                 return
-            self._say(f"Slack refused an answer to {heard.user}: {error.response.get('error')}")
+            self._say(f"Slack refused an answer to {heard.user}: {word_of(error)}")
             await self._chat.memory.done(heard.key)
         except (K8sOpsError, *AWAY) as error:
             self._say(f"what {heard.user} asked for is kept, and done later: {error}")
         finally:
             self._doing.discard(heard.key)
+
+    async def _do(self, heard: Heard) -> None:
+        if heard.kind == "form":
+            await self.asking.filled_in(heard)
+        else:
+            await (self.asking if heard.kind == "line" else self._pressing).do(heard)
 
     async def left_over(self) -> None:
         """Do what was kept by somebody who has been silent since, again and again."""

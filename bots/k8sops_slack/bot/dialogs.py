@@ -21,6 +21,7 @@ from k8sops_slack.bot.posting import Poster
 from k8sops_slack.bot.refusing import refusal, refuse
 from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.cards.clicks import read_click
+from k8sops_slack.refused import word_of
 from k8sops_slack.views import asking as small
 from k8sops_slack.views import details as pages
 from k8sops_slack.views.choosing import cluster_options
@@ -45,7 +46,7 @@ class Dialogs:
         except SlackApiError as error:
             # Three seconds are over, on a slow way to here; nothing is kept, and nothing is open.
             late = UsageError(
-                f"Slack did not open the form: {error.response.get('error')}",
+                f"Slack did not open the form: {word_of(error)}",
                 hint="type the command again",
             )
             await refuse(self._poster, heard, late, self._chat.command)

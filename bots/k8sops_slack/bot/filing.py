@@ -15,6 +15,7 @@ from k8sops.core.run import Run
 from k8sops.service.chat.memory import ChatMemory, ShownMessage
 from k8sops_slack.bot.posting import AWAY, Poster
 from k8sops_slack.files.plan import is_long, not_uploaded, plan_file
+from k8sops_slack.refused import word_of
 
 _NOBODY_READS: Final = frozenset({"thread_not_found", "message_not_found", "channel_not_found"})
 
@@ -60,7 +61,7 @@ class Filing:
         try:
             await self._poster.upload(name, text, channel=channel, thread=thread)
         except AWAY as error:
-            why = str(error.response.get("error")) if isinstance(error, SlackApiError) else "no answer"
+            why = word_of(error) if isinstance(error, SlackApiError) else "no answer"
             if why not in _NOBODY_READS:
                 said = not_uploaded(run, f"Slack says {why}", on_record=on_record)
                 await self._poster.post(channel, said, thread=thread)

@@ -19,10 +19,12 @@ from k8sops.service.chat.audience import requester_of
 from k8sops.service.chat.memory import Notice, ShownMessage
 from k8sops.service.chat.opening import ChatService
 from k8sops_slack.bot.newscast import Newscast
-from k8sops_slack.bot.posting import AWAY, Poster, is_final
+from k8sops_slack.bot.posting import AWAY, Poster
+from k8sops_slack.bot.refusing import defect_said
 from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.bot.showing import Showing
 from k8sops_slack.bot.telling import Telling
+from k8sops_slack.refused import is_final, word_of
 from k8sops_slack.thread.ending import channel_failure, concerns_channel, end_reply
 
 LOOK_S: Final = 1.0
@@ -65,6 +67,8 @@ class Following:
                 except (K8sOpsError, *AWAY) as error:
                     # Store, cluster or Slack is away: what was held is free again after a minute.
                     self._say(f"what happened cannot be told just now: {error}")
+                except Exception as error:  # noqa: BLE001 - worker boundary: without it nothing is told ever again
+                    self._say(f"what happened cannot be told just now: {defect_said(error)}: {error}")
                 await self._chat.clock.sleep(LOOK_S)
         finally:
             for task in self._progress.values():
@@ -80,9 +84,11 @@ class Following:
                 if not is_final(error):
                     raise
                 # What Slack refuses now it refuses the next time as well; nobody is helped by asking it for ever.
-                self._say(
-                    f"{notice.kind} of run {notice.run or '-'} could not be told: {error.response.get('error')}"
-                )
+                self._say(f"{_named(notice)} could not be told: {word_of(error)}")
+            except (K8sOpsError, *AWAY):
+                raise
+            except Exception as error:  # noqa: BLE001 - worker boundary: it would be met again before all that follows
+                self._say(f"{_named(notice)} could not be told: {defect_said(error)}: {error}")
             await self._chat.memory.told(notice)
         await self._newscast.cast()
         if self._chat.clock.monotonic() - self._reminded_at >= REMIND_EVERY_S:
@@ -150,3 +156,7 @@ class Following:
                 next((one for one in shown if one.role == "news"), None),
             ),
         )
+
+
+def _named(notice: Notice) -> str:
+    return f"{notice.kind} of run {notice.run or '-'}"

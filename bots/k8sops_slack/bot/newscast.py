@@ -16,8 +16,8 @@ from k8sops.service.chat.audience import channels_for
 from k8sops.service.chat.memory import Notice
 from k8sops.service.chat.news import News, most_an_hour, rings_again, rules_for
 from k8sops.service.chat.opening import ChatService
-from k8sops_slack.bot.posting import is_final
 from k8sops_slack.bot.together import ShownTogether
+from k8sops_slack.refused import is_final, word_of
 
 Say = Callable[[str], None]
 NEWS_LASTS: Final = timedelta(hours=1)
@@ -65,7 +65,7 @@ class Newscast:
                     raise
                 # A channel that does not take it now would be asked for ever.
                 await self._chat.memory.together.gone(key)
-                self._say(f"news could not be told ({key}): {error.response.get('error')}")
+                self._say(f"news could not be told ({key}): {word_of(error)}")
             self._unsaid.discard(key)
 
     async def catch_up(self) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-from http import HTTPStatus
 from typing import Final
 
 import aiohttp
@@ -20,6 +19,7 @@ from k8sops_slack.blocks.building import Block, context
 from k8sops_slack.blocks.gate import Gate
 from k8sops_slack.blocks.markup import Mrkdwn
 from k8sops_slack.blocks.sending import Message, message
+from k8sops_slack.refused import word_of
 
 AWAY: Final = (SlackClientError, aiohttp.ClientError, TimeoutError, OSError)
 """Slack cannot be reached, or hung up: nobody knows whether it heard."""
@@ -30,16 +30,6 @@ _ELSEWHERE: Final = frozenset({"not_in_channel", "channel_not_found", "is_archiv
 _GONE: Final = frozenset(
     {"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"}
 )
-
-
-_BUSY: Final = frozenset(
-    {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
-)
-
-
-def is_final(error: SlackApiError) -> bool:
-    """Whether Slack would refuse it the next time as well: it heard, and was neither busy nor broken."""
-    return error.response.status_code == HTTPStatus.OK and error.response.get("error") not in _BUSY
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +54,7 @@ class Poster:
         try:
             return await self._post(channel, said, thread=thread, to_all=to_all)
         except SlackApiError as error:
-            if not to or error.response.get("error") not in _ELSEWHERE:
+            if not to or word_of(error) not in _ELSEWHERE:
                 raise
             return await self.direct(to, _with_invitation(said, channel))
 
@@ -89,7 +79,7 @@ class Poster:
                 channel=channel, user=user, thread_ts=thread or None, **self.gate.message(said).arguments()
             )
         except SlackApiError as error:
-            if error.response.get("error") not in {*_ELSEWHERE, "user_not_in_channel"}:
+            if word_of(error) not in {*_ELSEWHERE, "user_not_in_channel"}:
                 raise
             await self.direct(user, said)
 
@@ -100,7 +90,7 @@ class Poster:
                 channel=place.channel, ts=place.ts, **self.gate.message(said).arguments()
             )
         except SlackApiError as error:
-            if error.response.get("error") in _GONE:
+            if word_of(error) in _GONE:
                 return False
             raise
         return True

@@ -25,3 +25,8 @@ def refusal(error: K8sOpsError, program: str) -> Message:
     if isinstance(error, MayNotActAsError):
         blocks.append(section(fenced(error.manifest.splitlines())))
     return message(Mrkdwn(told.partition("\n")[0]), blocks)
+
+
+def defect_said(error: Exception) -> str:
+    """What to say of an error that nobody foresaw: its kind alone, as nobody knows what its text holds."""
+    return f"a defect of this program, {type(error).__name__}"

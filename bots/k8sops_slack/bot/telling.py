@@ -18,9 +18,10 @@ from k8sops.service.chat.asked import NUDGED_AGAIN, Asked, Reminder, reminders
 from k8sops.service.chat.audience import ESCALATED, Told, approvers_of, due, requester_of
 from k8sops.service.chat.opening import ChatService
 from k8sops_slack.blocks.sending import Message
-from k8sops_slack.bot.posting import Poster, is_final
+from k8sops_slack.bot.posting import Poster
 from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.bot.showing import Showing
+from k8sops_slack.refused import is_final, word_of
 from k8sops_slack.thread.telling import escalated_message, reminder, told_message
 
 Say = Callable[[str], None]
@@ -53,7 +54,7 @@ class Telling:
         except SlackApiError as error:
             if not is_final(error):
                 raise
-            trouble = str(error.response.get("error"))
+            trouble = word_of(error)
         else:
             trouble = ""
         asked = Asked(
@@ -160,4 +161,4 @@ class Telling:
         except SlackApiError as error:
             if not is_final(error):
                 raise
-            self._say(f"{user} could not be told: {error.response.get('error')}")
+            self._say(f"{user} could not be told: {word_of(error)}")

@@ -14,6 +14,7 @@ from k8sops_slack.blocks.building import section
 from k8sops_slack.blocks.markup import bold, code, escaped, joined, written
 from k8sops_slack.blocks.sending import message
 from k8sops_slack.bot.posting import AWAY
+from k8sops_slack.refused import word_of
 
 _ID: Final = re.compile(r"<?@?([UW][A-Z0-9]{1,30})(?:\|[^>]*)?>?")
 _WHERE: Final = "in Slack: your profile, the three dots, Copy member ID"
@@ -38,7 +39,7 @@ async def find_user(client: AsyncWebClient, asked: str) -> SlackUser:
         else:
             answer = await client.users_lookupByEmail(email=asked.strip())
     except SlackApiError as error:
-        raise UsageError(_not_found(asked, str(error.response.get("error"))), hint=_WHERE) from error
+        raise UsageError(_not_found(asked, word_of(error)), hint=_WHERE) from error
     except AWAY as error:
         raise UnreachableError(f"Slack does not answer: {error}") from error
     user = answer["user"]
@@ -76,7 +77,7 @@ async def greet(client: AsyncWebClient, user: SlackUser, person: str, command: s
         said = message(hello, [section(hello), section(more)])
         await client.chat_postMessage(channel=str(opened["channel"]["id"]), **said.arguments())
     except SlackApiError as error:
-        told = str(error.response.get("error"))
+        told = word_of(error)
         raise K8sOpsError(
             f"{user.name or user.id} cannot be written to: {told}",
             hint="add the missing scopes above, and install the app again" if told == "missing_scope" else "",

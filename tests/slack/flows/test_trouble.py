@@ -15,6 +15,7 @@ from k8sops.service.chat.opening import open_chat
 from k8sops.service.storing import Storage
 from k8sops.store.database import Tx
 from k8sops.store.door_rows import remember
+from k8sops_slack.bot.asking import Asking
 from k8sops_slack.bot.heard import Heard
 from k8sops_slack.bot.serving import Tokens, serving
 from tests.service.chat.office import TEAM, USERS
@@ -153,3 +154,20 @@ async def test_a_mention_is_on_record_before_slack_hears_of_it(
     assert said.state == "waiting"
     go.set()
     await desk.slack.until(lambda: said.acked)
+
+
+async def test_a_defect_is_said_to_whoever_met_it_and_is_not_met_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept and tried for ever, one bad line would end what does all that is left over, and nobody would be told."""
+
+    async def broken(self: object, heard: Heard) -> None:
+        raise ZeroDivisionError("secret of the defect")
+
+    monkeypatch.setattr(Asking, "do", broken)
+    await left_by_the_dead(desk, scaling(desk, "line/3"))
+    await left_by_the_dead(desk, scaling(desk, "line/4"))
+    await desk.shown("alice", OPS, "this failed: a defect of this program, ZeroDivisionError")
+    alice = desk.person("alice")
+    await desk.slack.until(lambda: alice.screen(OPS).count("ZeroDivisionError") > 1, 60.0)
+    assert "secret of the defect" not in alice.screen(OPS)
