@@ -20,11 +20,8 @@ _BUSY: Final = frozenset(
 def word_of(error: SlackApiError) -> str:
     """Slack's own word, as in `channel_not_found`."""
     answer = error.response
-    return (
-        str(answer.get("error"))
-        if isinstance(answer, AsyncSlackResponse)
-        else "an answer that is not Slack's"
-    )
+    said = answer.get("error") if isinstance(answer, AsyncSlackResponse) else ""
+    return str(said or "an answer that is not Slack's")
 
 
 def is_final(error: SlackApiError) -> bool:

@@ -14,6 +14,7 @@ from k8sops_slack.blocks.building import Block, actions, button, context, divide
 from k8sops_slack.blocks.markup import Mrkdwn, bold, escaped, joined, moment, written
 from k8sops_slack.blocks.sending import home
 from k8sops_slack.cards.clicks import DETAILS, Click
+from k8sops_slack.cards.room import Room
 from k8sops_slack.cards.standing import GLYPHS, WORDS
 from k8sops_slack.cards.words import DOT, typed
 from k8sops_slack.reads.records import age
@@ -70,7 +71,9 @@ def _runs(facts: HomeFacts, runs: Sequence[RunSummary], most: int, nothing: str)
 def _run(facts: HomeFacts, run: RunSummary) -> Block:
     place = facts.names.get(run.cluster_uid, run.cluster_uid[:8])
     title = bold(escaped(f"{place}{DOT}{typed(run.action)}", 160))
-    by = escaped(f"by {run.actor.name}, {age(run.proposed_at, facts.now)} ago{DOT}{run.risk}", 160)
+    who = Room(now=facts.now).person(run.actor, "")
+    since = escaped(f"{age(run.proposed_at, facts.now)} ago{DOT}{run.risk}", 80)
+    by = joined(", ", [joined(" ", [written("by"), who]), since])
     value = Click(run=run.id, digest=run.digest, cluster=run.cluster_uid).value
     text = joined("\n", [joined(" ", [written(GLYPHS[run.state]), title]), escaped(run.headline, 200), by])
     return section(text, accessory=button("Look", DETAILS, value))

@@ -41,7 +41,7 @@ def test_home_shows_what_waits_what_runs_how_clusters_are_and_what_one_did() -> 
         "Waiting for a vote",
         "✋ *PRODUCTION prod-eu · backups prune*",
         "payments-pdb: 0 disruptions allowed",
-        "by UALICE, 3m ago · low",
+        "by <@UALICE>, 3m ago · low",
         "[Look]",
         "Running",
         "Nothing runs.",
