@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import repeat
 from typing import Final
 
 from k8sops.redact.finding import Following, Hit, Line, Looked, Place
@@ -18,7 +17,8 @@ from k8sops.redact.secret_objects import PerhapsSecret, SecretData
 from k8sops.redact.settings import Allowed, OwnRule
 
 LINE_LIMIT: Final = 16 << 20
-_TOKEN: Final = re.compile(rb"redacted:[0-9a-f]{12,32}")
+_MARK: Final = b"redacted:"
+_TOKEN: Final = re.compile(_MARK + rb"[0-9a-f]{12,32}")
 WITHHELD: Final = b"[redacted: a line of more than 16 MiB]"
 
 
@@ -144,13 +144,14 @@ class RedactingStream:
             if line is None or end > line.end:
                 line = Line(data, data.rfind(b"\n", 0, max(start, end - 1)) + 1, block.line_end(end - 1))
             looked = self._scanner.look(Place(data, start, end, block.done, line))
-            for hit in map(_before_a_key, repeat(data), looked.hits):
+            hits = [_before_a_key(data, hit) for hit in looked.hits]
+            for hit in hits:
                 if block.done <= hit.start < hit.end:
                     self._put(block, hit)
             if self._expects(looked):
                 limit = line.end
             # Inside a place that was nothing something may begin.
-            block.at = max(block.done, end, looked.hits[-1].end) if looked.hits else start + 1
+            block.at = max(block.done, end, hits[-1].end) if hits else start + 1
         block.at = limit
 
     def _expects(self, looked: Looked) -> bool:
@@ -165,8 +166,7 @@ class RedactingStream:
         return True
 
     def _put(self, block: _Block, hit: Hit) -> None:
-        already = _TOKEN.match(block.data, hit.start)
-        if hit.secret in self._allowed or (already and hit.end <= already.end()):
+        if hit.secret in self._allowed or _is_token(block.data, hit):
             return
         self._line += block.data.count(b"\n", block.counted, hit.start)
         block.counted = hit.start
@@ -191,6 +191,15 @@ class _Block:
         """From `at` to `end` it was taken away: not written here."""
         self.out.append(self.data[self.done : self.at])
         self.at = self.done = self.counted = end
+
+
+def _is_token(data: bytes, hit: Hit) -> bool:
+    """Whether it was redacted already; in a URL a token's own colon makes its digest look like a password."""
+    for start in (hit.start, hit.start - len(_MARK)):
+        already = _TOKEN.match(data, start) if start >= 0 else None
+        if already and hit.end <= already.end():
+            return True
+    return False
 
 
 def _before_a_key(data: bytes, hit: Hit) -> Hit:

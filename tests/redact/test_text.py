@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from k8sops.redact import KeyedRedactor, RedactionReport, TextRedactor
@@ -166,6 +166,7 @@ def test_any_bytes_pass_and_however_cut(data: bytes, cuts: list[int]) -> None:
 
 
 @given(TEXTS)
+@example("https://f2cf40c0e15bb605ead48e75a0f7fa8f@o12.example/2")
 @settings(deadline=None, max_examples=100)
 def test_what_is_redacted_stays_as_it_is(text: str) -> None:
     """A message may pass the gate twice; a token of a token could be compared with nothing."""
@@ -193,6 +194,20 @@ def test_one_secret_is_one_token_however_it_is_written_and_cannot_be_guessed() -
     assert KeyedRedactor(bytes(32)).digest("hunter2").startswith(tokens[0])
     other = TextRedactor(KeyedRedactor(b"\1" * 32)).redact(text)
     assert tokens[0] not in other
+
+
+@pytest.mark.parametrize("ending", ["\n", "\\n"], ids=["on lines of its own", "on one line"])
+@pytest.mark.parametrize(
+    "before", ["Authorization: Bearer abcDEF1234567890abcDEF", "password=hunter2hunter2"]
+)
+def test_a_secret_right_before_a_private_key_does_not_hide_it(before: str, ending: str) -> None:
+    """An event that tells several things in one go: the first was taken for longer, and the key's body was left."""
+    name = "RSA PRIVATE " + "KEY"
+    body = "MIIEpAIBAAKCAQEAxQpLrfGh2Kd9sT4vWzYbNcMeUiJoPlKmNjHbGvFcDxSa"
+    text = before + f"-----BEGIN {name}-----" + ending + (body + ending) * 3 + f"-----END {name}-----"
+    redacted = REDACTOR.redact(text)
+    assert "MIIE" not in redacted
+    assert before.rpartition("=")[2].rpartition(" ")[2] not in redacted
 
 
 def test_a_report_tells_rule_count_and_line_and_never_the_value() -> None:
