@@ -18,7 +18,7 @@ from k8sops.redact.settings import Allowed, OwnRule
 
 LINE_LIMIT: Final = 16 << 20
 _MARK: Final = b"redacted:"
-_TOKEN: Final = re.compile(_MARK + rb"[0-9a-f]{12,32}")
+_TOKEN: Final = re.compile(_MARK + rb"[0-9a-f]{12,32}(?![0-9A-Za-z])")
 WITHHELD: Final = b"[redacted: a line of more than 16 MiB]"
 
 
@@ -194,12 +194,11 @@ class _Block:
 
 
 def _is_token(data: bytes, hit: Hit) -> bool:
-    """Whether it was redacted already; in a URL a token's own colon makes its digest look like a password."""
-    for start in (hit.start, hit.start - len(_MARK)):
-        already = _TOKEN.match(data, start) if start >= 0 else None
-        if already and hit.end <= already.end():
-            return True
-    return False
+    """Whether it was redacted already, and at most goes on with what was no secret then.
+
+    In a URL a token's own colon makes its digest look like a password, and the host behind it like more of one.
+    """
+    return any(start >= 0 and _TOKEN.match(data, start) for start in (hit.start, hit.start - len(_MARK)))
 
 
 def _before_a_key(data: bytes, hit: Hit) -> Hit:
