@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -271,6 +272,9 @@ async def test_at_a_terminal_a_wrong_answer_is_asked_for_again_and_ctrl_c_loses_
             if answer:
                 terminal.type(f"{answer.strip()}\n")
         await terminal.until("Write this? [y/N]")
+        # The words stand there a moment before it listens.
+        process = psutil.Process(terminal.process.pid)
+        await newcomer.slack.until(lambda: process.status() == psutil.STATUS_SLEEPING, DEADLINE_S)
         terminal.process.send_signal(signal.SIGINT)
         assert await terminal.ended() == 130
     finally:
