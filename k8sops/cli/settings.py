@@ -49,6 +49,18 @@ def connection_options() -> list[click.Option]:
     ]
 
 
+def grace_option() -> click.Option:
+    """`--grace`, of every command that carries runs until it is told to stop."""
+    return click.Option(
+        ["--grace"],
+        type=click.IntRange(0, 3600),
+        default=30,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long runs may take to end once told to stop; then they are handed over.",
+    )
+
+
 def read_only_option() -> click.Option:
     """`--read-only`, for the screen and for any command when it is given before it."""
     return click.Option(["--read-only"], is_flag=True, help="Refuse every change, whatever policy allows.")

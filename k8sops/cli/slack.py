@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from k8sops.cli.settings import connection_options, take_config
+from k8sops.cli.settings import connection_options, grace_option, take_config
 from k8sops.cli.slack_setup import setup_command
 
 if TYPE_CHECKING:
@@ -29,14 +29,7 @@ if TYPE_CHECKING:
             is_flag=True,
             help="Carry no runs and fire no schedules here: a `k8sops worker` does.",
         ),
-        click.Option(
-            ["--grace"],
-            type=click.IntRange(0, 3600),
-            default=30,
-            show_default=True,
-            metavar="SECONDS",
-            help="How long runs may take to end once told to stop; then they are handed over.",
-        ),
+        grace_option(),
         *connection_options(),
     ],
 )

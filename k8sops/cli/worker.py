@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from k8sops.cli.settings import connection_options, take_config
+from k8sops.cli.settings import connection_options, grace_option, take_config
 
 
 @click.command(
@@ -25,14 +25,7 @@ from k8sops.cli.settings import connection_options, take_config
             help="Where /healthz, /readyz and /metrics answer, on loopback; 0 takes any free port.",
         ),
         click.Option(["--no-health"], is_flag=True, help="No health server."),
-        click.Option(
-            ["--grace"],
-            type=click.IntRange(0, 3600),
-            default=30,
-            show_default=True,
-            metavar="SECONDS",
-            help="How long runs may take to end once told to stop; then they are handed over.",
-        ),
+        grace_option(),
         *connection_options(),
     ],
 )
