@@ -23,6 +23,7 @@ from k8sops.service.storing import Storage
 from k8sops.store.database import Database, Tx
 from k8sops.store.schema import door_state
 from k8sops_local_slack import LocalSlack, Message, Person
+from k8sops_local_slack.delivery.outbox import Delivery
 from tests.service.chat.office import USERS, Office, open_office
 from tests.slack.flows.conftest import APPROVED, CHANGES, PATIENT, SEES, workspace
 from tests.support.engine_records import chain_of
@@ -116,6 +117,15 @@ class Site:
         await bot.until("it carries runs")
         await self.slack.sockets_open()
         return bot
+
+    async def dies_with(self, bot: Bot, delivery: Delivery | None) -> bool:
+        """Kill a bot; whether what was on its way to it is lost: nobody is there any more to hear or ack it."""
+        assert delivery is not None
+        sockets = list(self.slack.sockets.open)
+        await bot.killed()
+        await self.slack.until(lambda: len(self.slack.sockets.open) < len(sockets) or None, DEADLINE_S)
+        (dead,) = (socket for socket in sockets if socket not in self.slack.sockets.open)
+        return not delivery.acked and not set(delivery.envelopes).isdisjoint(dead.envelopes)
 
     def person(self, name: str) -> Person:
         """Somebody of the team."""
