@@ -7,7 +7,6 @@ Dry runs go through a view of the transport that adds `dryRun=All` to whatever i
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,7 +14,6 @@ import msgspec
 from k8sops.cluster.client_base import (
     FIELD_MANAGER,
     MERGE_PATCH,
-    PODS,
     ClusterBase,
     apply_patch,
     decoded,
@@ -24,7 +22,6 @@ from k8sops.cluster.client_base import (
     remove,
 )
 from k8sops.cluster.live import LiveTable
-from k8sops.cluster.logs import LogQuery, stream_logs
 from k8sops.cluster.pages import PAGE_SIZE, list_items
 from k8sops.cluster.paths import checked_name, collection_path, object_path, subject_of
 from k8sops.cluster.questions import ask_access, ask_access_of, ask_identity, ask_version
@@ -185,35 +182,25 @@ class ClusterReads(ClusterBase):
             subject=subject_of(resource, "", query.namespace),
         )
 
-    async def logs(
+    async def bytes_at(
         self,
-        name: str,
-        namespace: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
         *,
-        container: str = "",
-        follow: bool = False,
-        previous: bool = False,
-        tail_lines: int | None = None,
-        since_seconds: int | None = None,
-        timestamps: bool = False,
+        read_timeout_s: float = 60.0,
+        subject: str = "",
     ) -> AsyncGenerator[bytes, None]:
-        """Log lines of a container, without their newline."""
-        lines = stream_logs(
-            self.transport,
-            object_path(PODS, name, namespace, "log"),
-            LogQuery(
-                container=container,
-                follow=follow,
-                previous=previous,
-                tail_lines=tail_lines,
-                since_seconds=since_seconds,
-                timestamps=timestamps,
-            ),
-            subject=f"log of {subject_of(PODS, name, namespace)}",
-        )
-        async with aclosing(lines):
-            async for line in lines:
-                yield line.text.encode()
+        """Any GET, in pieces as it comes."""
+        async with self.transport.stream(
+            path,
+            query=query,
+            accept="*/*",
+            connect_deadline_s=30.0,
+            read_timeout_s=read_timeout_s,
+            subject=subject or path,
+        ) as reader:
+            while piece := await reader.readany():
+                yield piece
 
     async def preview_apply(
         self,

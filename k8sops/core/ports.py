@@ -213,19 +213,19 @@ class ClusterReader(Protocol):
         """The same, kept true by watching."""
         ...
 
-    def logs(
+    def bytes_at(
         self,
-        name: str,
-        namespace: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
         *,
-        container: str = "",
-        follow: bool = False,
-        previous: bool = False,
-        tail_lines: int | None = None,
-        since_seconds: int | None = None,
-        timestamps: bool = False,
+        read_timeout_s: float = 60.0,
+        subject: str = "",
     ) -> AsyncGenerator[bytes, None]:
-        """Log lines of a container, without their newline."""
+        """Any GET of the API server, in pieces as it comes: a log, `/livez?verbose`, a node's own log.
+
+        Waits `read_timeout_s` at most between two pieces. Raises NotFoundError, ForbiddenError, UnreachableError and
+        the like, as every read does.
+        """
         ...
 
     async def can_i(self, request: AccessRequest) -> AccessAnswer:

@@ -1,0 +1,60 @@
+"""What every source of a bundle is given, and what it is: a function that writes files and says what it could not read.
+
+A source never fails the bundle. It raises nothing but what ends the run: cancellation, and a sink that cannot write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from k8sops.bundle.port import BundleSink
+from k8sops.core.clock import Clock
+from k8sops.core.log_selection import LogSelection
+from k8sops.core.plan import JsonObject
+from k8sops.core.ports import ClusterReader
+from k8sops.core.timeline import Moment
+
+READERS: Final = 8
+"""Requests of one source that are under way at once."""
+
+
+class Window(NamedTuple):
+    """From when to when, in nanoseconds since the epoch."""
+
+    since_ns: int
+    until_ns: int
+
+
+class OwnRecords(Protocol):
+    """Our own record of the window, as the service has it."""
+
+    def audit_lines(self, window: Window) -> AsyncGenerator[bytes, None]:
+        """Audit records, a line of JSON each, redacted as they are stored."""
+        ...
+
+    def run_moments(self, window: Window) -> AsyncGenerator[Moment, None]:
+        """Our runs on this cluster."""
+        ...
+
+
+class Gathering(msgspec.Struct, frozen=True, kw_only=True):
+    """One bundle being gathered."""
+
+    cluster: ClusterReader
+    clock: Clock
+    sink: BundleSink
+    selection: LogSelection
+    window: Window
+    pods: tuple[JsonObject, ...]
+    """The pods that are meant, whole."""
+    namespaces: tuple[str, ...]
+    """Where they are."""
+    records: OwnRecords
+    moments: list[Moment]
+    """What sources found that happened; the timeline is made of these at the end."""
+
+
+Source = Callable[[Gathering], Awaitable[None]]
