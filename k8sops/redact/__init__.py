@@ -9,10 +9,10 @@ In place of a secret stands `redacted:` and a digest under the key: equal secret
 still shows whether a secret changed; without the key a digest can be compared with nothing.
 """
 
+from k8sops.core.redaction import RedactionRule, RedactionSettings
 from k8sops.redact.keyfile import load_redactor
 from k8sops.redact.redactor import KeyedRedactor
 from k8sops.redact.report import RedactionReport, ReportRow, Tally
-from k8sops.redact.settings import RedactionRule, RedactionSettings
 from k8sops.redact.stream import RedactingStream
 from k8sops.redact.text import TextRedactor
 

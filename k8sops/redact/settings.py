@@ -1,4 +1,4 @@
-"""What a team adds to the rules: patterns of its own, values that are no secrets, e-mail addresses and IP addresses.
+"""What a team adds to the rules, compiled: patterns of its own, values that are no secrets, e-mail and IP addresses.
 
 Patterns run on the linear engine only, and never beyond a line. One that cannot is refused with its name when the
 redactor is made, not when the first log line comes.
@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import msgspec
-
 from k8sops.core.errors import UsageError
+from k8sops.core.redaction import RedactionRule, RedactionSettings
 from k8sops.redact.linear import LinearPattern, PatternError
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
@@ -26,26 +25,6 @@ _IPV6: Final = (
 _HINT: Final = "RE2's syntax: no look-around and no back-references, so that no text can make it slow"
 # They name no machine.
 _NOWHERE: Final = frozenset({b"127.0.0.1", b"0.0.0.0", b"255.255.255.255"})
-
-
-class RedactionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rule of one's own: what the pattern matches is taken out, or only its group where it has one."""
-
-    name: str
-    pattern: str
-
-
-class RedactionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Beside the built-in rules, which always apply."""
-
-    rules: tuple[RedactionRule, ...] = ()
-    allow: tuple[str, ...] = ()
-    """Values that stay, written out."""
-    allow_patterns: tuple[str, ...] = ()
-    """Patterns of whole values that stay."""
-    emails: bool = False
-    addresses: bool = False
-    """IPv4 and IPv6; not of the machine itself."""
 
 
 class OwnRule:

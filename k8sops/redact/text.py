@@ -10,9 +10,10 @@ from __future__ import annotations
 from threading import Lock
 from typing import Final
 
+from k8sops.core.redaction import RedactionSettings
 from k8sops.redact.redactor import MARK, KeyedRedactor
 from k8sops.redact.scan import Scanner
-from k8sops.redact.settings import Allowed, RedactionSettings, own_rules
+from k8sops.redact.settings import Allowed, own_rules
 from k8sops.redact.stream import RedactingStream
 
 # As much of a digest as keeps the secrets of one bundle apart; it begins like the one in the audit.

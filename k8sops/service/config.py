@@ -17,6 +17,7 @@ import msgspec
 from platformdirs import user_config_path, user_data_path
 
 from k8sops.core.errors import UsageError
+from k8sops.core.redaction import RedactionSettings
 from k8sops.service.repository_config import BackupConfig
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Config(
     keys: dict[str, str] = msgspec.field(default_factory=dict)
     """Keys of the screen: from the id of a key's action (docs/keys.md) to keys, several with commas between."""
     slack: SlackConfig = SlackConfig()
+    redaction: RedactionSettings = RedactionSettings()
+    """What is taken out of texts that are stored, sent or handed on, beside what always is."""
     emergency: bool = False
     """Use a local store of its own, as break-glass, because the shared one is away."""
 

@@ -14,10 +14,10 @@ from k8sops.core.clock import Clock, IdSource, SystemClock, UlidSource
 from k8sops.core.errors import K8sOpsError, UsageError
 from k8sops.service.chat.acting import ChatDesk
 from k8sops.service.chat.memory import ChatMemory
-from k8sops.service.chat.redacting import text_redactor
 from k8sops.service.config import Config
 from k8sops.service.policies import names_of_clusters
 from k8sops.service.records import Records
+from k8sops.service.redactors import text_redactor
 from k8sops.service.storing import Storage
 
 AGAIN_S: Final = 10.0
@@ -75,7 +75,7 @@ async def open_chat(config: Config, *, again_s: float = AGAIN_S) -> AsyncIterato
             clock=clock,
             ids=ids,
             command=config.slack.command,
-            redact=await text_redactor(storage),
+            redact=(await text_redactor(config, storage)).redact,
             workers=tuple(configs),
         )
 
