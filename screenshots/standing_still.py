@@ -24,10 +24,10 @@ from k8sops.cluster.credentials import Credentials
 from k8sops.cluster.discovery import Discovery
 from k8sops.cluster.transport import Transport
 from k8sops.core.clock import Clock, parse_rfc3339
+from k8sops.core.durations import human_duration
 from k8sops.service.config import Config
 from k8sops.service.ops import EngineOps
 from k8sops.service.policies import in_force
-from k8sops.tui.durations import human_duration
 
 _RESTARTED: Final = re.compile(r"^(\d+) \(\S+ ago\)$")
 _STATUSES: Final = ("containerStatuses", "initContainerStatuses")

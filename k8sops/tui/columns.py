@@ -13,10 +13,10 @@ from typing import Literal
 import msgspec
 from rich.cells import cell_len
 
+from k8sops.core.durations import age
 from k8sops.core.severity import GLYPHS, Severity, is_incomplete, severity_of
 from k8sops.core.tables import Column, Row
 from k8sops.core.text import printable
-from k8sops.tui.durations import age
 
 Role = Literal["plain", "name", "namespace", "age", "status", "ready"]
 

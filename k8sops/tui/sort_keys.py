@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from k8sops.tui.durations import parse_duration
+from k8sops.core.durations import parse_duration
 
 SortKey = tuple[int, tuple[float, ...], str]
 

@@ -17,11 +17,11 @@ from textual.widgets import Static
 from textual.worker import WorkType
 
 from k8sops.core.actor import Identity
+from k8sops.core.durations import human_duration
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.plan import ClusterInfo
 from k8sops.core.tables import FeedState, TableQuery
 from k8sops.core.text import printable
-from k8sops.tui.durations import human_duration
 from k8sops.tui.session import Session
 from k8sops.tui.shell import where
 from k8sops.tui.shell.where import ALL, where_line

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from k8sops.core.clock import Clock
+from k8sops.core.durations import age
 from k8sops.core.ops import Ops
 from k8sops.core.run import RunFilter, RunId
 from k8sops.core.schedules import FiringView, ScheduleView
@@ -19,7 +20,6 @@ from k8sops.service.schedule_words import Fact, facts
 from k8sops.tui.desk.list_screen import ListScreen, row_of
 from k8sops.tui.desk.page_screen import fact
 from k8sops.tui.desk.schedule_deeds import ScheduleDeeds
-from k8sops.tui.durations import age
 from k8sops.tui.running.lines_view import Line, LinesView
 from k8sops.tui.running.run_screen import RunScreen
 from k8sops.tui.running.words import SIGNS

@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 from textual.binding import Binding, BindingType
 
 from k8sops.core.clock import Clock
+from k8sops.core.durations import age
 from k8sops.core.ops import Ops
 from k8sops.core.run import RunId
 from k8sops.core.schedules import ScheduleView
@@ -17,7 +18,6 @@ from k8sops.service.command_words import command_line
 from k8sops.tui.desk.list_screen import ListScreen, row_of
 from k8sops.tui.desk.schedule_deeds import ScheduleDeeds
 from k8sops.tui.desk.schedule_screen import ScheduleScreen, ends_of_runs, moment_text, outcome_of
-from k8sops.tui.durations import age
 from k8sops.tui.session import Session
 
 

@@ -9,10 +9,10 @@ from textual.binding import Binding, BindingType
 
 from k8sops.core.actor import Actor
 from k8sops.core.clock import Clock
+from k8sops.core.describing import fact_line
 from k8sops.core.plan import JsonObject
 from k8sops.core.releases import Hook, Release, ReleaseDetail
 from k8sops.core.text import printable
-from k8sops.tui.describe import fact_line
 from k8sops.tui.document.looks import words_spans, yaml_spans
 from k8sops.tui.document.revealing import RevealingScreen
 from k8sops.tui.document.screen import Laid

@@ -9,11 +9,11 @@ from typing import Final
 from rich.cells import chop_cells
 from textual.content import Content
 
+from k8sops.core.durations import human_duration
 from k8sops.core.overview import Fact, Gauge, Tile, Trouble
 from k8sops.core.tables import Column, Row
 from k8sops.core.text import printable
 from k8sops.tui.columns import width_of
-from k8sops.tui.durations import human_duration
 from k8sops.tui.row_painter import fit
 
 GLYPHS: Final[dict[Gauge, str]] = {

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from k8sops.core.digests import SHORTEST_DIGEST
+from k8sops.core.durations import age
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.events import Event, Progress
 from k8sops.core.moments import in_words
@@ -19,7 +20,6 @@ from k8sops.core.plan import Bulk, Decision, Finding, Step
 from k8sops.core.plan_words import change_text, rests_on, step_title, takes_text
 from k8sops.core.run import Approval, Run, RunState
 from k8sops.core.text import identity_in_words, printable
-from k8sops.tui.durations import age
 from k8sops.tui.running.lines_view import Line, Look
 from k8sops.tui.status import SEPARATOR
 

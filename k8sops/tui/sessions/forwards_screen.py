@@ -10,12 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
 from k8sops.core.clock import Clock
+from k8sops.core.durations import age
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.ops import Ops
 from k8sops.core.sessions import Forwarding
 from k8sops.core.tables import TableQuery
 from k8sops.core.text import printable
-from k8sops.tui.durations import age
 from k8sops.tui.key_line import KeyLine
 from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.session import Session

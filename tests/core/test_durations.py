@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from k8sops.tui.durations import UNKNOWN, age, human_duration, parse_duration
+from k8sops.core.durations import UNKNOWN, age, human_duration, parse_duration
 from tests.tui.feeds import START
 
 M, H, D, Y = 60, 3600, 86400, 365 * 86400
