@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from k8sops.cli.console import GLYPHS, paint
 from k8sops.core.plan import Bulk, Finding, Item, Step
+from k8sops.core.plan_words import VERDICTS, counts_text
 from k8sops.core.text import printable
 
 ITEMS_SHOWN: Final = 20
@@ -25,12 +26,6 @@ WIDEST_NAME: Final = 34
 USUAL_WIDTH: Final = 80
 VERB_ORDER: Final = ("refuse", "delete", "evict", "run hook", "keep")
 INDENT: Final = " " * 6
-VERDICTS: Final = {
-    "created": "can be made",
-    "changed": "can be changed",
-    "created_unverified": "not tried yet",
-}
-"""What an API server said to a dry run, in words."""
 
 
 def step_lines(step: Step, stream: TextIO) -> Iterator[str]:
@@ -69,7 +64,7 @@ def step_lines(step: Step, stream: TextIO) -> Iterator[str]:
 def _counts(bulk: Bulk, *, as_step: bool) -> str:
     """How many of each; nothing where there is one kind of them, and the step tells its verb and how many."""
     if not as_step:
-        return ", ".join(f"{number} {kind}" for kind, number in bulk.counts.items())
+        return counts_text(bulk)
     if len(bulk.counts) < 2:
         return ""
     groups = ((kind.rpartition(" ")[2], number) for kind, number in bulk.counts.items())

@@ -12,20 +12,23 @@ from k8sops.cli.settings import connection_options, read_only_option, take_confi
 @click.command(
     "tui",
     params=[
-        click.Argument(["kind"], metavar="[KIND]", required=False, default="pods"),
+        click.Argument(["kind"], metavar="[KIND|SCREEN]", required=False, default="pods"),
         click.Option(["-A", "--all-namespaces"], is_flag=True, help="Every namespace."),
         *connection_options(),
         read_only_option(),
     ],
 )
 def tui_command(**values: Any) -> int:
-    r"""Open the live screen on a kind; pods of the context's namespace if nothing is said.
+    r"""Open the live screen on a kind, or on one of its own screens: runs, approvals, overview, schedules, …
+
+    Pods of the context's namespace if nothing is said.
 
     \b
     Examples:
       k8sops tui
       k8sops tui deployments -n shop
       k8sops tui nodes
+      k8sops tui approvals
     """
     import sys
 
@@ -37,11 +40,13 @@ def tui_command(**values: Any) -> int:
     from k8sops.service.screen_memory import FileMemory
     from k8sops.tui import run_tui
     from k8sops.tui.opening import FirstTable
+    from k8sops.tui.screen_names import SCREEN_NAMES
 
     kind, everywhere = values.pop("kind"), values.pop("all_namespaces")
     config = take_config(values)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the live screen needs a terminal", hint=f"`k8sops get {kind}` prints the same rows")
+    screen, kind = (kind, "pods") if kind in SCREEN_NAMES else ("", kind)
     start = TableQuery(kind=kind, namespace="" if everywhere else config.namespace)
     memory = FileMemory(data_folder())
     first = FirstTable(start, memory, all_namespaces=everywhere)
@@ -53,4 +58,5 @@ def tui_command(**values: Any) -> int:
         choice=config.screen_choice(),
         memory=memory,
         first=first,
+        screen=screen,
     )

@@ -8,11 +8,17 @@ from __future__ import annotations
 from typing import Final
 
 from k8sops.core.moments import in_words
-from k8sops.core.plan import JsonObject, Plan, Step
+from k8sops.core.plan import Bulk, JsonObject, Plan, Step
 from k8sops.core.text import printable
 
 UID_FACT: Final = "metadata.uid"
 """Says only that the object is still the same one: for the digest, not for a reader."""
+VERDICTS: Final = {
+    "created": "can be made",
+    "changed": "can be changed",
+    "created_unverified": "not tried yet",
+}
+"""What an API server said to a dry run, in words."""
 
 
 def step_title(step: Step) -> str:
@@ -38,6 +44,11 @@ def value_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def counts_text(bulk: Bulk) -> str:
+    """How many of each move along: `3 delete pods`, `1 create (can be made)`."""
+    return printable(", ".join(f"{number} {_moving(kind)}" for kind, number in bulk.counts.items()))
+
+
 def rests_on(plan: Plan) -> list[str]:
     """The facts a plan rests on, but for which objects they are of."""
     return [
@@ -54,6 +65,11 @@ def takes_text(plan: Plan) -> str:
         return ""
     words = in_words(seconds) if seconds < 1 else f"about {in_words(seconds)}"
     return printable(f"{words}, limited by {limit}" if limit else words)
+
+
+def _moving(kind: str) -> str:
+    verb, _, group = kind.rpartition(" ")
+    return f"{verb} ({VERDICTS[group]})" if verb and group in VERDICTS else kind
 
 
 def _fact(fact: str, value: object) -> str:

@@ -34,6 +34,7 @@ def run_tui(
     tries: Sequence[TryThis] = (),
     memory: ScreenMemory | None = None,
     first: FirstTable | None = None,
+    screen: str = "",
 ) -> int:
     """Open the terminal UI on a table and stay until the user quits; returns the exit code.
 
@@ -42,6 +43,7 @@ def run_tui(
     suggested below the first table, and `memory` keeps namespaces and columns from one start to the next. `open_ops`
     is entered on the screen's own event loop, while the screen is still being loaded, and left before this returns. A
     failure to connect is shown, with a key to try again, not raised. `first` is told when the table is in sight.
+    `screen` names one of our own screens, which is opened above it.
     """
 
     async def opened() -> int:
@@ -62,6 +64,7 @@ def run_tui(
                 tries=tries,
                 memory=memory,
                 shown=first.shown if first is not None else None,
+                screen=screen,
             )
         finally:
             await early.aclose()

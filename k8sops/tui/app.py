@@ -61,8 +61,9 @@ class K8sOpsApp(ApprovingApp):
         tries: Sequence[TryThis] = (),
         memory: ScreenMemory | None = None,
         shown: Callable[[], None] | None = None,
+        screen: str = "",
     ) -> None:
-        """`shown` is called once the first table is in sight, or why there is none."""
+        """`shown` is called once the first table is in sight, or why there is none; `screen` is opened above it."""
         super().__init__(driver_class=TerminalDriver)
         if self.no_color:
             from k8sops.tui.shell.colourless import without_colour  # noqa: PLC0415 - loaded when needed
@@ -76,6 +77,7 @@ class K8sOpsApp(ApprovingApp):
         self._tries = tries
         self._remembered = Remembered(memory or NoMemory())
         self._shown = shown
+        self._first_screen = screen
         self._was_opened = False
         self._clock = clock if clock is not None else SystemClock()
         # Motion costs bytes over SSH and time when a key is held.
@@ -101,6 +103,7 @@ class K8sOpsApp(ApprovingApp):
         )
         screen.chosen_columns = self._remembered.columns
         screen.remembered = self._remembered
+        screen.opens = self._first_screen
         shown = self.push_screen(screen)
         if self._tries:
             self.run_worker(self._suggest(screen, shown), group="tries")
@@ -241,6 +244,7 @@ async def run(
     tries: Sequence[TryThis] = (),
     memory: ScreenMemory | None = None,
     shown: Callable[[], None] | None = None,
+    screen: str = "",
 ) -> int:
     """Run the application until it is left; returns the exit code. Raises what ended it."""
     app = K8sOpsApp(
@@ -252,6 +256,7 @@ async def run(
         tries=tries,
         memory=memory,
         shown=shown,
+        screen=screen,
     )
     with ended_by_signals(app):
         await app.run_async()

@@ -89,6 +89,8 @@ class BrowseScreen(NavigatingScreen):
         self._seen_version: int | None = None
         self._surveyed = False
         self._prompt = Prompt(self._open_prompt)
+        self.opens = ""
+        """One of our own screens, opened as soon as there is a cluster."""
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -148,6 +150,9 @@ class BrowseScreen(NavigatingScreen):
         self._favourites = Favourites()
         self._favourites.visited(message.default_namespace)
         self._go(begun(Place(query=query, seek=seek)), filter_text)
+        if self.opens:
+            name, self.opens = self.opens, ""
+            self._obey(name)
 
     def on_identified(self, message: session.Identified) -> None:
         """Show who we are."""

@@ -9,6 +9,7 @@ import pytest
 
 from k8sops.core.documents import plan_document
 from k8sops.core.plan import Decision, Finding, Forecast, Item, Target, bulk_of
+from k8sops.core.plan_words import counts_text
 from k8sops.core.risk import Risk, riskiest
 from tests.support.plans import CLUSTER, NOW, WEB, a_plan, scale_step
 
@@ -103,3 +104,12 @@ def test_more_items_than_are_listed_are_still_counted_and_hashed() -> None:
     other = bulk_of([*items[:-1], msgspec.structs.replace(items[-1], verb="delete")])
     assert other.items == bulk.items
     assert other.sha256 != bulk.sha256
+
+
+def test_what_the_api_server_said_to_a_dry_run_is_told_in_words() -> None:
+    """`1 create created` would say twice what has not happened yet; a kind that is no verdict stays as it is."""
+    web, old = Target(kind="services", name="web"), Target(kind="pods", name="old")
+    bulk = bulk_of(
+        [Item(target=web, verb="create", group="created"), Item(target=old, verb="delete", group="pods")]
+    )
+    assert counts_text(bulk) == "1 create (can be made), 1 delete pods"

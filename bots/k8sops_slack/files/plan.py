@@ -10,7 +10,7 @@ from typing import Final
 
 from k8sops.core.digests import SHORTEST_DIGEST
 from k8sops.core.plan import Bulk, Finding, Plan, Step
-from k8sops.core.plan_words import change_text, rests_on, step_title, takes_text
+from k8sops.core.plan_words import change_text, counts_text, rests_on, step_title, takes_text
 from k8sops.core.run import Run
 from k8sops.core.text import printable
 from k8sops.service.command_words import command_line
@@ -72,7 +72,7 @@ def _steps(steps: tuple[Step, ...]) -> Iterator[str]:
 
 
 def _moved(bulk: Bulk) -> Iterator[str]:
-    yield _INDENT + printable(", ".join(f"{number} {kind}" for kind, number in bulk.counts.items()))
+    yield _INDENT + counts_text(bulk)
     for item in bulk.items:
         why = f"  {item.why}" if item.why else ""
         yield _INDENT + printable(f"{item.verb} {item.target.label}{why}")

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from k8sops.core.digests import SHORTEST_DIGEST
 from k8sops.core.plan import Bulk, Plan
-from k8sops.core.plan_words import change_text, rests_on, step_title, takes_text
+from k8sops.core.plan_words import change_text, counts_text, rests_on, step_title, takes_text
 from k8sops.core.run import Run
 from k8sops.core.text import identity_in_words
 from k8sops.service.command_words import command_line
@@ -47,7 +47,7 @@ def _plan(plan: Plan) -> Iterator[Line]:
 
 
 def _moved(bulk: Bulk) -> Iterator[Line]:
-    yield Line("Steps", "   " + ", ".join(f"{number} {kind}" for kind, number in bulk.counts.items()))
+    yield Line("Steps", f"   {counts_text(bulk)}")
     for item in bulk.items[:ITEMS_SHOWN]:
         name = "/".join(part for part in (item.target.namespace, item.target.name) if part)
         yield Line("Steps", f"   {item.verb} {name}" + (f": {item.why}" if item.why else ""))

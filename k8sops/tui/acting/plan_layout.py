@@ -14,7 +14,7 @@ from rich.cells import cell_len, chop_cells
 from textual.content import Content
 
 from k8sops.core.plan import Bulk, Finding, Item, Plan, Step
-from k8sops.core.plan_words import change_text, rests_on, step_title, takes_text
+from k8sops.core.plan_words import change_text, counts_text, rests_on, step_title, takes_text
 from k8sops.core.risk import Risk
 from k8sops.core.text import printable
 
@@ -112,8 +112,7 @@ def _step(number: int, step: Step, width: int) -> Iterator[Content]:
 
 
 def _items(bulk: Bulk, indent: str, width: int) -> Iterator[Content]:
-    counts = ", ".join(f"{number} {kind}" for kind, number in bulk.counts.items())
-    yield from hung(indent, printable(counts), width)
+    yield from hung(indent, counts_text(bulk), width)
     shown = sorted(bulk.items, key=_rank)[:ITEMS_SHOWN]
     verbs = max((cell_len(item.verb) for item in shown), default=0)
     names = [_name(item) for item in shown]

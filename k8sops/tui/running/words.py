@@ -17,7 +17,7 @@ from k8sops.core.errors import K8sOpsError
 from k8sops.core.events import Event, Progress
 from k8sops.core.moments import in_words
 from k8sops.core.plan import Bulk, Decision, Finding, Step
-from k8sops.core.plan_words import change_text, rests_on, step_title, takes_text
+from k8sops.core.plan_words import change_text, counts_text, rests_on, step_title, takes_text
 from k8sops.core.run import Approval, Run, RunState
 from k8sops.core.text import identity_in_words, printable
 from k8sops.tui.running.lines_view import Line, Look
@@ -229,7 +229,7 @@ def _step_state(run: Run, step: Step, steps: Mapping[str, Event]) -> tuple[str, 
 
 
 def _bulk_lines(bulk: Bulk) -> Iterator[Line]:
-    yield Line("    " + ", ".join(f"{number} {kind}" for kind, number in bulk.counts.items()), indent=4)
+    yield Line(f"    {counts_text(bulk)}", indent=4)
     for item in bulk.items[:ITEMS_SHOWN]:
         target = item.target
         name = f"{target.namespace}/{target.name}" if target.namespace else target.name

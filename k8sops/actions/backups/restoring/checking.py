@@ -184,7 +184,8 @@ class Checking:
         found = self.found
         total = found.equal + found.wrong
         await self._telling.compared(step, all_of=total)
-        text = f"{found.equal} of {counted(total, 'object')} are as in {self._restore.source.label}"
+        are = "is" if total == 1 else "are"
+        text = f"{found.equal} of {counted(total, 'object')} {are} as in {self._restore.source.label}"
         more = [
             f"{number} {what}"
             for number, what in (
