@@ -1,4 +1,4 @@
-"""Levels of lines: what they say of themselves in every dress that logs come in, and what belongs to the line before."""
+"""Levels of lines: what they say of themselves in every dress, and what belongs to the line before."""
 
 from __future__ import annotations
 
