@@ -19,8 +19,19 @@ GREATEST_NUMBER: Final = 10**12 - 1
 GREATEST_EPOCH: Final = 2**32 - 1
 
 Folder = Literal["packs", "indexes", "listings"]
+BundleFile = Literal["bundle", "removed"]
 NameKind = Literal[
-    "repository", "key", "packs", "indexes", "listings", "manifest", "doomed", "checkpoint", "probe"
+    "repository",
+    "key",
+    "packs",
+    "indexes",
+    "listings",
+    "manifest",
+    "bundle",
+    "bundle part",
+    "doomed",
+    "checkpoint",
+    "probe",
 ]
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -36,6 +47,18 @@ _SHAPES: Final[tuple[tuple[NameKind, re.Pattern[str]], ...]] = (
     ("indexes", re.compile(r"indexes/(?P<id>[0-9a-f]{32})")),
     ("listings", re.compile(r"listings/(?P<id>[0-9a-f]{32})")),
     ("manifest", re.compile(rf"backups/(?P<cluster>{_CLUSTER.pattern})/(?P<number>[0-9]{{12}})")),
+    (
+        "bundle",
+        re.compile(
+            rf"bundles/(?P<cluster>{_CLUSTER.pattern})/(?P<bundle>{_ULID.pattern})/(?P<file>bundle|removed)"
+        ),
+    ),
+    (
+        "bundle part",
+        re.compile(
+            rf"bundles/(?P<cluster>{_CLUSTER.pattern})/(?P<bundle>{_ULID.pattern})/parts/(?P<id>{_ID.pattern})"
+        ),
+    ),
     (
         "doomed",
         re.compile(r"doomed/(?P<prune>[0-9a-f]{32})/(?P<folder>packs|indexes|listings)/(?P<id>[0-9a-f]{32})"),
@@ -58,6 +81,10 @@ class Name(msgspec.Struct, frozen=True, kw_only=True):
     folder: Folder | None = None
     prune: str = ""
     checkpoint: str = ""
+    bundle: str = ""
+    """The id of the log bundle that the file is of."""
+    removal: bool = False
+    """Whether it says that the bundle was removed."""
 
 
 def parse_name(text: str) -> Name:
@@ -78,6 +105,8 @@ def parse_name(text: str) -> Name:
             folder=_folder(parts.get("folder")),
             prune=parts.get("prune", ""),
             checkpoint=parts.get("checkpoint", ""),
+            bundle=parts.get("bundle", ""),
+            removal=parts.get("file") == "removed",
         )
     raise RepositoryBrokenError(
         f"{text[:120]!r} is not the name of any file of a backup repository",
@@ -121,6 +150,17 @@ def checkpoint_name(checkpoint: str) -> str:
     return f"checkpoints/{checkpoint}"
 
 
+def bundle_name(cluster: str, bundle: str, file: BundleFile = "bundle") -> str:
+    """The name of the file that makes a log bundle, or of the one that takes it away."""
+    return f"{_bundle_folder(cluster, bundle)}/{file}"
+
+
+def bundle_part_name(cluster: str, bundle: str, id_: str) -> str:
+    """The name of a part of a log bundle."""
+    check_id(id_)
+    return f"{_bundle_folder(cluster, bundle)}/parts/{id_}"
+
+
 def probe_name(id_: str) -> str:
     """The name of a file of three bytes by which a storage is tried, or asked its time."""
     check_id(id_)
@@ -157,6 +197,13 @@ def is_id(text: str) -> bool:
 def is_cluster(text: str) -> bool:
     """Whether this is a cluster's uid."""
     return _CLUSTER.fullmatch(text) is not None
+
+
+def _bundle_folder(cluster: str, bundle: str) -> str:
+    check_cluster(cluster)
+    if not is_ulid(bundle):
+        raise RepositoryBrokenError(f"{bundle[:80]!r} is not the id of a bundle")
+    return f"bundles/{cluster}/{bundle}"
 
 
 def _folder(text: str | None) -> Folder | None:

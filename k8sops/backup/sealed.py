@@ -1,4 +1,4 @@
-"""The envelope of packs, indexes, listings and the bodies of manifests (FORMAT.md, Sealed files).
+"""The envelope of packs, indexes, listings, parts of bundles and the bodies of manifests (FORMAT.md, Sealed files).
 
 Frames are AES-256-GCM in the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár 2015) under a key that is the
 file's own; the header, which carries that key wrapped, is every frame's associated data. So a frame cannot be dropped,
@@ -47,11 +47,13 @@ class FileKind(IntEnum):
     INDEX = 2
     LISTING = 3
     MANIFEST = 4
+    BUNDLE_PART = 5
+    BUNDLE = 6
 
     @property
     def label(self) -> str:
         """The kind as a word in a sentence."""
-        return "manifest body" if self is FileKind.MANIFEST else self.name.lower()
+        return "manifest body" if self is FileKind.MANIFEST else self.name.lower().replace("_", " ")
 
 
 class What(msgspec.Struct, frozen=True):

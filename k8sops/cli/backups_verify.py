@@ -108,6 +108,9 @@ def _put(done: Verified) -> None:
         where = f" (number {one.seq} of cluster {one.cluster})" if one.seq else ""
         say(f"error: {one.message}{where}")
     read = f"{counted(done.packs_read, 'pack')} ({size_text(done.bytes_read)}) read back of {done.packs}"
+    if done.bundles:
+        parts = counted(done.bundle_parts_read, "part")
+        read += f"; {counted(done.bundles, 'log bundle')}, {parts} read back"
     found = "nothing is wrong" if done.good else f"{counted(len(done.wrong), 'thing')} wrong"
     put(
         f"{found}: {counted(done.backups, 'backup')} with {counted(done.objects, 'object')} in "

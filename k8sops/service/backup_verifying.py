@@ -57,6 +57,8 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
     packs: int
     packs_read: int
     bytes_read: int
+    bundles: int
+    bundle_parts_read: int
     wrong: tuple[Wrong, ...]
 
 
@@ -89,6 +91,8 @@ async def verify(
         packs=report.packs,
         packs_read=report.packs_read,
         bytes_read=report.bytes_read,
+        bundles=report.bundles,
+        bundle_parts_read=report.bundle_parts_read,
         wrong=tuple(
             Wrong(code=one.error.code, message=one.error.message, cluster=one.cluster, seq=one.seq)
             for one in report.findings

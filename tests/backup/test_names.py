@@ -17,6 +17,8 @@ from k8sops.backup.names import (
     GREATEST_NUMBER,
     Folder,
     Name,
+    bundle_name,
+    bundle_part_name,
     checkpoint_name,
     doomed_name,
     file_name,
@@ -29,6 +31,7 @@ from tests.backup.files import ALICE
 
 ID = "0123456789abcdef" * 2
 CLUSTER = "0b9d3a52-7f5e-4f0e-9d0a-52a1c9a6b001"
+BUNDLE = "01JD7Q8Z4N5X6Y7V8W9ABCDEF1"
 CHECKPOINT = f"checkpoint-{ID}-0000000000000042-89abcdef01234567-20261121t174103123z.json"
 ids = st.text("0123456789abcdef", min_size=32, max_size=32)
 folders: st.SearchStrategy[Folder] = st.sampled_from(("packs", "indexes", "listings"))
@@ -47,6 +50,11 @@ def test_every_name_made_is_read_back_as_what_it_was_made_of(
         kind="doomed", prune=prune, folder=folder, id=id_
     )
     assert parse_name(checkpoint_name(CHECKPOINT)) == Name(kind="checkpoint", checkpoint=CHECKPOINT)
+    assert parse_name(bundle_name(CLUSTER, BUNDLE)) == Name(kind="bundle", cluster=CLUSTER, bundle=BUNDLE)
+    assert parse_name(bundle_name(CLUSTER, BUNDLE, "removed")).removal
+    assert parse_name(bundle_part_name(CLUSTER, BUNDLE, id_)) == Name(
+        kind="bundle part", cluster=CLUSTER, bundle=BUNDLE, id=id_
+    )
     assert parse_name(probe_name(id_)) == Name(kind="probe", id=id_)
     assert parse_name("repository.json") == Name(kind="repository")
 
@@ -95,6 +103,12 @@ def test_the_audit_trails_own_names_of_checkpoints_are_names_here() -> None:
         f"doomed/{ID}/packs/01/{ID}",
         f"checkpoints/{ID}",
         "checkpoints/../repository.json",
+        f"bundles/{CLUSTER}/{BUNDLE}",
+        f"bundles/{CLUSTER}/{BUNDLE.lower()}/bundle",
+        f"bundles/{CLUSTER}/{BUNDLE}/manifest",
+        f"bundles/{CLUSTER}/{BUNDLE}/parts/../bundle",
+        f"bundles/{CLUSTER}/{BUNDLE}/parts/01/{ID}",
+        f"bundles/../{BUNDLE}/bundle",
         ".tmp-1",
         f".tmp-indexes/{ID}",
         "C:/repository.json",
@@ -117,6 +131,9 @@ def test_no_text_makes_a_path_that_leaves_its_folder(text: str) -> None:
         partial(doomed_name, ID, "indexes"),
         lambda given: doomed_name(given, "indexes", ID),
         checkpoint_name,
+        lambda given: bundle_name(given, BUNDLE),
+        partial(bundle_name, CLUSTER),
+        partial(bundle_part_name, CLUSTER, BUNDLE),
     )
     for make in makers:
         with pytest.raises(RepositoryBrokenError):

@@ -168,7 +168,7 @@ def test_another_epochs_key_does_not_open_it() -> None:
         (b"k8sopsB2" + bytes(82), RepositoryNewerError, "is of format 2; this program reads format 1"),
         (b"k8sopsB\xff" + bytes(82), RepositoryNewerError, r"is of format \\xff"),
         (b"GET / HT" + bytes(82), RepositoryBrokenError, "is not a file of a backup repository"),
-        (b"k8sopsB1\x05\x01" + bytes(80), RepositoryBrokenError, "is of kind 5, which is unknown"),
+        (b"k8sopsB1\x07\x01" + bytes(80), RepositoryBrokenError, "is of kind 7, which is unknown"),
         (b"k8sopsB1\x02\x02" + bytes(80), RepositoryBrokenError, r"unknown protection \(2\)"),
         (b"k8sopsB1\x02\x01" + bytes(80), RepositoryBrokenError, "epoch 0, which cannot be"),
         (b"k8sopsB1\x02\x01" + bytes(19) + b"\1", RepositoryBrokenError, "within its header"),

@@ -124,8 +124,8 @@ class Prune:
             ],
             blast_radius={
                 "backups": sum(map(len, going.values())),
-                "files": len(prospect.doom) + len(prospect.due),
-                "bytes": sum(prospect.doom.values()) + sum(due.size for due in prospect.due),
+                "files": len(prospect.doom) + len(prospect.due) + len(prospect.leftovers),
+                "bytes": sum(prospect.doom.values()) + _now(prospect),
             },
         )
 
@@ -293,7 +293,7 @@ def _summary(fates: dict[str, list[_Fate]], steps: list[Step], prospect: Prospec
     going = sum(not fate.keep for found in fates.values() for fate in found)
     staying = sum(fate.keep for found in fates.values() for fate in found)
     later = sum(prospect.doom.values())
-    now = sum(due.size for due in prospect.due)
+    now = _now(prospect)
     freed = [f"{size_text(now)} now"] if now else []
     freed += [f"{size_text(later)} in a day"] if later else []
     room = f"; frees {' and '.join(freed)}" if freed else ""
@@ -301,6 +301,11 @@ def _summary(fates: dict[str, list[_Fate]], steps: list[Step], prospect: Prospec
         return f"Safe: no backup goes, only files that no backup needs{room}."
     kept = f", {staying} kept" if staying else ""
     return f"Final: {counted(going, 'backup')} of {counted(len(fates), 'cluster')} removed{kept}{room}."
+
+
+def _now(prospect: Prospect) -> int:
+    """Bytes that a sweep deletes at once."""
+    return sum(due.size for due in prospect.due) + sum(prospect.leftovers.values())
 
 
 def _swept(done: Pruned) -> str:

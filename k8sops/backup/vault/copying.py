@@ -8,13 +8,14 @@ one of the two was rolled back or written to. Every file is held against its dig
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 import msgspec
 
+from k8sops.backup.bundle_manifest import BUNDLE_LIMIT
 from k8sops.backup.chain import Chain
 from k8sops.backup.errors import RepositoryBrokenError, RepositoryError, RepositoryRolledBackError, broken
 from k8sops.backup.keys import KEY_FILE_LIMIT
@@ -25,6 +26,7 @@ from k8sops.backup.repository import REPOSITORY_LIMIT
 from k8sops.backup.storage.errors import NameTakenError, NotThereError
 from k8sops.backup.storage.port import Storage
 from k8sops.backup.storage.probing import prove_create_only, storage_now
+from k8sops.backup.vault.bundles_reading import PART_LIMIT, files_to_copy
 from k8sops.backup.vault.contents import INDEX_LIMIT, LISTING_LIMIT
 from k8sops.backup.vault.needs import Needing
 from k8sops.backup.vault.opening import Vault
@@ -37,7 +39,12 @@ MARGIN: Final = timedelta(hours=1)
 """So long before a mark is due no manifest is put any more that needs its file: a prune is to see it."""
 CHECKPOINT_LIMIT: Final = 16 * 1024 * 1024
 _PLAIN: Final = {"keys": KEY_FILE_LIMIT, "checkpoints": CHECKPOINT_LIMIT}
-_LIMITS: Final = {"packs": GREATEST_PACK, "indexes": INDEX_LIMIT, "listings": LISTING_LIMIT}
+_LIMITS: Final = {
+    "packs": GREATEST_PACK,
+    "indexes": INDEX_LIMIT,
+    "listings": LISTING_LIMIT,
+    "bundles": max(PART_LIMIT, BUNDLE_LIMIT),
+}
 
 
 class CopyProspect(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,18 +59,22 @@ class CopyProspect(msgspec.Struct, frozen=True, kw_only=True):
     """Key files and checkpoints."""
     manifests: tuple[str, ...]
     digests: Mapping[str, str]
+    bundles: tuple[str, ...] = ()
+    """Manifests and removals of log bundles, put once their parts are there."""
+    unreadable: Mapping[str, K8sOpsError] = {}
+    """Log bundles that cannot be copied, with why."""
     going: tuple[str, ...] = ()
     """Files that are needed and that a prune there is about to delete, if there are manifests to be put."""
 
     @property
     def bytes(self) -> int:
-        """How many bytes of packs, indexes and listings there are to be copied."""
+        """How many bytes of packs, indexes, listings and parts of bundles there are to be copied."""
         return sum(self.files.values())
 
     @property
     def nothing(self) -> bool:
         """Whether the copy is as the source is."""
-        return not (self.fresh or self.files or self.plain or self.manifests)
+        return not (self.fresh or self.files or self.plain or self.manifests or self.bundles)
 
 
 class Copied(msgspec.Struct, kw_only=True):
@@ -86,7 +97,9 @@ async def survey_copy(source: Vault, target: Storage) -> CopyProspect:
     """
     fresh = await _is_fresh(source, target)
     needs = await Needing(source).every({})
-    digests = dict(needs.files)
+    bundles = await files_to_copy(source)
+    wanted = {**needs.files, **bundles.parts}
+    digests = {**wanted, **bundles.manifests}
     manifests: list[str] = []
     for cluster, chain in needs.chains.items():
         there = await _manifests_there(target, cluster)
@@ -98,16 +111,18 @@ async def survey_copy(source: Vault, target: Storage) -> CopyProspect:
                 manifests.append(name)
     here = await _files(source.storage)
     there_files = await _files(target)
+
+    def lacking(names: Iterable[str]) -> list[str]:
+        return [name for name in sorted(names) if there_files.get(name) != here.get(name, -1)]
+
     return CopyProspect(
         fresh=fresh,
-        files={
-            name: here.get(name, 0)
-            for name in sorted(needs.files)
-            if there_files.get(name) != here.get(name, -1)
-        },
+        files={name: here.get(name, 0) for name in lacking(wanted)},
         plain=await _plain(source, target),
         manifests=tuple(manifests),
         digests=digests,
+        bundles=tuple(lacking(bundles.manifests)),
+        unreadable=bundles.unreadable,
         going=await _going(target, needs.files, source.clock.now()) if manifests else (),
     )
 
@@ -118,8 +133,8 @@ async def copy_repository(source: Vault, target: Storage, *, on_progress: OnProg
     Files that are damaged at the source are named in what is returned, and not copied; all else is. Raises what
     `survey_copy` raises, and RepositoryError where the target loses files while they are put, or soon will.
     """
-    copied = Copied()
     prospect = await survey_copy(source, target)
+    copied = Copied(damaged=dict(prospect.unreadable))
     if prospect.fresh:
         await prove_create_only(target)
     left = list(prospect.files)
@@ -130,6 +145,7 @@ async def copy_repository(source: Vault, target: Storage, *, on_progress: OnProg
         left = [name for name in prospect.files if name not in there and name not in copied.damaged]
         if not left:
             await each_of(prospect.plain, partial(_put_plain, source, target, copied))
+            await each_of(prospect.bundles, partial(_put, source, target, prospect, copied, on_progress))
             await _put_manifests(source, target, prospect, copied)
             return copied
     raise RepositoryError(

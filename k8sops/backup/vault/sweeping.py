@@ -16,6 +16,7 @@ from k8sops.backup.errors import RepositoryError
 from k8sops.backup.names import Name, doomed_name, file_name, manifest_name, parse_name
 from k8sops.backup.storage.errors import RetainedError
 from k8sops.backup.storage.port import Entry, Storage
+from k8sops.backup.vault.bundles_reading import bundle_leftovers
 from k8sops.backup.vault.manifests import numbers_of
 from k8sops.backup.vault.needs import Needs
 from k8sops.backup.vault.opening import Vault
@@ -47,13 +48,15 @@ class Prospect(msgspec.Struct, frozen=True, kw_only=True):
     spared: tuple[str, ...]
     manifests: tuple[str, ...]
     probes: tuple[str, ...]
+    leftovers: Mapping[str, int]
+    """Of log bundles: files of removed ones, and parts that no manifest has named for a day."""
     newest: Mapping[str, int]
     """The greatest number of each cluster when this was told."""
 
     @property
     def nothing(self) -> bool:
         """Whether there is nothing to mark, to delete or to take back."""
-        return not (self.doom or self.due or self.spared or self.manifests or self.probes)
+        return not (self.doom or self.due or self.spared or self.manifests or self.probes or self.leftovers)
 
 
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +101,7 @@ async def prospect_of(vault: Vault, needs: Needs, named: Collection[str], old: d
         spared=tuple(spared),
         manifests=tuple([name async for name in _removed_manifests(vault, needs, old)]),
         probes=tuple(sorted([e.name async for e in vault.storage.entries("probes") if e.modified <= old])),
+        leftovers=await bundle_leftovers(vault, old),
         newest={cluster: max(chain.digests, default=0) for cluster, chain in needs.chains.items()},
     )
 
@@ -127,23 +131,23 @@ async def sweep(vault: Vault, prospect: Prospect) -> Swept:
     deleted: list[Due] = []
 
     async def delete_due(due: Due) -> None:
-        if await storage.stat(due.marks[0]) is None or not await _deleted(storage, due.name, retained):
+        if await storage.stat(due.marks[0]) is None or not await deleted_file(storage, due.name, retained):
             return
         deleted.append(due)
         for mark in due.marks:
-            await _deleted(storage, mark, [])
+            await deleted_file(storage, mark, [])
 
     async def delete_plain(name: str) -> None:
-        if await _deleted(storage, name, retained):
-            deleted.append(Due(name, 0, ()))
+        if await deleted_file(storage, name, retained):
+            deleted.append(Due(name, prospect.leftovers.get(name, 0), ()))
 
     async def take_back(mark: str) -> None:
-        await _deleted(storage, mark, [])
+        await deleted_file(storage, mark, [])
 
     await each_of(prospect.due, delete_due)
     if prospect.spared and await _unchanged(vault, prospect):
         await each_of(prospect.spared, take_back)
-    await each_of(prospect.probes, delete_plain)
+    await each_of((*prospect.probes, *prospect.leftovers), delete_plain)
     await each_of(prospect.manifests, delete_plain)
     await storage.sweep_drafts(older_than=GRACE)
     return Swept(files=len(deleted), bytes=sum(due.size for due in deleted), retained=tuple(sorted(retained)))
@@ -185,7 +189,8 @@ def _oldest_first(marks: Iterable[Entry]) -> tuple[str, ...]:
     return tuple(mark.name for mark in sorted(marks, key=lambda mark: (mark.modified, mark.name)))
 
 
-async def _deleted(storage: Storage, name: str, retained: list[str]) -> bool:
+async def deleted_file(storage: Storage, name: str, retained: list[str]) -> bool:
+    """Delete a file; False where the storage keeps it, which is then named in `retained`."""
     try:
         await storage.delete(name)
     except RetainedError:

@@ -21,6 +21,7 @@ from k8sops.backup.errors import RepositoryError, RepositoryKeyError, broken
 from k8sops.backup.index import Catalogue, Index
 from k8sops.backup.listing import Listing
 from k8sops.backup.packs import GREATEST_PACK, PackEntry, pack_objects
+from k8sops.backup.vault.bundles_verifying import verify_bundles
 from k8sops.backup.vault.contents import Contents, load_contents, load_index, load_listing
 from k8sops.backup.vault.manifests import ManifestFiles, body_of, clusters_of
 from k8sops.backup.vault.opening import Vault
@@ -41,13 +42,18 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What was verified, and everything that is wrong. `packs` are those that the backups need."""
+    """What was verified, and everything that is wrong. `packs` are those that the backups need.
+
+    `bundles` are log bundles all of whose parts are there; `bytes_read` is of packs.
+    """
 
     backups: int = 0
     objects: int = 0
     packs: int = 0
     packs_read: int = 0
     bytes_read: int = 0
+    bundles: int = 0
+    bundle_parts_read: int = 0
     findings: list[Finding]
 
     @property
@@ -92,6 +98,10 @@ class Verifier:
             await self._cluster(cluster, on_progress)
         self.report.packs = len(self._needed)
         await self._read(read_data, on_progress)
+        bundles = await verify_bundles(self._vault, clusters, read_data, self._rng)
+        self.report.bundles, self.report.bundle_parts_read = bundles.bundles, bundles.parts_read
+        for cluster, wrong in bundles.wrong:
+            self._found(cluster, 0, wrong)
         return self.report
 
     async def _cluster(self, cluster: str, on_progress: Callable[[Report], None] | None) -> None:
