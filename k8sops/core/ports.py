@@ -401,3 +401,11 @@ class Redactor(Protocol):
     def redact(self, value: JsonObject, kind: str = "") -> JsonObject:
         """The same structure with each secret value replaced whole, never in part; `kind` as in `Target.kind`."""
         ...
+
+    def text(self, text: str) -> str:
+        """What a person or a cluster said, without the secrets in it; what has none comes back as it is."""
+        ...
+
+    def texts(self, value: JsonObject) -> JsonObject:
+        """The same of every text in a structure, whatever its field is called."""
+        ...

@@ -1,7 +1,8 @@
 """How a change is put on record: events for whoever follows, audit entries for whoever asks later, one transaction.
 
 Everything the engine does goes through `Books.write`, last in its transaction: if the record cannot be written, the
-change does not happen. Progress and notes are events only; they are not chained.
+change does not happen. Progress and notes are events only; they are not chained. What people and clusters said passes
+the redactor here, since nothing is told, chained or sent on but through here.
 """
 
 from __future__ import annotations
@@ -51,18 +52,38 @@ class Books:
         self.chain(tx, entries)
 
     def tell(self, tx: Tx, run: RunId, emissions: Sequence[Emission], *, lease: Lease | None = None) -> None:
-        """Number and store events, put state changes in the outbox.
+        """Number and store events, secrets taken out, and put state changes in the outbox.
 
         Raises FencedOutError where `lease` is given and not held: with a lease, before anything else is changed.
         """
-        for event in append_events(tx, run, emissions, lease=lease):
+        clean = [self._clean_emission(emission) for emission in emissions]
+        for event in append_events(tx, run, clean, lease=lease):
             if event.kind == "state":
                 told = {"seq": event.seq, "text": event.text}
                 put_out(tx, self._ids.new(), str(event.data["state"]), run, told)
 
     def chain(self, tx: Tx, entries: Sequence[AuditEntry]) -> None:
-        """Chain entries. Nothing may follow in the transaction: the chain's head is locked from here on."""
-        append_audit(tx, entries, self._seal, self._seen)
+        """Chain entries, secrets taken out. Nothing may follow in the transaction: this locks the chain's head."""
+        append_audit(tx, [self._clean_entry(entry) for entry in entries], self._seal, self._seen)
+
+    def text(self, text: str) -> str:
+        """What somebody said, as it is stored beside the record: without secrets."""
+        return self._redactor.text(text) if text else ""
+
+    def _clean_emission(self, emission: Emission) -> Emission:
+        return msgspec.structs.replace(
+            emission,
+            text=self.text(emission.text),
+            data=self._redactor.texts(emission.data) if emission.data else emission.data,
+        )
+
+    def _clean_entry(self, entry: AuditEntry) -> AuditEntry:
+        """Names, ids and digests are no free text; differences are clean already (`object_of`)."""
+        return msgspec.structs.replace(
+            entry,
+            reason=self.text(entry.reason),
+            data=self._redactor.texts(entry.data) if entry.data else entry.data,
+        )
 
     def object_of(self, target: Target, before: JsonObject, after: JsonObject) -> AuditObject:
         """What a change is about, secrets taken out of its difference."""

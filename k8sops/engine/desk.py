@@ -88,7 +88,7 @@ class Desk:
             plan=plan,
             state=state,
             actor=actor,
-            reason=reason,
+            reason=self._books.text(reason),
             person=self._person(plan, actor),
             hold=hold,
             emergency=emergency,
@@ -149,6 +149,7 @@ class Desk:
 
         Raises AlreadyDecidedError, DeniedError where the vote cannot count, UsageError where it is on another digest.
         """
+        vote = msgspec.structs.replace(vote, reason=self._books.text(vote.reason))
 
         def work(tx: Tx) -> Answer:
             run, row = locked(tx, wanted)
@@ -247,6 +248,7 @@ class Desk:
         `emergency`: this door is on the local store of an emergency, where each start breaks the glass.
         Raises BlockedError, ApprovalPendingError, DeniedError, AlreadyDecidedError, TargetLockedError.
         """
+        break_glass = self._books.text(break_glass)
 
         def work(tx: Tx) -> Answer:
             run, row = locked(tx, wanted)
@@ -315,6 +317,7 @@ class Desk:
         `taken_back` says whether somebody takes over a run that has begun and that nobody carries now, to take back
         what it did; it is then left to them, with the cancel on record.
         """
+        why = self._books.text(why)
 
         def work(tx: Tx) -> Run:
             run, row = locked(tx, wanted)

@@ -79,6 +79,7 @@ class GrantDesk:
 
         One that policy denies is on record as well. Raises UsageError where the reason does not do.
         """
+        said = self._books.text(reason)
 
         def work(tx: Tx) -> Grant:
             now = tx.now()
@@ -92,16 +93,16 @@ class GrantDesk:
                 state=state,
                 actor=actor,
                 person=self._person(actor, spec, state),
-                reason=reason,
+                reason=said,
                 cluster_name=cluster_name,
                 decision=decision,
                 made_at=now,
                 expires_at=_ends(spec, decision, state, now),
             )
             insert_grant(tx, row_of(grant))
-            signed = "" if state == "denied" else self._say(tx, grant, "grant", actor, reason=reason)
+            signed = "" if state == "denied" else self._say(tx, grant, "grant", actor, reason=said)
             entries = [
-                entry_of(grant, "grant.requested", now, actor, grant.person, reason=reason, statement=signed)
+                entry_of(grant, "grant.requested", now, actor, grant.person, reason=said, statement=signed)
             ]
             if state == "active":
                 entries.append(entry_of(grant, "grant.approved", now, actor, grant.person))
@@ -122,6 +123,7 @@ class GrantDesk:
 
         Raises AlreadyDecidedError, DeniedError where the vote cannot count, UsageError where it is on another digest.
         """
+        vote = replace(vote, reason=self._books.text(vote.reason))
 
         def work(tx: Tx) -> Grant | K8sOpsError:
             grant = self._current(tx, wanted)
@@ -181,6 +183,7 @@ class GrantDesk:
 
         Raises AlreadyDecidedError, DeniedError where the actor may not.
         """
+        reason = self._books.text(reason)
 
         def work(tx: Tx) -> Grant:
             grant = self._current(tx, wanted)

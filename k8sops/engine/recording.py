@@ -138,6 +138,7 @@ class Recording:
         self, item: Item, state: Literal["done", "failed"], text: str, *, code: str, outcome: str = ""
     ) -> None:
         """Put on record at once how a step ended."""
+        text = self._books.text(text)
         end = self._end_of(item, state, text, code=code, outcome=outcome)
         try:
             await self._record(f"step.{state}", end)
@@ -154,7 +155,8 @@ class Recording:
         In doubt it stays so: whoever carries the run on must not take it for not done.
         """
         state: Literal["started", "failed"] = "started" if begun else "failed"
-        text = f"{item.text}: {why}, " + ("may or may not be done" if begun else "not begun")
+        text = f"{item.text}: {self._books.text(why)}, "
+        text += "may or may not be done" if begun else "not begun"
         end = replace(
             self._end_of(item, state, text, outcome="unknown" if begun else "failed"),
             stands=None,

@@ -53,6 +53,7 @@ async def review(
             f"closing a review takes a note of at most {NOTE_LIMIT} characters",
             hint="say what you found with --note",
         )
+    note = books.text(note)
 
     def work(tx: Tx) -> Answer:
         run, _ = locked(tx, wanted)

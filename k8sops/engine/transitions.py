@@ -104,8 +104,8 @@ def change_state(
     """
     if state not in ALLOWED.get(run.state, frozenset()):
         raise ImpossibleTransitionError(f"run {run.id} is {run.state}; it cannot become {state}")
-    now = tx.now()
-    changed, values = _moved(run, state, text, error, now)
+    now, text = tx.now(), books.text(text)
+    changed, values = _moved(run, state, text, _told(error, books), now)
     entry = run_entry(
         run,
         code or f"run.{state}",
@@ -128,11 +128,17 @@ def change_state(
     return changed
 
 
+def _told(error: K8sOpsError | None, books: Books) -> RunError | None:
+    """Why it failed, as it is stored: a webhook may have repeated in its refusal what it was sent."""
+    if error is None:
+        return None
+    return RunError(code=error.code, message=books.text(error.message), hint=books.text(error.hint))
+
+
 def _moved(
-    run: Run, state: RunState, text: str, error: K8sOpsError | None, now: datetime
+    run: Run, state: RunState, text: str, failure: RunError | None, now: datetime
 ) -> tuple[Run, dict[str, Any]]:
     """The run in its new state, and the columns that say so."""
-    failure = RunError(code=error.code, message=error.message, hint=error.hint) if error else None
     changed = msgspec.structs.replace(run, state=state)
     values: dict[str, Any] = {"state": str(state)}
     if state is RunState.RUNNING and run.started_at is None:

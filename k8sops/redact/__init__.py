@@ -11,6 +11,7 @@ still shows whether a secret changed; without the key a digest can be compared w
 
 from k8sops.core.redaction import RedactionRule, RedactionSettings
 from k8sops.redact.keyfile import load_redactor
+from k8sops.redact.records import RecordRedactor
 from k8sops.redact.redactor import KeyedRedactor
 from k8sops.redact.report import RedactionReport, ReportRow, Tally
 from k8sops.redact.stream import RedactingStream
@@ -18,6 +19,7 @@ from k8sops.redact.text import TextRedactor
 
 __all__ = [
     "KeyedRedactor",
+    "RecordRedactor",
     "RedactingStream",
     "RedactionReport",
     "RedactionRule",

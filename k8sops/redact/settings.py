@@ -77,6 +77,7 @@ def _own(rule: RedactionRule) -> OwnRule:
     if not _NAME.match(rule.name):
         raise UsageError(
             f"{rule.name!r} is no name of a redaction rule: small letters, digits and hyphens, at most 40",
+            hint="it stands in reports, beside how many secrets the rule took out",
         )
     if _WHOLE_TEXT.search(rule.pattern) or len(rule.pattern) > _LONGEST:
         raise UsageError(

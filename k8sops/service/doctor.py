@@ -41,10 +41,13 @@ async def examine(config: Config) -> AsyncGenerator[Check, None]:
     from k8sops.service.backup_doctor import backup_checks
     from k8sops.service.policies import policy_of
     from k8sops.service.policy_doctor import policy_checks
+    from k8sops.service.redaction_doctor import redaction_checks
     from k8sops.service.trust_doctor import trust_checks
 
     yield _configuration()
     for check in policy_checks(config):
+        yield check
+    for check in await asyncio.to_thread(lambda: [*redaction_checks(config)]):
         yield check
     clock = SystemClock()
     async for check in backup_checks(config, clock):

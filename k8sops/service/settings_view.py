@@ -13,6 +13,7 @@ import msgspec
 
 from k8sops.core.desk import SettingView
 from k8sops.core.errors import K8sOpsError
+from k8sops.core.redaction import RedactionSettings
 from k8sops.core.text import printable
 from k8sops.service.config import Config, config_path, settings_of_file
 
@@ -67,15 +68,25 @@ def _shown(name: str, value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(_shown("", one) for one in value)
     if isinstance(value, msgspec.Struct):
-        # Of a repository or a cluster only what it is called: the rest is in the file.
-        shown = getattr(value, "name", "")
-        url = getattr(value, "url", "")
-        return f"{shown} ({_without_password(url)})" if url else str(shown)
+        return _struct(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_shown('', one)}" for key, one in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else str(value)
+
+
+def _struct(value: msgspec.Struct) -> str:
+    if isinstance(value, RedactionSettings):
+        # What is allowed to stay looks like a secret, so it is only counted.
+        chosen = (
+            [one.name for one in value.rules] + ["emails"] * value.emails + ["addresses"] * value.addresses
+        )
+        allowed = len(value.allow) + len(value.allow_patterns)
+        return ", ".join([*chosen, *([f"{allowed} allowed"] if allowed else [])])
+    # Of a repository or a cluster only what it is called: the rest is in the file.
+    shown, url = getattr(value, "name", ""), getattr(value, "url", "")
+    return f"{shown} ({_without_password(url)})" if url else str(shown)
 
 
 def _without_password(url: str) -> str:

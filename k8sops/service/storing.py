@@ -1,6 +1,6 @@
 """The store as a door opens it: when it is first needed, not before, so that no screen waits for a database.
 
-Also what writing to it takes: the audit chain's seal, the redactor's key (kept outside the database), ids.
+Also what writing to it takes: the audit chain's seal, the redactor (its key is kept outside the database), ids.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ class Storage:
         if self._books is None:
             from k8sops.audit.record import seal
             from k8sops.engine.books import Books
-            from k8sops.redact import load_redactor
+            from k8sops.service.redactors import record_redactor
 
-            redactor = await asyncio.to_thread(load_redactor, self.data / "redaction.key")
+            redactor = await record_redactor(self._config, self.data)
             self._books = Books(seal, redactor, self._ids)
         return self._books
 

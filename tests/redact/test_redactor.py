@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from k8sops.core.errors import KeyFileError
 from k8sops.core.ports import Redactor
-from k8sops.redact import KeyedRedactor, load_redactor
+from k8sops.redact import KeyedRedactor, RecordRedactor, TextRedactor, load_redactor
 from k8sops.redact.redactor import MARK
 from k8sops.redact.rules import is_secret_name
 
@@ -114,7 +114,7 @@ def test_redacting_again_changes_nothing_and_the_structure_stays(value: dict[str
 
 def test_it_is_the_port_s_redactor() -> None:
     """The engine knows the port only."""
-    port: Redactor = REDACTOR
+    port: Redactor = RecordRedactor(REDACTOR, TextRedactor(REDACTOR))
     assert port.redact({"a": 1}) == {"a": 1}
 
 

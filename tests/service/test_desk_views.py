@@ -80,7 +80,10 @@ def test_the_shipped_policy_says_that_it_knows_nobody() -> None:
 def test_each_setting_says_where_it_is_from_and_no_password_is_shown(tmp_path: Path) -> None:
     """Screens are shared and photographed."""
     path = tmp_path / "config.yaml"
-    path.write_text("pool_labels: [pool]\nrepositories:\n  - {name: here, url: 'file:///srv/backups'}\n")
+    path.write_text(
+        "pool_labels: [pool]\nrepositories:\n  - {name: here, url: 'file:///srv/backups'}\n"
+        "redaction: {rules: [{name: order, pattern: 'ord_[0-9]+'}], allow: [hunter2], emails: true}\n"
+    )
     environ = {
         "K8SOPS_CONFIG": str(path),
         "K8SOPS_DATABASE_URL": "postgresql://k8sops:hunter2@db.acme.example/k8sops?sslpassword=hunter2",
@@ -95,6 +98,7 @@ def test_each_setting_says_where_it_is_from_and_no_password_is_shown(tmp_path: P
     assert shown["kubeconfig"].source == "KUBECONFIG"
     assert (shown["pool_labels"].value, shown["pool_labels"].source) == ("pool", str(path))
     assert shown["repositories"].value == "here (file:///srv/backups)"
+    assert shown["redaction"].value == "order, emails, 1 allowed"
     assert shown["emergency"].source == "as shipped"
     assert (shown["read_only"].value, shown["keys"].value) == ("no", ""), "in words, not as Python writes it"
 

@@ -107,6 +107,14 @@ class NoRedactor:
         """The same."""
         return value
 
+    def text(self, text: str) -> str:
+        """The same."""
+        return text
+
+    def texts(self, value: JsonObject) -> JsonObject:
+        """The same."""
+        return value
+
 
 class World:
     """One process's engine."""
