@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from k8sops.sandbox.kubelet.containerlogs import ContainerLogs
 from k8sops.sandbox.kubelet.folders import Folders, remove_tree
 from k8sops.sandbox.kubelet.http import HttpRequest, Reader, Writer, answer
 from k8sops.sandbox.kubelet.lifecycle import container_ended
@@ -21,7 +21,7 @@ from k8sops.sandbox.kubelet.process import RoomError, start
 from k8sops.sandbox.kubelet.remote import V4, V5, Streams, conclude, failed, run_connected, run_log
 from k8sops.sandbox.kubelet.rooms import Rooms
 from k8sops.sandbox.kubelet.websocket import WebSocket, accept, offered
-from k8sops.sandbox.logplay import Refusal, log_lines
+from k8sops.sandbox.logs.lives import Refusal
 from k8sops.sandbox.podlookup import PodLookup
 
 JsonObject = dict[str, Any]
@@ -40,8 +40,9 @@ OLD_CLIENT: Final = (
 class Commands:
     """What runs in the pods of one sandbox."""
 
-    def __init__(self, folder: Path, api: PodLookup) -> None:
+    def __init__(self, folder: Path, api: PodLookup, logs: ContainerLogs) -> None:
         self._api: Final = api
+        self._logs: Final = logs
         self._rooms: Final = Rooms(folder, api)
         self._folders: Final = Folders(folder)
         self._sessions: Final[Counter[str]] = Counter()
@@ -97,10 +98,8 @@ class Commands:
 
     async def _follow(self, socket: WebSocket, pod: JsonObject, container: str) -> None:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
-        lookup = partial(self._api.get, namespace, name)
-        options = {"follow": "true", "tailLines": "0"}
         try:
-            await run_log(socket, log_lines(lookup, f"{namespace}/{name}", container, options))
+            await run_log(socket, self._logs.attached(namespace, name, container))
         except Refusal as refusal:
             await conclude(socket, failed(str(refusal)))
 

@@ -42,9 +42,12 @@ class HttpRequest(NamedTuple):
         return values[-1] if values else ""
 
 
-async def read_request(reader: Reader) -> HttpRequest:
-    """Read a head. Raises TimeoutError, IncompleteReadError, LimitOverrunError or ValueError for what is none."""
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), HEAD_SECONDS)
+async def read_request(reader: Reader, begun: bytes = b"") -> HttpRequest:
+    """Read a head, of which a byte may have been read already.
+
+    Raises TimeoutError, IncompleteReadError, LimitOverrunError or ValueError for what is none.
+    """
+    head = begun + await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), HEAD_SECONDS)
     first, *lines = head.decode("latin-1").split("\r\n")
     method, target, _ = first.split(" ", 2)
     headers: dict[str, str] = {}

@@ -17,6 +17,7 @@ from typing import Final
 
 from k8sops.sandbox.kubelet.addresses import LOOPBACK, SERVING, egress_socket
 from k8sops.sandbox.kubelet.commands import Commands
+from k8sops.sandbox.kubelet.containerlogs import ContainerLogs
 from k8sops.sandbox.kubelet.egress import Egress
 from k8sops.sandbox.kubelet.forward import PortForward, serve_page
 from k8sops.sandbox.kubelet.http import (
@@ -30,22 +31,28 @@ from k8sops.sandbox.kubelet.http import (
     read_request,
 )
 from k8sops.sandbox.kubelet.nodelogs import NoLogError, node_log
-from k8sops.sandbox.logplay import Refusal, log_lines
 from k8sops.sandbox.podlookup import PodLookup
+
+IDLE_SECONDS: Final = 10.0
+"""How long a connection is kept for another request."""
 
 
 class Kubelet:
     """Answers the API server in the kubelet's place."""
 
-    def __init__(self, pods: PodLookup, commands: Commands, forward: PortForward) -> None:
-        self._pods: Final = pods
+    def __init__(self, logs: ContainerLogs, commands: Commands, forward: PortForward) -> None:
+        self._logs: Final = logs
         self._commands: Final = commands
         self._forward: Final = forward
 
     async def serve(self, reader: Reader, writer: Writer) -> None:
-        """One connection, one request."""
+        """One connection: several requests where they are for logs, else one."""
+        begun = b""
         try:
-            await self._route(await read_request(reader), reader, writer)
+            while await self._route(await read_request(reader, begun), reader, writer):
+                begun = await _next_begins(reader)
+                if not begun:
+                    return
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             await answer(writer, 400, "the request cannot be read")
         except GONE:
@@ -54,12 +61,13 @@ class Kubelet:
         finally:
             await hang_up(writer)
 
-    async def _route(self, request: HttpRequest, reader: Reader, writer: Writer) -> None:
+    async def _route(self, request: HttpRequest, reader: Reader, writer: Writer) -> bool:
+        """Answer one request; returns whether the connection is good for another."""
         match request.parts:
             case ["healthz"]:
                 await answer(writer, 200, "ok")
             case ["containerLogs", namespace, pod, container] if request.method == "GET":
-                await self._logs(namespace, pod, container, request, reader, writer)
+                return await self._logs.serve(namespace, pod, container, request, reader, writer)
             case ["portForward", *_]:
                 await self._forward.serve(request, reader, writer)
             case ["exec" | "attach", _, _, _] | ["exec" | "attach", _, _, _, _]:
@@ -68,33 +76,14 @@ class Kubelet:
                 await _node_logs(request, writer)
             case _:
                 await _not_found(writer, f"the sandbox's nodes do not serve {request.path}")
+        return False
 
-    async def _logs(
-        self, namespace: str, pod: str, container: str, request: HttpRequest, reader: Reader, writer: Writer
-    ) -> None:
-        options = {name: values[-1] for name, values in request.query.items()}
-        lookup = partial(self._pods.get, namespace, pod)
-        lines = log_lines(lookup, f"{namespace}/{pod}", container, options)
-        try:
-            first = await anext(lines, None)
-        except Refusal as refusal:
-            await answer(writer, refusal.status, str(refusal))
-            return
-        writer.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-        )
-        # A follower that hangs up says so by closing; without looking, a silent pod would keep the task for ever.
-        hung_up = asyncio.ensure_future(reader.read())
-        try:
-            while first is not None and not hung_up.done():
-                writer.write(b"%x\r\n%b\r\n" % (len(first), first) if first else b"")
-                await writer.drain()
-                first = await anext(lines, None)
-            writer.write(b"0\r\n\r\n")
-            await writer.drain()
-        finally:
-            hung_up.cancel()
-            await lines.aclose()
+
+async def _next_begins(reader: Reader) -> bytes:
+    """The first byte of another request on the same connection; none where none comes."""
+    with contextlib.suppress(TimeoutError):
+        return await asyncio.wait_for(reader.read(1), IDLE_SECONDS)
+    return b""
 
 
 async def _node_logs(request: HttpRequest, writer: Writer) -> None:
@@ -122,8 +111,9 @@ def _tls(pki: Path) -> ssl.SSLContext:
 async def run(folder: Path, port: int, page_port: int, kwok_port: int, apiserver_port: int) -> None:
     """Serve until SIGTERM; what runs in pods ends with it. `folder` is the sandbox's."""
     pods, tls = PodLookup(apiserver_port, folder / "pki"), _tls(folder / "pki")
-    commands = Commands(folder, pods)
-    kubelet = Kubelet(pods, commands, PortForward(kwok_port))
+    logs = ContainerLogs(pods)
+    commands = Commands(folder, pods, logs)
+    kubelet = Kubelet(logs, commands, PortForward(kwok_port))
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)

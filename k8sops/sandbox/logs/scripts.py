@@ -8,10 +8,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
-Script = Callable[[int, datetime], str]
+from k8sops.sandbox.logs import hostile
+
+Say = Callable[[int, int, int], bytes]
+Text = Callable[[int, datetime], str]
+
+
+class Script(NamedTuple):
+    """What a container says, and in what way."""
+
+    said: Say
+    """The line of an index, given also a number that is as good as random, and its time in nanoseconds."""
+    group: int = 1
+    """So many lines come together,"""
+    apart_ns: int = 0
+    """so far apart."""
+    skew: Callable[[int], int] | None = None
+    """How far from the truth a line's timestamp is, in nanoseconds."""
+    keep: int = 0
+    """The most lines that can be read; 0 for what is usual."""
+
 
 _PATHS: Final = (
     "/",
@@ -98,19 +117,33 @@ def _web(n: int, moment: datetime) -> str:
     )
 
 
+def _told(text: Text) -> Script:
+    return Script(lambda _, number, at_ns: text(number, datetime.fromtimestamp(at_ns / 1e9, UTC)).encode())
+
+
 SCRIPTS: Final[dict[str, Script]] = {
-    "checkout": _checkout,
-    "payments": _payments,
-    "postgres": _postgres,
-    "nginx": _nginx,
-    "worker": _worker,
-    "web": _web,
+    "checkout": _told(_checkout),
+    "payments": _told(_payments),
+    "postgres": _told(_postgres),
+    "nginx": _told(_nginx),
+    "worker": _told(_worker),
+    "web": _told(_web),
+    "numbered": Script(hostile.numbered),
+    "rotating": Script(hostile.numbered, keep=100),
+    "twins": Script(hostile.twins, group=hostile.TWINS),
+    "skewed": Script(hostile.numbered, skew=hostile.skew),
+    "longline": Script(hostile.long_line, keep=30),
+    "binary": Script(hostile.binary),
+    "ansi": Script(hostile.ansi),
+    "badutf8": Script(hostile.bad_utf8),
+    "stacktraces": Script(hostile.stack_trace, group=len(hostile.TRACES), apart_ns=20_000),
+    "secrets": Script(hostile.told_secrets, group=hostile.SECRET_GROUP, apart_ns=1_000),
 }
 
 
 def script_for(name: str) -> Script:
     """The script of that name; one nobody wrote is a web service's."""
-    return SCRIPTS.get(name, _web)
+    return SCRIPTS.get(name, SCRIPTS["web"])
 
 
 def last_words(reason: str, script: str) -> tuple[str, ...]:
