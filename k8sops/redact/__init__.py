@@ -1,7 +1,7 @@
 """Takes secrets out of what will be stored, shown or handed on. The seam:
 
 - `TextRedactor(digests, settings).redact(text) -> str` for a text; its `.stream()` for bytes that come in pieces:
-  `feed`, `finish`, and `tally`, which a `RedactionReport` gathers over files.
+  `feed`, `finish`, and `tally`: what was taken out, and on which lines.
 - `KeyedRedactor(key).redact(structure)` for objects and differences, whose fields say what is secret.
 - `load_redactor(path)` for the key of both, which lies in a file outside the database.
 
@@ -13,7 +13,7 @@ from k8sops.core.redaction import RedactionRule, RedactionSettings
 from k8sops.redact.keyfile import load_redactor
 from k8sops.redact.records import RecordRedactor
 from k8sops.redact.redactor import KeyedRedactor
-from k8sops.redact.report import RedactionReport, ReportRow, Tally
+from k8sops.redact.report import Tally
 from k8sops.redact.stream import RedactingStream
 from k8sops.redact.text import TextRedactor
 
@@ -21,10 +21,8 @@ __all__ = [
     "KeyedRedactor",
     "RecordRedactor",
     "RedactingStream",
-    "RedactionReport",
     "RedactionRule",
     "RedactionSettings",
-    "ReportRow",
     "Tally",
     "TextRedactor",
     "load_redactor",

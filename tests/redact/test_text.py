@@ -16,7 +16,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from k8sops.redact import KeyedRedactor, RedactionReport, TextRedactor
+from k8sops.redact import KeyedRedactor, TextRedactor
 from k8sops.redact.shapes import SHAPES
 from k8sops.redact.stream import LINE_LIMIT, WITHHELD
 from tests.redact.support import TOKEN, Sample, samples
@@ -217,23 +217,16 @@ def test_a_secret_right_before_a_private_key_does_not_hide_it(before: str, endin
     assert before.rpartition("=")[2].rpartition(" ")[2] not in redacted
 
 
-def test_a_report_tells_rule_count_and_line_and_never_the_value() -> None:
+def test_a_tally_tells_rule_count_and_line_and_never_the_value() -> None:
     """It goes with the bundle."""
-    report = RedactionReport()
     stream = REDACTOR.stream()
     stream.feed(
         b"x\npassword=hunter2\nkind: ConfigMap\ndata:\n  a: password=hunter2 token=f00ba4\nkind: Conf"
     )
     stream.finish()
-    report.add("pods/web.log", stream.tally)
-    other = REDACTOR.stream()
-    other.feed(b"password=hunter2\n")
-    report.add("pods/db.log", other.tally)
-    rows = {row.rule: row for row in report.rows()}
-    assert rows["password"].secrets == 3
-    assert rows["password"].places == ("pods/web.log:2", "pods/web.log:5", "pods/db.log:1")
-    assert rows["token"].places == ("pods/web.log:5",)
-    assert "hunter2" not in repr(rows)
+    assert stream.tally.counts == {"password": 2, "token": 1}
+    assert stream.tally.lines == {"password": [2, 5], "token": [5]}
+    assert "hunter2" not in repr(stream.tally)
 
 
 def test_lines_are_counted_rightly_where_a_secret_s_data_was_kept_back() -> None:
