@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from k8sops.actions.declared.backup import BACKUP_ACTIONS
+from k8sops.actions.declared.logs import LOG_ACTIONS
 from k8sops.actions.declared.nodes import NODE_ACTIONS
 from k8sops.actions.declared.objects import OBJECT_ACTIONS
 from k8sops.actions.declared.repository import REPOSITORY_ACTIONS
@@ -21,6 +22,7 @@ from k8sops.core.errors import UsageError
 
 if TYPE_CHECKING:
     from k8sops.actions.backups.ports import Repositories
+    from k8sops.actions.collecting.ports import Surroundings
     from k8sops.core.params import Params
     from k8sops.core.ports import Action
 
@@ -31,6 +33,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     *NODE_ACTIONS,
     *ROLLOUT_ACTIONS,
     *OBJECT_ACTIONS,
+    *LOG_ACTIONS,
     *BACKUP_ACTIONS,
     *RESTORE_ACTIONS,
     *REPOSITORY_ACTIONS,
@@ -52,9 +55,19 @@ def load_params(spec: ActionSpec) -> type[Params]:
     return params
 
 
-def load_action(spec: ActionSpec, repositories: Repositories | None = None) -> Action[Any]:
-    """Import and make the action; actions hold no state of their own. Those on backups are given repositories."""
+def load_action(
+    spec: ActionSpec, repositories: Repositories | None = None, surroundings: Surroundings | None = None
+) -> Action[Any]:
+    """Import and make the action; actions hold no state of their own.
+
+    Those on backups are given repositories, and one that collects what surrounds the cluster.
+    """
     made = getattr(import_module(spec.module), spec.action_class)
+    if spec.surroundings:
+        from k8sops.actions.collecting.ports import NoSurroundings  # noqa: PLC0415 - loads the vault
+
+        collecting: Action[Any] = made(surroundings or NoSurroundings())
+        return collecting
     if not spec.repositories:
         action: Action[Any] = made()
         return action

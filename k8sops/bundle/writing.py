@@ -101,9 +101,11 @@ class BundleWriter:
         why = self._without_secrets(why)
         self._missing.append(Missing(path=safe_path(path), source=source, why=why, note=note))
 
-    def without_secrets(self, text: str) -> str:
-        """A sentence as it may stand in the index."""
-        return self._without_secrets(text)
+    def lacking(self) -> list[tuple[str, str]]:
+        """What is missing until now, and why, without what this cluster has not got at all; by source."""
+        told = [(one.source, one.why) for one in self._missing if not one.note]
+        told += [(file.source, why) for file in self._files.values() for why in file.errors]
+        return sorted((source, self._without_secrets(why)) for source, why in told)
 
     async def finish(self, about: About) -> Written:
         """Lay it out and put it in place. Raises BundleError; then nothing of it is left."""

@@ -15,6 +15,7 @@ from k8sops.engine.port import KnownAction
 
 if TYPE_CHECKING:
     from k8sops.actions.backups.ports import Repositories
+    from k8sops.actions.collecting.ports import Surroundings
     from k8sops.core.clock import Clock, IdSource
     from k8sops.service.config import Config
     from k8sops.service.storing import Storage
@@ -23,9 +24,14 @@ if TYPE_CHECKING:
 class RegistryBook:
     """`engine.port.ActionBook` over `actions.registry`."""
 
-    def __init__(self, repositories: Callable[[], Repositories] | None = None) -> None:
-        """`repositories` makes them when an action needs them; without, such actions say that none is configured."""
+    def __init__(
+        self,
+        repositories: Callable[[], Repositories] | None = None,
+        surroundings: Callable[[], Surroundings] | None = None,
+    ) -> None:
+        """Each makes what it is called after when an action needs it; without, such actions say what is lacking."""
         self._repositories: Final = repositories
+        self._surroundings: Final = surroundings
 
     def known(self) -> tuple[KnownAction, ...]:
         """Every registered action."""
@@ -41,6 +47,8 @@ class RegistryBook:
     def load(self, name: str) -> Action[Any]:
         """The action."""
         spec = spec_of(name)
+        if spec.surroundings:
+            return load_action(spec, surroundings=self._surroundings() if self._surroundings else None)
         given = self._repositories() if self._repositories is not None and spec.repositories else None
         return load_action(spec, given)
 
@@ -69,6 +77,19 @@ def repositories_of(
 
             made.append(ConfiguredRepositories(config, storage, clock, ids))
         return made[0]
+
+    return make
+
+
+def surroundings_of(
+    config: Config, storage: Storage, repositories: Callable[[], Repositories]
+) -> Callable[[], Surroundings]:
+    """What makes the surroundings of an action that collects, when it is first asked for."""
+
+    def make() -> Surroundings:
+        from k8sops.service.collecting.surroundings import ConfiguredSurroundings
+
+        return ConfiguredSurroundings(config, storage, repositories)
 
     return make
 

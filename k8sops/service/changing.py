@@ -25,7 +25,7 @@ from k8sops.engine.desk import Desk
 from k8sops.engine.reading import find_run
 from k8sops.engine.settling import settle
 from k8sops.service.access import Access
-from k8sops.service.action_book import RegistryBook, repositories_of
+from k8sops.service.action_book import RegistryBook, repositories_of, surroundings_of
 from k8sops.service.background import leave_worker
 from k8sops.service.config import Config
 from k8sops.service.door_carrier import DoorCarrier
@@ -70,7 +70,8 @@ class Changing:
         self._storage = storage or Storage(config, clock, ids)
         self._own_storage = storage is None
         self._rules = load_rules(config, clock)
-        self._actions = RegistryBook(repositories_of(config, self._storage, clock, ids))
+        repositories = repositories_of(config, self._storage, clock, ids)
+        self._actions = RegistryBook(repositories, surroundings_of(config, self._storage, repositories))
         self._planner = Planner(
             ReadOnlyCluster(cluster),
             self._rules,

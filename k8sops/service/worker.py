@@ -28,7 +28,7 @@ from k8sops.engine.health import Figures, HealthServer
 from k8sops.engine.schedules.firing import Scheduler
 from k8sops.engine.sweeping import sweep
 from k8sops.service.access import Access
-from k8sops.service.action_book import RegistryBook, repositories_of
+from k8sops.service.action_book import RegistryBook, repositories_of, surroundings_of
 from k8sops.service.audit_trail import os_actor
 from k8sops.service.config import Config
 from k8sops.service.door_carrier import make_carrier
@@ -134,7 +134,7 @@ async def open_worker(config: Config, options: WorkerOptions, say: Say) -> Async
         storage = Storage(config, clock, ids)
         stack.push_async_callback(storage.aclose)
         repositories = repositories_of(config, storage, clock, ids)
-        actions = RegistryBook(repositories)
+        actions = RegistryBook(repositories, surroundings_of(config, storage, repositories))
         username = (await cluster.whoami()).username
         own = rules.own_identities(username, cluster.info.uid)
         identities = own if options.until_idle else (*own, *rules.impersonated())

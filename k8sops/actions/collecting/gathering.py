@@ -16,6 +16,7 @@ from k8sops.core.log_selection import LogSelection
 from k8sops.core.plan import JsonObject
 from k8sops.core.ports import ClusterReader
 from k8sops.core.timeline import Moment
+from k8sops.logs.finding import FoundPod
 
 READERS: Final = 8
 """Requests of one source that are under way at once."""
@@ -40,6 +41,14 @@ class OwnRecords(Protocol):
         ...
 
 
+class LogsTold(msgspec.Struct):
+    """How far the logs are: told while the run goes, and judged at its end."""
+
+    total: int = 0
+    done: int = 0
+    bytes: int = 0
+
+
 class Gathering(msgspec.Struct, frozen=True, kw_only=True):
     """One bundle being gathered."""
 
@@ -55,6 +64,17 @@ class Gathering(msgspec.Struct, frozen=True, kw_only=True):
     records: OwnRecords
     moments: list[Moment]
     """What sources found that happened; the timeline is made of these at the end."""
+    found: tuple[FoundPod, ...] = ()
+    """The same pods, with those of their containers whose logs are wanted."""
+    previous: bool = True
+    """Whether what a container logged before its last restart is wanted."""
+    tail: int = 0
+    """At most so many lines at the end of each log; 0 for all."""
+    until_is_set: bool = False
+    """Whether lines behind the window are to be cut off: it ends before now."""
+    most_each: int = 20 << 20
+    """The most bytes of one log."""
+    logs: LogsTold = msgspec.field(default_factory=LogsTold)
 
 
 Source = Callable[[Gathering], Awaitable[None]]

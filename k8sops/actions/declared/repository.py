@@ -98,4 +98,26 @@ REPOSITORY_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         verbs=(),
         repositories=True,
     ),
+    ActionSpec(
+        name="remove_bundles",
+        command="bundles remove",
+        module="k8sops.actions.backups.remove_bundles",
+        action_class="RemoveBundles",
+        params_class="RemoveBundlesParams",
+        summary="Remove log bundles from a repository, by name or by age.",
+        details=(
+            "The plan names every bundle that goes. They are gone at once, files and all, and cannot be brought back; "
+            "that they were removed stays on record in the repository. --older-than on a schedule keeps no bundle for "
+            "longer than that."
+        ),
+        examples=(
+            "k8sops bundles remove 01KAJ4 --plan",
+            "k8sops bundles remove --older-than 30d",
+        ),
+        risks=(Risk.READ, Risk.DISRUPTIVE, Risk.DESTRUCTIVE),
+        idempotent=True,
+        policy_key="bundles.remove",
+        verbs=(),
+        repositories=True,
+    ),
 )

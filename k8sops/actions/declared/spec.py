@@ -40,6 +40,8 @@ class ActionSpec(msgspec.Struct, frozen=True, kw_only=True):
     """How it is typed, where not by its name: `rollout pause`."""
     repositories: bool = False
     """Whether the action is made with the configured backup repositories."""
+    surroundings: bool = False
+    """Whether it is made with all that lies outside the cluster (`collecting.ports`), repositories among it."""
     every_kind: bool = False
     """Whether it means all kinds there are, Secrets too, where none are named: its least role does as well."""
     standing_warnings: tuple[str, ...] = ()

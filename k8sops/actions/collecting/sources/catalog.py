@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from k8sops.actions.collecting.gathering import Source
 from k8sops.actions.collecting.sources.cluster_state import cluster_state
+from k8sops.actions.collecting.sources.container_logs import container_logs
 from k8sops.actions.collecting.sources.events import events
 from k8sops.actions.collecting.sources.metrics import metrics
 from k8sops.actions.collecting.sources.names import NAMES
@@ -26,6 +27,7 @@ class Named(NamedTuple):
 
 
 _FUNCTIONS: Final[Mapping[str, Source]] = {
+    "logs": container_logs,
     "events": events,
     "objects": objects,
     "rollouts": rollouts,

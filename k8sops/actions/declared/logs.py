@@ -1,0 +1,39 @@
+"""The action on logs, as declared."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from k8sops.actions.declared.spec import ActionSpec, Verb
+from k8sops.core.risk import Risk
+
+LOG_ACTIONS: Final[tuple[ActionSpec, ...]] = (
+    ActionSpec(
+        name="logs",
+        command="logs collect",
+        module="k8sops.actions.collecting.action",
+        action_class="Logs",
+        params_class="LogsParams",
+        summary="Collect logs, and what explains them, into a bundle without secrets.",
+        details=(
+            "Logs of every container, before its last restart too; events, objects and their owners, rollouts, nodes, "
+            "metrics, the cluster's health, our own records; and a timeline of it all. Secrets are taken out on the "
+            "way: the index says how many, and where. What cannot be had is listed, and the rest is kept."
+        ),
+        examples=(
+            "k8sops logs collect -n shop",
+            "k8sops logs collect deployment/web cronjob/nightly -n shop --since 2h --to ./",
+            "k8sops logs collect -A -l app=web --since 2026-11-22T17:00Z --until 2026-11-22T17:30Z",
+            "k8sops logs collect -n shop --split-size 20MB --exclude-sources audit,node-logs",
+        ),
+        risks=(Risk.READ, Risk.LOW, Risk.DISRUPTIVE),
+        idempotent=True,
+        policy_key="logs.collect",
+        verbs=(
+            Verb(verb="list", resource="pods"),
+            Verb(verb="get", resource="pods/log"),
+        ),
+        repositories=True,
+        surroundings=True,
+    ),
+)
