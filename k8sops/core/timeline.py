@@ -10,9 +10,9 @@ from typing import Literal
 
 import msgspec
 
-Matter = Literal["event", "rollout", "restart", "scale", "node", "run", "log"]
-"""An Event of Kubernetes, a new revision, a container's end or start, replicas changed, a node's condition, a run of
-ours, lines of a log that tell of an error."""
+Matter = Literal["event", "rollout", "restart", "scale", "state", "node", "run", "log"]
+"""An Event of Kubernetes, a new revision, a container's end or start, replicas changed, a condition in an object's own
+status, a node's condition, a run of ours, lines of a log that tell of an error."""
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +29,15 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     count: int = 1
     until_ns: int = 0
     """The last of several; 0 where there was one."""
+    targets: tuple[str, ...] = ()
+    """Of a run's start: the subjects it changes."""
+    run: str = ""
+    """The run of ours that was changing this subject just then: together in time, which is no proof of a cause."""
+
+    @property
+    def end_ns(self) -> int:
+        """When it was last seen."""
+        return max(self.at_ns, self.until_ns)
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +45,8 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str
     why: str
+    expected: bool = False
+    """Whether nothing went wrong: it may not be read, is not kept, or was more than is shown."""
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,3 +58,19 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     unknown: tuple[Unknown, ...] = ()
     title: str = ""
     """Of what: the cluster, and the selection."""
+
+
+class TimelineWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which timeline is asked for."""
+
+    since_ns: int
+    until_ns: int = 0
+    """0: up to now."""
+    namespaces: tuple[str, ...] = ()
+    """None: every namespace, and what belongs to none."""
+    objects: tuple[str, ...] = ()
+    """`deployment/web`, `node/node-4`: what these are made of and belong to, alone; none: all there is."""
+    logs: bool = True
+    """Whether logs are searched for lines of errors."""
+    lines: int = 2_000
+    """Lines at the end of each container's log that are searched."""

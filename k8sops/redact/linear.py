@@ -6,6 +6,7 @@ costs nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 # Room for the automaton's states. What does not fit is worked out again, which is slower, not wrong.
@@ -52,6 +53,11 @@ class LinearPattern:
         """The same to the end of the data, and where each group lies: (-1, -1) where it took no part."""
         found = self._compiled.search(data, start)
         return None if found is None else [found.span(group) for group in range(self.groups + 1)]
+
+    def starts(self, data: bytes) -> Iterator[int]:
+        """Where each match begins, one behind the other: half the work of searching again from each."""
+        for found in self._compiled.finditer(data):
+            yield found.start()
 
     def is_all_of(self, data: bytes) -> bool:
         """Whether it matches from the first to the last byte."""

@@ -1,0 +1,1 @@
+"""Tests of the timeline: from objects, logs and runs to one line of time."""
