@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from k8sops.core.plan import JsonObject
 from k8sops.timeline.objects import moments_of
 from k8sops.timeline.reading_rollouts import moments_of_revisions
@@ -11,8 +9,15 @@ from tests.timeline.moments import stamp
 
 
 def _replica_set(
-    revision: int, clock: str, image: str, *, env: tuple[tuple[str, str], ...] = (), **marks: Any
+    revision: int,
+    clock: str,
+    image: str,
+    *,
+    env: tuple[tuple[str, str], ...] = (),
+    own: dict[str, str] | None = None,
+    marks: dict[str, str] | None = None,
 ) -> JsonObject:
+    """`own` are annotations of the ReplicaSet, `marks` those of its pods."""
     container = {
         "name": "web",
         "image": image,
@@ -25,11 +30,11 @@ def _replica_set(
             "creationTimestamp": stamp(clock),
             "annotations": {
                 "deployment.kubernetes.io/revision": str(revision),
-                **marks.pop("annotations", {}),
+                **(own or {}),
             },
             "ownerReferences": [{"kind": "Deployment", "name": "web", "controller": True}],
         },
-        "spec": {"template": {"metadata": {"annotations": marks}, "spec": {"containers": [container]}}},
+        "spec": {"template": {"metadata": {"annotations": marks or {}}, "spec": {"containers": [container]}}},
     }
 
 
@@ -53,7 +58,7 @@ def test_a_restart_by_hand_is_called_one() -> None:
     """`rollout restart` changes an annotation and nothing else."""
     restarted = {"kubectl.kubernetes.io/restartedAt": stamp("05:00")}
     _, one = moments_of_revisions(
-        "ReplicaSet", [_replica_set(1, "01:00", "web:1"), _replica_set(2, "05:00", "web:1", **restarted)]
+        "ReplicaSet", [_replica_set(1, "01:00", "web:1"), _replica_set(2, "05:00", "web:1", marks=restarted)]
     )
     assert one.text == "revision 2, against 1: restarted by hand (ReplicaSet web-2)"
 
@@ -61,7 +66,7 @@ def test_a_restart_by_hand_is_called_one() -> None:
 def test_a_revision_gone_back_to_keeps_the_number_it_was_made_under() -> None:
     """A rollback renumbers the old ReplicaSet, whose making still was the earlier revision."""
     back = {"deployment.kubernetes.io/revision-history": "1,3"}
-    (one,) = moments_of("ReplicaSet", _replica_set(5, "01:00", "web:1.0", annotations=back))
+    (one,) = moments_of("ReplicaSet", _replica_set(5, "01:00", "web:1.0", own=back))
     assert one.text.startswith("revision 1: ")
 
 
