@@ -139,10 +139,10 @@ class _Reading:
         self._life: Final = life
         self._until: Final = gathering.window.until_ns if gathering.until_is_set else 0
         self._lines: Final = LineEnds(self._until)
-        self._pieces = self._asked()
         self._read = 0
         self._over = False
         self.resumed = 0
+        self._pieces = self._asked()
 
     @property
     def at_limit(self) -> bool:
