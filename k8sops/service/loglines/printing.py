@@ -185,7 +185,8 @@ class LinePrinter:
 
 
 def _marked(text: str, highlight: AnyOf) -> str:
-    done, out = 0, []
+    done = 0
+    out: list[str] = []
     for start, end in highlight.spans(text):
         out += (text[done:start], highlighted(text[start:end]))
         done = end

@@ -87,7 +87,10 @@ class LineTemplate:
             json=lambda value: json.dumps(value, ensure_ascii=False, default=str),
             time=_formatted,
         )
-        names = frozenset(meta.find_undeclared_variables(environment.parse(source)))
+        parsed = environment.parse(source)
+        if any(True for _ in meta.find_referenced_templates(parsed)):
+            raise _unusable("there is no other template that it could include")
+        names = frozenset(meta.find_undeclared_variables(parsed))
         return environment.from_string(source), names
 
     def _painted(self, text: object, name: str) -> str:

@@ -1,0 +1,1 @@
+"""Log lines between the cluster and whoever reads them."""
