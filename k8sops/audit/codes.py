@@ -78,6 +78,7 @@ CODES: Final[dict[str, str]] = {
     "backup.epoch_seen": "A newer epoch of a repository's keys was seen; none older is written under.",
     "backup.rollback_accepted": "A person accepted that a repository shows an older state than was seen of it.",
     "backup.overdue": "The newest complete backup is older than the stated recovery point objective.",
+    "bundle.exported": "A log bundle left the repository or went to a chat; `data` has where to, and its SHA-256.",
     "emergency.opened": "The shared store is away; a local store with a chain of its own takes the records.",
     "emergency.closed": "The local store takes no more records.",
     "store.created": "A store began its chain.",

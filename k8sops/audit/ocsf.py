@@ -30,7 +30,7 @@ _ACTIVITY_OF: Final = {
     "session.attach": 1, "session.debug": 1, "session.copy": 1, "session.port_forward": 1, "review.opened": 1,
     "carrier.key": 1,
     "session.secret_view": 2, "audit.exported": 2, "audit.verified": 2, "backup.exported": 2, "identity.verified": 2,
-    "store.backed_up": 2,
+    "bundle.exported": 2, "store.backed_up": 2,
     "step.intent": 3, "step.outcome": 3, "step.settled": 3, "policy.changed": 3, "schedule.changed": 3,
     "schedule.paused": 3, "schedule.resumed": 3, "review.closed": 3, "store.migrated": 3, "store.merged": 3,
     "backup.epoch_seen": 3, "backup.rollback_accepted": 3, "audit.rotated": 3,
@@ -42,7 +42,7 @@ _SEVERITY_OF: Final = {
     "policy.changed": 3, "policy.refused": 3, "session.secret_view": 3, "session.exec": 3,
     "session.attach": 3, "session.debug": 3, "session.copy": 3, "session.refused": 3, "emergency.opened": 3,
     "audit.dropped": 3, "backup.rollback_accepted": 4, "backup.overdue": 3, "run.needs_review": 3,
-    "run.vote_refused": 3, "backup.exported": 3, "run.failed": 2,
+    "run.vote_refused": 3, "backup.exported": 3, "bundle.exported": 3, "run.failed": 2,
     "run.denied": 2, "run.void": 2, "schedule.overdue": 2, "schedule.refused": 2, "carrier.gone": 2,
     "run.taken_over": 2,
 }  # fmt: skip

@@ -78,7 +78,7 @@ class CopyBackups:
             summary=_summary(prospect, target.location, clear=not opened.vault.keyring.encrypted),
             steps=[] if same else [step],
             findings=findings,
-            blast_radius={"files": len(prospect.files), "bytes": prospect.bytes},
+            blast_radius={"files": len(prospect.files) + len(prospect.bundles), "bytes": prospect.bytes},
         )
 
     async def apply(self, plan: Plan, cluster: Cluster, journal: Journal) -> None:
@@ -137,6 +137,8 @@ def _summary(prospect: CopyProspect, to: str, *, clear: bool) -> str:
     if prospect.nothing:
         return "Nothing to do: the copy is as its source is."
     what = f"{counted(len(prospect.manifests), 'manifest')}, {counted(len(prospect.files), 'file')}"
+    if prospect.bundles:
+        what += f", {counted(len(prospect.bundles), 'log bundle')}"
     first = " into an empty place" if prospect.fresh else ""
     verdict, how = ("Disruptive", ", in the clear") if clear else ("Safe", "")
     return f"{verdict}: {what} ({size_text(prospect.bytes)}) are copied to {to}{first}{how}."
