@@ -9,7 +9,7 @@ from k8sops.redact.finding import NOTHING, Hit, Looked, Place, meant
 from k8sops.redact.harmless import is_no_secret
 from k8sops.redact.lines_after import BlockText, ValueBelow
 from k8sops.redact.naming import kind_of, name_words
-from k8sops.redact.places import Sign, is_docker_auth
+from k8sops.redact.places import BLANKS, Sign, is_docker_auth
 from k8sops.redact.values import Value, plain, quote_at, value_at
 
 _BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
@@ -55,13 +55,15 @@ class Named:
                 rf"(?i:\bname|\bkey)[\"']?[ \t]?:[ \t]{{0,8}}[\"']?{_CHAR}{{0,40}}{words}{_CHAR}{{0,40}}"
                 r"[\"']?,?[ \t]{0,8}\r?$",
                 self._below,
+                begins=b"nNkK",
             ),
             Sign(
                 rf"(?:^|[\s\"',\[])--?[A-Za-z0-9-]{{0,24}}{words}[A-Za-z0-9-]{{0,24}}"
                 r"(?:[ \t]+[^\s-]|\\?[\"'],?[ \t]{0,4}(?:\\?[\"']|\r?$)|[ \t]*\r?$)",
                 self._flag,
+                begins=BLANKS + b"\"',[-",
             ),
-            Sign(rf"<[A-Za-z:]{{0,20}}{words}[A-Za-z]{{0,20}}>[^<\s]", self._tag),
+            Sign(rf"<[A-Za-z:]{{0,20}}{words}[A-Za-z]{{0,20}}>[^<\s]", self._tag, begins=b"<"),
         )
 
     def _kind(self, name: bytes) -> str:

@@ -22,15 +22,21 @@ _MORE_USERINFO: Final = re.compile(rb"[^\s/?#\"'<>\\,@]{0,200}@")
 _HASH: Final = re.compile(rb"\$[0-9a-z]{1,8}\$[./A-Za-z0-9$=,]{12,200}")
 
 
+BLANKS: Final = b" \t\n\r\f\v"
+_LOW: Final = b"abcdefghijklmnopqrstuvwxyz0123456789"
+
+
 class Sign(NamedTuple):
     """What the scan looks for, in a syntax that RE2 and `re` share, and what looks at it.
 
-    `ends` are the bytes it may end with, where that is known; with `sure` no more need be asked of a place to look.
+    `begins` and `ends` are the bytes it may begin and end with, where that is known; with `sure` no more need be asked
+    of a place to look.
     """
 
     pattern: str
     look: Callable[[Place], Looked]
     ends: bytes = b""
+    begins: bytes = b""
     sure: bool = False
 
 
@@ -148,26 +154,32 @@ def _has_digit(text: bytes) -> bool:
 
 
 PLACES: Final = (
-    Sign(r"-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----", _pem, b"-"),
-    Sign(r"\bPrivate-Lines: ", _putty, b" "),
-    Sign(r"://[^\s/?#\"'<>@:\\]{0,128}:[^\s/?#\"'<>@]{0,256}@", _url, b"@"),
+    Sign(r"-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----", _pem, b"-", b"-"),
+    Sign(r"\bPrivate-Lines: ", _putty, b" ", b"P"),
+    Sign(r"://[^\s/?#\"'<>@:\\]{0,128}:[^\s/?#\"'<>@]{0,256}@", _url, b"@", b":"),
     # With a slash in the password, it cannot be told from a path where a port's digits stand.
-    Sign(r"://[^\s/?#\"'<>@:\\]{1,128}:[^\s/?#\"'<>@0-9][^\s\"'<>@]{0,256}@", _url, b"@"),
-    Sign(r"://[A-Za-z0-9_-]{20,128}@", _url, b"@"),
+    Sign(r"://[^\s/?#\"'<>@:\\]{1,128}:[^\s/?#\"'<>@0-9][^\s\"'<>@]{0,256}@", _url, b"@", b":"),
+    Sign(r"://[A-Za-z0-9_-]{20,128}@", _url, b"@", b":"),
     Sign(r"[^\s/@:]@(?:tcp|unix|udp)\(", _dsn, b"("),
-    Sign(r"(?i:\bbearer|\bbasic)[ \t]+[A-Za-z0-9+/._~=-]{8}", _credentials),
-    Sign(r"(?i:\bidentified by|\bpassword)[ \t]+\\{0,3}'", _after_word, b"'"),
-    Sign(r"(?:^|[\s\"',])(?:-u|--user|--proxy-user|-U)[ \t=]*[\"']?[A-Za-z0-9_.@-]{1,64}:[^\s/]", _user_flag),
+    Sign(r"(?i:\bbearer|\bbasic)[ \t]+[A-Za-z0-9+/._~=-]{8}", _credentials, begins=b"bB"),
+    Sign(r"(?i:\bidentified by|\bpassword)[ \t]+\\{0,3}'", _after_word, b"'", b"iIpP"),
+    Sign(
+        r"(?:^|[\s\"',])(?:-u|--user|--proxy-user|-U)[ \t=]*[\"']?[A-Za-z0-9_.@-]{1,64}:[^\s/]",
+        _user_flag,
+        begins=BLANKS + b"\"',-",
+    ),
     Sign(
         r"(?:\bmysql|\bmysqldump|\bmysqladmin|\bmariadb|\bsshpass|\bredis-cli)[^\r\n|;]{0,160}[ \t]-[pa]",
         _after_flag,
         b"pa",
+        b"msr",
     ),
     Sign(
         r"(?:\bdocker|\bpodman|\bhelm|\bskopeo|\bcrane|\baz|\boc)[^\r\n|;]{0,60}\blogin\b[^\r\n|;]{0,160}[ \t]-p",
         _after_flag,
         b"p",
+        b"acdhops",
     ),
-    Sign(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b", _bootstrap_token),
+    Sign(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b", _bootstrap_token, _LOW, _LOW),
     Sign(r"(?:^|[\s\"'])[A-Za-z0-9._-]{1,32}:\$[0-9a-z]{1,8}\$", _hash, b"$"),
 )  # fmt: skip

@@ -28,10 +28,9 @@ class Scanner:
         signs = (*Named().signs(), *PLACES, *OBJECTS)
         union = "|".join((*(sign.pattern for sign in signs), shape_heads()))
         self._anywhere: Final = LinearPattern(f"(?m:{union})")
-        # By the byte that a place ends with, so that little is asked of each.
-        self._by_end: Final = [
-            [_Asked.of(sign) for sign in signs if byte in (sign.ends or _ALL)] for byte in _ALL
-        ]
+        self._signs: Final = [(sign, _Asked.of(sign)) for sign in signs]
+        # By the bytes that a place begins and ends with, so that little is asked of each.
+        self._by_ends: Final[dict[tuple[int, int], list[_Asked]]] = {}
         self._shapes: Final = Shapes()
 
     def next_place(self, data: bytes, start: int, end: int) -> tuple[int, int] | None:
@@ -43,10 +42,20 @@ class Scanner:
         shaped = self._shapes.at(place)
         if shaped is not None:
             return Looked((shaped,))
-        for asked in self._by_end[place.data[place.end - 1]]:
+        for asked in self._asked_of(place.data[place.at], place.data[place.end - 1]):
             if asked.fits(place) and (looked := asked.look(place)) is not NOTHING:
                 return looked
         return NOTHING
+
+    def _asked_of(self, first: int, last: int) -> list[_Asked]:
+        known = self._by_ends.get((first, last))
+        if known is None:
+            known = self._by_ends[first, last] = [
+                asked
+                for sign, asked in self._signs
+                if first in (sign.begins or _ALL) and last in (sign.ends or _ALL)
+            ]
+        return known
 
 
 class _Asked(NamedTuple):

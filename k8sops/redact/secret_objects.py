@@ -163,8 +163,14 @@ def _indent(line: bytes) -> int:
 
 
 OBJECTS: Final = (
-    Sign(r"^[ \t]{0,64}(?:- )?[\"']?(?:data|stringData)[\"']?:[ \t]*\{?[ \t]*\r?$", _data),
-    Sign(r"^[ \t]{0,64}(?:- )?[\"']?(?:kind|apiVersion)[\"']?:[ \t][^\r\n]{1,80}\r?$", _told),
-    Sign(r"^---", _parted, b"-"),
-    Sign(r"\\{0,7}\"(?:data|stringData)\\{0,7}\":[ \t]?\{", _on_one_line, b"{"),
+    Sign(
+        r"^[ \t]{0,64}(?:- )?[\"']?(?:data|stringData)[\"']?:[ \t]*\{?[ \t]*\r?$", _data, begins=b" \t-\"'ds"
+    ),
+    Sign(
+        r"^[ \t]{0,64}(?:- )?[\"']?(?:kind|apiVersion)[\"']?:[ \t][^\r\n]{1,80}\r?$",
+        _told,
+        begins=b" \t-\"'ka",
+    ),
+    Sign(r"^---", _parted, b"-", b"-"),
+    Sign(r"\\{0,7}\"(?:data|stringData)\\{0,7}\":[ \t]?\{", _on_one_line, b"{", b'\\"'),
 )

@@ -198,7 +198,8 @@ def _is_token(data: bytes, hit: Hit) -> bool:
 
     In a URL a token's own colon makes its digest look like a password, and the host behind it like more of one.
     """
-    return any(start >= 0 and _TOKEN.match(data, start) for start in (hit.start, hit.start - len(_MARK)))
+    before = hit.start - len(_MARK)
+    return bool(_TOKEN.match(data, hit.start) or (before >= 0 and _TOKEN.match(data, before)))
 
 
 def _before_a_key(data: bytes, hit: Hit) -> Hit:
