@@ -16,6 +16,7 @@ LONGEST_PART: Final = 180
 LONGEST_PATH: Final = 900
 _DIGITS: Final = 8
 _HARMFUL: Final = re.compile(r"[^A-Za-z0-9._+=,@%~-]")
+_ENDING: Final = re.compile(r"(?:\.[a-z0-9]{1,8}){1,2}\Z")
 # Names of devices on Windows, whatever extension follows.
 _DEVICES: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|\Z)", re.IGNORECASE)
 
@@ -28,7 +29,9 @@ def safe_part(name: str) -> str:
     if part.endswith("."):
         part = f"{part[:-1]}%2E"
     if len(part) > LONGEST_PART:
-        part = f"{part[: LONGEST_PART - _DIGITS - 1]}~{_digest(name)}"
+        ending = _ENDING.search(part)
+        kept = ending[0] if ending else ""
+        part = f"{part[: LONGEST_PART - _DIGITS - 1 - len(kept)]}~{_digest(name)}{kept}"
     return part or "%00"
 
 

@@ -20,12 +20,18 @@ from k8sops.bundle.index import INDEX, About, Index, IndexedFile, Missing, index
 from k8sops.bundle.naming import distinct, safe_path
 from k8sops.bundle.port import BundleFile, Redacting
 from k8sops.bundle.redacted import redaction_of
+from k8sops.bundle.redaction_text import REDACTION, redaction_text
 from k8sops.bundle.staging import Made, Spool, StagedFile, Staging, Tree
 from k8sops.bundle.workplace import Workplace
 from k8sops.core.errors import UsageError
 
 THREADS: Final = 3
 """Redaction holds Python's lock, compression and the disk do not."""
+
+
+RESERVED: Final = frozenset({INDEX, REDACTION})
+_INDEX_KEY: Final = 0
+_REDACTION_KEY: Final = -1
 
 
 class Form(NamedTuple):
@@ -80,7 +86,7 @@ class BundleWriter:
     ) -> AbstractAsyncContextManager[BundleFile]:
         """Write a file."""
         safe = safe_path(path)
-        if safe in self._files or safe == INDEX:
+        if safe in self._files or safe in RESERVED:
             raise UsageError(f"the bundle has a file {safe} already")
         begun = GrowingFile(
             safe,
@@ -135,24 +141,26 @@ class BundleWriter:
             raise not_written(self._form.target, error) from error
 
     def _finish(self, about: About) -> Written:
-        names = distinct(self._files)
-        ordered = sorted(self._files.values(), key=lambda file: names[file.path])
-        missing = tuple(sorted(self._missing, key=lambda one: (one.path, one.source, one.why)))
+        names = distinct((*self._files, *RESERVED))
+        growing = sorted(self._files.values(), key=lambda file: names[file.path])
+        tallies = [(names[file.path], file.redaction.tally) for file in growing if file.redaction]
+        redaction = redaction_of(self._redacting is not None, tallies)
+        report = redaction_text(redaction).encode()
         index = Index(
             **msgspec.structs.asdict(about),
-            complete=not any(file.errors or file.budget_cut for file in ordered)
-            and all(one.note for one in missing),
-            redaction=redaction_of(
-                self._redacting is not None,
-                [(names[file.path], file.redaction.tally) for file in ordered if file.redaction],
-            ),
-            files=tuple(self._indexed(file, names[file.path]) for file in ordered),
-            missing=missing,
+            complete=not any(file.errors or file.budget_cut for file in growing)
+            and all(one.note for one in self._missing),
+            redaction=redaction,
+            files=tuple(self._indexed(file, names[file.path]) for file in growing),
+            missing=tuple(sorted(self._missing, key=lambda one: (one.path, one.source, one.why))),
         )
         data = index_bytes(index)
-        self._staging.append(0, data)
-        staged = [StagedFile(names[file.path], file.key, file.size) for file in ordered]
-        return Written(self._staging.finish(StagedFile(INDEX, 0, len(data)), staged), index)
+        self._staging.append(_INDEX_KEY, data)
+        self._staging.append(_REDACTION_KEY, report)
+        staged = [StagedFile(names[file.path], file.key, file.size) for file in growing]
+        staged.append(StagedFile(REDACTION, _REDACTION_KEY, len(report)))
+        made = self._staging.finish(StagedFile(INDEX, _INDEX_KEY, len(data)), sorted(staged))
+        return Written(made, index)
 
     def _indexed(self, file: GrowingFile, path: str) -> IndexedFile:
         return IndexedFile(

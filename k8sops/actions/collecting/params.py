@@ -29,7 +29,7 @@ class LogsParams(Params):
 
     query: tuple[PlainText, ...] = positional(
         "Pods by a pattern of their names, or KIND/NAME for the pods of it, as in deployment/web; all if not given.",
-        metavar="QUERY...",
+        metavar="[QUERY]...",
         default=(),
     )
     namespace: PlainText = option("Where the pods are; several with commas.", default="")

@@ -82,7 +82,7 @@ def radius_of(params: LogsParams, found: Found) -> JsonObject:
     return {
         "pods": len(found.pods),
         "containers": containers,
-        "namespaces": len(found.namespaces),
+        "namespaces": list(params.namespaces),
         "most_bytes": min(bytes_of(params.limit), 2 * containers * bytes_of(params.limit_per_file)),
     }
 

@@ -2,10 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from k8sops.actions.declared.spec import ActionSpec, Verb
 from k8sops.core.risk import Risk
+
+_NEEDED: Final = (Verb(verb="list", resource="pods"), Verb(verb="get", resource="pods/log"))
+# Of what else goes into a bundle each refusal is told there. Secrets and the nodes' proxy are not among it: a role that
+# is made for this should not hand those out.
+_READ: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "": {
+        "list": ("events", "services", "resourcequotas", "limitranges", "nodes"),
+        "get": (
+            "nodes", "namespaces", "configmaps", "serviceaccounts", "persistentvolumeclaims", "persistentvolumes",
+        ),
+    },
+    "apps": {
+        "list": ("replicasets", "controllerrevisions"),
+        "get": ("deployments", "statefulsets", "daemonsets", "replicasets"),
+    },
+    "batch": {"get": ("jobs", "cronjobs"), "list": ("jobs",)},
+    "autoscaling": {"list": ("horizontalpodautoscalers",)},
+    "policy": {"list": ("poddisruptionbudgets",)},
+    "networking.k8s.io": {"list": ("ingresses", "networkpolicies")},
+    "discovery.k8s.io": {"list": ("endpointslices",)},
+    "coordination.k8s.io": {"list": ("leases",)},
+    "apiregistration.k8s.io": {"list": ("apiservices",)},
+    "metrics.k8s.io": {"list": ("pods", "nodes")},
+}  # fmt: skip
+_WANTED: Final = tuple(
+    Verb(verb=verb, resource=resource, group=group, where_planned=True)
+    for group, verbs in _READ.items()
+    for verb, resources in verbs.items()
+    for resource in resources
+)
 
 LOG_ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
@@ -29,10 +60,7 @@ LOG_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         risks=(Risk.READ, Risk.LOW, Risk.DISRUPTIVE),
         idempotent=True,
         policy_key="logs.collect",
-        verbs=(
-            Verb(verb="list", resource="pods"),
-            Verb(verb="get", resource="pods/log"),
-        ),
+        verbs=(*_NEEDED, *_WANTED),
         repositories=True,
         surroundings=True,
     ),
