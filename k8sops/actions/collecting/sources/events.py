@@ -6,6 +6,7 @@ timeline is told there by reason.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -30,6 +31,7 @@ LEAST_OF_ONE: Final = 200
 MOST_OF_ONE: Final = 10_000
 
 _ENCODER: Final = msgspec.json.Encoder()
+_DRIVING: Final = re.compile("[\x7f-\x9f]")
 
 
 async def events(gathering: Gathering) -> None:
@@ -83,5 +85,9 @@ async def _told(
 
 
 def _line(event: JsonObject) -> bytes:
+    """A line of JSON that drives no terminal: JSON escapes C0 by itself, and lets DEL and C1 stand."""
     meta(event).pop("managedFields", None)
-    return _ENCODER.encode(event) + b"\n"
+    line = _ENCODER.encode(event) + b"\n"
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _DRIVING.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()

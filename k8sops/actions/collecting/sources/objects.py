@@ -7,6 +7,7 @@ spec gives. What runs is described in words as well. Secrets are told by the nam
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import aclosing
 from functools import partial
 from typing import Final
 
@@ -85,10 +86,11 @@ class _Objects:
             absent(self._gathering, of_kind(relation.kind, namespace), "discovery", resource)
             return
         reading = Reading(self._gathering.cluster.list(resource, namespace))
-        async for one in reading:
-            if relation.about(one, around):
-                self.related.append({"kind": resource.kind, **one})
-                await self.shelf.add(resource, one)
+        async with aclosing(reading):
+            async for one in reading:
+                if relation.about(one, around):
+                    self.related.append({"kind": resource.kind, **one})
+                    await self.shelf.add(resource, one)
         if reading.trouble:
             source = collection_path(resource, namespace)
             absent(self._gathering, of_kind(relation.kind, namespace), source, reading.trouble)

@@ -50,10 +50,9 @@ class Reading(Generic[T]):
 
     async def begin(self) -> T | None:
         """The first item, which is given again by iterating; None where nothing came."""
-        async for item in self:
+        if not self._begun and (item := await self._next()) is not _OVER:
             self._begun.append(item)
-            return item
-        return None
+        return self._begun[0] if self._begun else None
 
     async def aclose(self) -> None:
         """Read no more. Needed only where what was begun is not iterated."""

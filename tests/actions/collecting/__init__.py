@@ -1,0 +1,1 @@
+"""Tests of the action `logs` and of what goes into its bundles."""
