@@ -7,14 +7,17 @@ just before its headers do, once there is a connection.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from k8sops.core.errors import ServerError, UnreachableError
 
 
 class Delivery:
     """One request on its way, over all its attempts. Of one that changes nothing, nothing is ever unknown."""
 
-    def __init__(self, *, changes: bool) -> None:
+    def __init__(self, *, changes: bool, on_sent: Callable[[], None] | None = None) -> None:
         self._changes = changes
+        self._on_sent = on_sent
         self._sent = False
         self._open = False
 
@@ -31,6 +34,8 @@ class Delivery:
     def going_out(self) -> None:
         """The present attempt is being sent."""
         self._sent = True
+        if self._on_sent is not None:
+            self._on_sent()
 
     def answered(self) -> None:
         """The present attempt was answered, and not carried out."""

@@ -1,12 +1,13 @@
 """A container's log as lines, as the kubelet serves it through the API server.
 
 Lines keep what the container wrote: escaping is the display's task, redaction the action's. One container at a time;
-joining several is the caller's. A line of any length costs bounded memory.
+joining several is the caller's. What one read brings is handed on as one block, so that a flood costs few steps a line;
+a line of any length costs bounded memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,15 +18,18 @@ if TYPE_CHECKING:
     from k8sops.cluster.transport import Transport
 
 LONGEST_LINE: Final = 64 << 10
+READ_BYTES: Final = 64 << 10
+"""Read at once, and waiting unread up to twice that: of a thousand streams each may have so much."""
 FOLLOWED_S: Final = 86_400.0
 """A followed log may stay silent, headers included, for this long."""
 
 
-class LogLine(NamedTuple):
-    """A line without its newline; `cut` counts the bytes left out at its end."""
+class LogBlock(NamedTuple):
+    """Lines without their newlines, as one read brought them."""
 
-    text: str
-    cut: int = 0
+    lines: list[str]
+    cuts: dict[int, int]
+    """For lines of excessive length, by their place: the bytes left out at their end."""
 
 
 class LogQuery(NamedTuple):
@@ -58,20 +62,22 @@ class LogQuery(NamedTuple):
         return pairs
 
 
-async def stream_logs(
+async def log_blocks(
     transport: Transport,
     path: str,
     query: LogQuery = LogQuery(),  # noqa: B008 - immutable
     *,
     longest_line: int = LONGEST_LINE,
+    on_sent: Callable[[], None] | None = None,
     subject: str = "",
-) -> AsyncGenerator[LogLine, None]:
+) -> AsyncGenerator[LogBlock, None]:
     """The lines at `path` (a pod's `log` subresource). With `follow`, until the container ends or the caller stops.
 
-    Bytes that are no UTF-8 come as U+FFFD. Raises NotFoundError, ForbiddenError, InvalidError (no such container, no
+    Bytes that are no UTF-8 come as U+FFFD. `on_sent` is called once the request is on its way: a quiet container
+    sends nothing that would say so. Raises NotFoundError, ForbiddenError, InvalidError (no such container, no
     previous one), UnreachableError where the connection breaks on the way.
     """
-    lines = _Lines(longest_line)
+    lines = LineCutter(longest_line)
     async with transport.stream(
         path,
         query=query.pairs(),
@@ -80,16 +86,18 @@ async def stream_logs(
         # The kubelet of a quiet container sends neither headers nor a byte until it writes something.
         read_timeout_s=None if query.follow else 60.0,
         counted=not query.follow,
+        buffer_bytes=READ_BYTES,
+        on_sent=on_sent,
         subject=subject,
     ) as reader:
-        while chunk := await reader.readany():
-            for line in lines.feed(chunk):
-                yield line
-    for line in lines.rest():
-        yield line
+        while chunk := await reader.read(READ_BYTES):
+            if (block := lines.feed(chunk)).lines:
+                yield block
+    if (block := lines.rest()).lines:
+        yield block
 
 
-class _Lines:
+class LineCutter:
     """Cuts chunks into lines, holding at most one line's bound."""
 
     def __init__(self, longest: int) -> None:
@@ -97,25 +105,47 @@ class _Lines:
         self._held = bytearray()
         self._dropped = 0
 
-    def feed(self, chunk: bytes) -> list[LogLine]:
+    def feed(self, chunk: bytes) -> LogBlock:
+        """The lines that this chunk ends."""
+        end = chunk.rfind(b"\n")
+        if end < 0:
+            self._hold(chunk)
+            return LogBlock([], {})
+        data = bytes(self._held) + chunk[:end]
+        if self._dropped or (len(data) > self._longest and max(map(len, data.split(b"\n"))) > self._longest):
+            return self._measured(chunk)
+        self._held.clear()
+        self._hold(chunk[end + 1 :])
+        return _block(_text(data).split("\n"), {})
+
+    def rest(self) -> LogBlock:
+        """What came after the last newline."""
+        return self._measured(b"\n") if self._held or self._dropped else LogBlock([], {})
+
+    def _measured(self, chunk: bytes) -> LogBlock:
+        """The same where a line may be too long: each is measured."""
         *ended, rest = chunk.split(b"\n")
-        lines: list[LogLine] = []
+        lines: list[str] = []
+        cuts: dict[int, int] = {}
         for part in ended:
             self._hold(part)
-            lines.append(self._line())
+            if self._dropped:
+                cuts[len(lines)] = self._dropped
+            lines.append(_text(bytes(self._held)))
+            self._held.clear()
+            self._dropped = 0
         self._hold(rest)
-        return lines
-
-    def rest(self) -> list[LogLine]:
-        return [self._line()] if self._held or self._dropped else []
+        return _block(lines, cuts)
 
     def _hold(self, part: bytes) -> None:
         room = self._longest - len(self._held)
         self._held += part[:room]
         self._dropped += max(0, len(part) - room)
 
-    def _line(self) -> LogLine:
-        line = LogLine(self._held.decode("utf-8", "replace").removesuffix("\r"), self._dropped)
-        self._held.clear()
-        self._dropped = 0
-        return line
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _block(lines: list[str], cuts: dict[int, int]) -> LogBlock:
+    return LogBlock([line.removesuffix("\r") for line in lines], cuts)

@@ -245,6 +245,7 @@ class Transport:
         *,
         data: bytes | None = None,
         read_timeout_s: float | None = None,
+        buffer_bytes: int | None = None,
         delivery: Delivery | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         url = url_of(self.server, asked.path, pairs)
@@ -260,6 +261,7 @@ class Transport:
                     data=data,
                     delivery=delivery,
                     read_timeout_s=read_timeout_s,
+                    buffer_bytes=buffer_bytes,
                 ) as response:
                     if response.status != 401:
                         yield response
@@ -290,6 +292,8 @@ class Transport:
         connect_deadline_s: float = 10.0,
         read_timeout_s: float | None = None,
         counted: bool | None = None,
+        buffer_bytes: int | None = None,
+        on_sent: Callable[[], None] | None = None,
         subject: str = "",
     ) -> AbstractAsyncContextManager[aiohttp.StreamReader]:
         """A GET whose body is read as it comes: a watch, a followed log. Tried once; whoever reads it retries.
@@ -297,26 +301,30 @@ class Transport:
         Waits at most `connect_deadline_s` for the headers and, between two pieces of the body, `read_timeout_s`
         (None: for ever). Holds an in-flight slot only until the headers are there; not at all where they may be
         longer than a request in coming (a silent container's log), or `counted` is False. Failures while reading
-        are told as ours too.
+        are told as ours too. `buffer_bytes` bounds what waits unread; `on_sent` is called when the request goes out.
         """
         waits = connect_deadline_s <= LONGEST_COUNTED_S if counted is None else counted
-        return self._stream(path, pairs_of(query), accept, connect_deadline_s, read_timeout_s, waits, subject)
+        asked = Asked("GET", path, subject, self.credentials.username)
+        guarded(self._mode, "GET", path, pairs_of(query))
+        opened = self._opened(
+            asked,
+            pairs_of(query),
+            {"Accept": accept},
+            read_timeout_s=read_timeout_s,
+            buffer_bytes=buffer_bytes,
+            delivery=Delivery(changes=False, on_sent=on_sent),
+        )
+        return self._stream(opened, asked, connect_deadline_s, waits)
 
     @asynccontextmanager
     async def _stream(
         self,
-        path: str,
-        pairs: Sequence[tuple[str, str]],
-        accept: str,
+        opened: AbstractAsyncContextManager[aiohttp.ClientResponse],
+        asked: Asked,
         connect_deadline_s: float,
-        read_timeout_s: float | None,
         counted: bool,
-        subject: str,
     ) -> AsyncIterator[aiohttp.StreamReader]:
-        asked = Asked("GET", path, subject, self.credentials.username)
-        guarded(self._mode, "GET", path, pairs)
         await self._ready()
-        opened = self._opened(asked, pairs, {"Accept": accept}, read_timeout_s=read_timeout_s)
         response = await self._entered(opened, asked, connect_deadline_s, counted)
         try:
             if response.status >= 300:

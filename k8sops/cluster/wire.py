@@ -54,6 +54,7 @@ class Wire:
         data: bytes | None = None,
         delivery: Delivery | None = None,
         read_timeout_s: float | None = None,
+        buffer_bytes: int | None = None,
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """An answer whose body is yet to be read, as an asynchronous context; `url` is taken as escaped."""
         return self._session.request(
@@ -62,6 +63,7 @@ class Wire:
             data=data,
             allow_redirects=False,
             trace_request_ctx=delivery,
+            read_bufsize=buffer_bytes or READ_BUFFER_BYTES,
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=read_timeout_s
             ),

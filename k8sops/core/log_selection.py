@@ -6,11 +6,12 @@ that are searched for, as stern's are; they run on the linear engine, since a ch
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import AsyncGenerator, Sequence
+from typing import Literal, Protocol
 
 import msgspec
 
-from k8sops.core.logs import LogStream
+from k8sops.core.logs import LogEntry, LogStream
 
 ContainerPhase = Literal["running", "waiting", "terminated"]
 
@@ -19,7 +20,7 @@ class LogSelection(msgspec.Struct, frozen=True, kw_only=True):
     """Pods, narrowed by whatever is given, and of these the containers; nothing given means all of them."""
 
     namespaces: tuple[str, ...] = ()
-    """None: every namespace."""
+    """Empty: every namespace."""
     workloads: tuple[str, ...] = ()
     """`deployment/web`, `cronjob/nightly`, `pod/web-1`: the pods of any of these."""
     pods: str = ""
@@ -48,9 +49,18 @@ class LogSpan(msgspec.Struct, frozen=True, kw_only=True):
     """How far back, in seconds; 0: no limit."""
     since_ns: int = 0
     """From this moment on, in nanoseconds since the epoch; 0: no limit."""
+    head: int = 0
+    """In place of the end so many lines at the beginning of what there is; nothing is followed then."""
     previous: bool = False
-    """The life of each container before the present one, alone."""
+    """The life of each container before the present one, alone; it has ended, so that nothing is followed."""
+    last_words: int = 0
+    """So many lines of the life before, where that ended badly, above the present one's."""
     follow: bool = True
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether what comes is wanted."""
+        return self.follow and not self.previous and not self.head
 
 
 class LogGap(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,5 +81,47 @@ class LogSummary(msgspec.Struct, frozen=True, kw_only=True):
     streams: int = 0
     reconnects: int = 0
     gaps: tuple[LogGap, ...] = ()
+    more_gaps: int = 0
+    """Gaps beyond those that are listed."""
     errors: tuple[str, ...] = ()
-    """Streams that could not be read at all, each with its reason."""
+    """Namespaces and streams that could not be read, each with its reason."""
+
+
+class LogProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a request has come with its streams; `said` is what a door shows."""
+
+    streams: int = 0
+    read: int = 0
+    """Whose past has been read."""
+    opened: int = 0
+    """Which are followed now."""
+    follows: bool = False
+    """Whether streams are being opened to be followed, or still read back."""
+
+    @property
+    def said(self) -> str:
+        """`412 of 500 streams open`."""
+        done, word = (self.opened, "open") if self.follows else (self.read, "read")
+        return f"{done} of {self.streams} streams {word}"
+
+
+class LogFollow(Protocol):
+    """The lines of a selection; iterate `batches` once, and close it to stop."""
+
+    def batches(self) -> AsyncGenerator[Sequence[LogEntry], None]:
+        """What there is in order of time, then what comes, in order within 200 ms.
+
+        Without `follow` all of it in one total order. Ends where nothing more can come. Raises UsageError for a
+        pattern or a kind that is none, NotFoundError, ForbiddenError where nothing at all may be read.
+        """
+        ...
+
+    @property
+    def summary(self) -> LogSummary:
+        """What it has come to so far; whole once `batches` has ended or was closed."""
+        ...
+
+    @property
+    def progress(self) -> LogProgress:
+        """How many streams are open."""
+        ...

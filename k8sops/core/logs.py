@@ -41,6 +41,8 @@ class LogEntry(msgspec.Struct, frozen=True, gc=False):
     cut: int = 0
     """Bytes left out at the end of a line of excessive length."""
     marker: bool = False
+    gap: bool = False
+    """A marker of lines that are missing, or may be."""
 
 
 class LogWanted(msgspec.Struct, frozen=True, kw_only=True):

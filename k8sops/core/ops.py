@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from k8sops.core.actor import Actor, Identity
     from k8sops.core.events import Event
+    from k8sops.core.log_selection import LogFollow, LogSelection, LogSpan
     from k8sops.core.logs import LogEntry, LogWanted
     from k8sops.core.ops_reading import OpsReading
     from k8sops.core.ops_records import OpsRecords
@@ -216,6 +217,10 @@ class Ops(Protocol):
 
         Raises NotFoundError, ForbiddenError, UsageError where a kind selects no pods.
         """
+        ...
+
+    def follow(self, selection: LogSelection, span: LogSpan) -> LogFollow:
+        """Lines of everything that is selected; asks the cluster nothing before `batches` is iterated."""
         ...
 
     @property

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from k8sops.core.actor import Actor, Identity
     from k8sops.core.clock import Clock, IdSource
     from k8sops.core.events import Event
+    from k8sops.core.log_selection import LogFollow, LogSelection, LogSpan
     from k8sops.core.logs import LogEntry, LogWanted
     from k8sops.core.ops_reading import OpsReading
     from k8sops.core.ops_records import OpsRecords
@@ -281,11 +282,18 @@ class EngineOps:
 
     async def logs(self, wanted: LogWanted) -> AsyncGenerator[Sequence[LogEntry], None]:
         """Lines of containers in batches."""
-        from k8sops.service.log_lines import ClusterLogs, log_batches
+        from k8sops.logs.wanted import selection_of, span_of
 
-        async with aclosing(log_batches(ClusterLogs(self._cluster), wanted, self._clock)) as batches:
+        async with aclosing(self.follow(selection_of(wanted), span_of(wanted)).batches()) as batches:
             async for batch in batches:
                 yield batch
+
+    def follow(self, selection: LogSelection, span: LogSpan) -> LogFollow:
+        """Lines of everything that is selected."""
+        from k8sops.logs.following import Following
+        from k8sops.logs.source import ClusterLogs
+
+        return Following(ClusterLogs(self._cluster), selection, span, self._clock)
 
     @property
     def sessions(self) -> SessionDesk:

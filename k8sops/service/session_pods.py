@@ -12,7 +12,7 @@ from k8sops.core.plan import JsonObject
 from k8sops.core.ports import ClusterReader
 from k8sops.core.selectors import selector_text
 from k8sops.core.sessions import SessionWanted
-from k8sops.service.log_containers import container_names, state_of
+from k8sops.logs.containers import container_names, state_of
 
 DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 OF_ONE_REVISION: Final = frozenset({"pod-template-hash", "controller-revision-hash", "controller-uid"}) | {

@@ -18,7 +18,7 @@ from k8sops.core.clock import Clock, IdSource
 from k8sops.core.errors import InvalidError, WaitError
 from k8sops.core.plan import JsonObject
 from k8sops.core.sessions import Consent, Copied, Forwarding, SessionWanted, Terminal
-from k8sops.service.log_containers import state_of
+from k8sops.logs.containers import state_of
 from k8sops.service.session_pods import (
     container_wanted,
     default_container,

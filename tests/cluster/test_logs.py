@@ -12,10 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k8sops.cluster.logs import LogLine, LogQuery, _Lines, stream_logs
+from k8sops.cluster.logs import LineCutter, LogBlock, LogQuery, log_blocks
 from k8sops.cluster.transport import Transport
 from k8sops.core.errors import InvalidError, NotFoundError, UsageError
 from tests.support.clients import transport_of
+
+
+def cut_up(cutter: LineCutter, raw: bytes, step: int) -> tuple[list[str], dict[int, int]]:
+    """All lines of a text that comes in pieces of `step` bytes, and what was left out of them."""
+    blocks = [cutter.feed(raw[start : start + step]) for start in range(0, len(raw), step)]
+    lines: list[str] = []
+    cuts: dict[int, int] = {}
+    for block in [*blocks, cutter.rest()]:
+        cuts |= {len(lines) + place: cut for place, cut in block.cuts.items()}
+        lines += block.lines
+    return lines, cuts
 
 
 @given(
@@ -25,23 +36,33 @@ from tests.support.clients import transport_of
 def test_lines_survive_any_cutting(text: str, step: int) -> None:
     """Characters of several bytes are cut by the network and must come out whole."""
     raw = "\n".join((text, text, "end")).encode()
-    lines = _Lines(10_000)
-    out = [line for start in range(0, len(raw), step) for line in lines.feed(raw[start : start + step])]
-    assert [line.text for line in [*out, *lines.rest()]] == [text, text, "end"]
+    lines, cuts = cut_up(LineCutter(10_000), raw, step)
+    assert lines == [text, text, "end"]
+    assert not cuts
 
 
 @given(st.integers(1, 50), st.integers(1, 60))
 def test_a_long_line_is_cut_and_says_by_how_much(step: int, length: int) -> None:
     """A container may write gigabytes without a newline."""
-    lines = _Lines(20)
     raw = b"x" * length + b"\nnext\n"
-    out = [line for start in range(0, len(raw), step) for line in lines.feed(raw[start : start + step])]
-    assert out == [LogLine("x" * min(length, 20), max(0, length - 20)), LogLine("next")]
+    lines, cuts = cut_up(LineCutter(20), raw, step)
+    assert lines == ["x" * min(length, 20), "next"]
+    assert cuts == ({0: length - 20} if length > 20 else {})
 
 
 def test_bytes_that_are_no_text_do_not_break_the_log() -> None:
     """Programs write what they like."""
-    assert _Lines(100).feed(b"\xff\xfeok\r\n") == [LogLine("\ufffd\ufffdok")]
+    assert LineCutter(100).feed(b"\xff\xfeok\r\n") == LogBlock(["\ufffd\ufffdok"], {})
+
+
+@given(st.binary(max_size=300), st.integers(1, 40), st.integers(1, 40))
+def test_garbage_is_cut_alike_however_it_comes(raw: bytes, step: int, longest: int) -> None:
+    """What a chunk happens to hold must decide nothing: neither lines, nor what is left out of them."""
+    lines, cuts = cut_up(LineCutter(longest), raw, step)
+    parts = raw.split(b"\n")
+    kept = parts if parts[-1] else parts[:-1]
+    assert lines == [part[:longest].decode("utf-8", "replace").removesuffix("\r") for part in kept]
+    assert cuts == {place: len(part) - longest for place, part in enumerate(kept) if len(part) > longest}
 
 
 def test_the_query_is_spelled_as_the_api_wants_it() -> None:
@@ -72,18 +93,18 @@ async def test_a_running_pod_can_be_read_and_followed(kubeconfig: Path, cluster_
         pod = await running_pod(transport, cluster_namespace)
         async with asyncio.timeout(60):
             lines: list[str] = []
-            async with aclosing(stream_logs(transport, f"{pod}/log", LogQuery(follow=True))) as log:
-                async for line in log:
-                    lines.append(line.text)
-                    if len(lines) == 3:
+            async with aclosing(log_blocks(transport, f"{pod}/log", LogQuery(follow=True))) as log:
+                async for block in log:
+                    lines += block.lines
+                    if len(lines) >= 3:
                         break
         assert all(lines)
-        tail = [line async for line in stream_logs(transport, f"{pod}/log", LogQuery(tail_lines=1))]
-        assert len(tail) == 1
+        tail = [block async for block in log_blocks(transport, f"{pod}/log", LogQuery(tail_lines=1))]
+        assert len(tail) == len(tail[0].lines) == 1
         with pytest.raises(InvalidError):
-            await anext(stream_logs(transport, f"{pod}/log", LogQuery(container="absent")))
+            await anext(log_blocks(transport, f"{pod}/log", LogQuery(container="absent")))
         with pytest.raises(NotFoundError):
-            await anext(stream_logs(transport, f"{pod}-absent/log"))
+            await anext(log_blocks(transport, f"{pod}-absent/log"))
 
 
 async def running_pod(transport: Transport, namespace: str, deadline_s: float = 60.0) -> str:

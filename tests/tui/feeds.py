@@ -17,6 +17,7 @@ import msgspec
 from k8sops.core.actor import Actor, Identity
 from k8sops.core.errors import K8sOpsError, NotFoundError, UnknownKindError
 from k8sops.core.events import Event
+from k8sops.core.log_selection import LogFollow, LogSelection, LogSpan
 from k8sops.core.logs import LogEntry, LogWanted
 from k8sops.core.ops_reading import OpsReading
 from k8sops.core.ops_records import OpsRecords
@@ -255,6 +256,9 @@ class DeskOps:
 
     async def logs(self, wanted: LogWanted) -> AsyncGenerator[Sequence[LogEntry], None]:
         yield ()
+
+    def follow(self, selection: LogSelection, span: LogSpan) -> LogFollow:
+        raise NotImplementedError
 
     async def preview(
         self, action: str, params: Mapping[str, Any], actor: Actor, *, reason: str = "", digest: str = ""

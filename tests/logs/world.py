@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
-from k8sops.cluster.logs import LogLine, LogQuery
+from k8sops.cluster.logs import LogBlock, LogQuery
 from k8sops.core.errors import InvalidError, K8sOpsError, NotFoundError, UnreachableError
 from k8sops.core.logs import LogStream, stamp_ns
 from k8sops.core.plan import JsonObject
@@ -25,10 +25,10 @@ KINDS = {one.plural: one for one in (kind("pods"), kind("services"), kind("confi
 }
 
 
-def line(second: float, text: str) -> LogLine:
+def line(second: float, text: str) -> str:
     """A line as the kubelet writes it with timestamps; the fraction in nine digits."""
     whole = int(second)
-    return LogLine(f"2026-11-22T10:00:{whole:02d}.{round((second - whole) * 1e9):09d}Z {text}")
+    return f"2026-11-22T10:00:{whole:02d}.{round((second - whole) * 1e9):09d}Z {text}"
 
 
 def a_pod(
@@ -64,20 +64,21 @@ class _Stream:
 
     def __init__(self, query: LogQuery) -> None:
         self.query = query
-        self.coming: asyncio.Queue[LogLine | K8sOpsError | None] = asyncio.Queue()
+        self.coming: asyncio.Queue[str | K8sOpsError | None] = asyncio.Queue()
 
 
 class LogWorld:
-    """`service.log_lines.LogCluster`."""
+    """`logs.source.LogCluster`."""
 
     def __init__(self, *pods: JsonObject) -> None:
         self.pods = {pod["metadata"]["uid"]: pod for pod in pods}
         self.objects: dict[str, JsonObject] = {}
-        self.written: dict[str, list[LogLine]] = {}
+        self.written: dict[str, list[str]] = {}
         """By pod and container: what the present life has written."""
-        self.before: dict[str, list[LogLine]] = {}
+        self.before: dict[str, list[str]] = {}
         """What the life before had written."""
         self.streams: dict[str, list[_Stream]] = {}
+        self.asked: list[tuple[str, LogQuery]] = []
         self.refusal: K8sOpsError | None = None
         self._events: asyncio.Queue[WatchEvent] = asyncio.Queue()
 
@@ -85,6 +86,9 @@ class LogWorld:
         return KINDS[kind]
 
     async def get(self, resource: Resource, name: str, namespace: str = "") -> JsonObject:
+        named = next((pod for pod in self.pods.values() if pod["metadata"]["name"] == name), None)
+        if resource.plural == "pods" and named is not None:
+            return named
         if name not in self.objects:
             raise NotFoundError(f"{resource.plural} {namespace}/{name} does not exist")
         return self.objects[name]
@@ -119,7 +123,7 @@ class LogWorld:
         del self.pods[pod["metadata"]["uid"]]
         self._events.put_nowait(WatchEvent(type="deleted", object=pod))
 
-    def write(self, label: str, *lines: LogLine) -> None:
+    def write(self, label: str, *lines: str) -> None:
         """A container writes; followers are sent it."""
         self.written.setdefault(label, []).extend(lines)
         for stream in self.streams.get(label, ()):
@@ -135,12 +139,17 @@ class LogWorld:
         """What was written is of the life before from now on."""
         self.before[label] = self.written.pop(label, [])
 
-    async def log(self, stream: LogStream, query: LogQuery) -> AsyncGenerator[LogLine, None]:
+    async def log(
+        self, stream: LogStream, query: LogQuery, on_sent: Callable[[], None] | None = None
+    ) -> AsyncGenerator[LogBlock, None]:
         label = stream.label
+        self.asked.append((label, query))
+        if on_sent is not None:
+            on_sent()
         if query.previous and label not in self.before:
             raise InvalidError(f"previous terminated container of {label} not found")
-        for one in self._there(label, query):
-            yield one
+        if there := self._there(label, query):
+            yield LogBlock(list(there), {})
         if not query.follow:
             return
         following = _Stream(query)
@@ -148,13 +157,13 @@ class LogWorld:
         while (found := await following.coming.get()) is not None:
             if isinstance(found, K8sOpsError):
                 raise found
-            yield found
+            yield LogBlock([found], {})
 
-    def _there(self, label: str, query: LogQuery) -> Sequence[LogLine]:
+    def _there(self, label: str, query: LogQuery) -> Sequence[str]:
         found = (self.before if query.previous else self.written).get(label, [])
         if query.since_time is not None:
             since = int(query.since_time.timestamp() * 1e9)
-            found = [one for one in found if stamp_ns(one.text.split(" ")[0]) >= since]
+            found = [one for one in found if stamp_ns(one.split(" ")[0]) >= since]
         return found[-query.tail_lines :] if query.tail_lines is not None else list(found)
 
 

@@ -7,12 +7,18 @@ its log is that of the life that ended (kubernetes, pkg/kubelet `validateContain
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from k8sops.core.plan import JsonObject
 
-SPECIFIED = ("initContainers", "containers", "ephemeralContainers")
-STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+Role = Literal["init", "main", "ephemeral"]
+
+SPECIFIED: Final[dict[str, Role]] = {
+    "initContainers": "init",
+    "containers": "main",
+    "ephemeralContainers": "ephemeral",
+}
+STATUSES: Final = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 
 
 class Ended(NamedTuple):
@@ -41,6 +47,8 @@ class ContainerState(NamedTuple):
     """How the present life ended; None while it runs or has never run."""
     before: Ended | None
     """How the life before the present one ended."""
+    started: str = ""
+    """When the present life began; the node's clock, in whole seconds."""
 
     @property
     def readable(self) -> bool:
@@ -53,8 +61,18 @@ NEVER_RAN = ContainerState(life=0, running=False, waiting="", ended=None, before
 
 def container_names(pod: JsonObject) -> list[str]:
     """All containers, in the order they begin in."""
+    return [name for name, _ in containers_of(pod)]
+
+
+def containers_of(pod: JsonObject) -> list[tuple[str, Role]]:
+    """All containers in the order they begin in, and what each is for."""
     spec = pod.get("spec") or {}
-    return [one["name"] for part in SPECIFIED for one in spec.get(part) or ()]
+    return [(one["name"], role) for part, role in SPECIFIED.items() for one in spec.get(part) or ()]
+
+
+def is_over(pod: JsonObject) -> bool:
+    """Whether none of its containers will ever run again."""
+    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
 
 
 def state_of(pod: JsonObject, container: str) -> ContainerState:
@@ -64,23 +82,14 @@ def state_of(pod: JsonObject, container: str) -> ContainerState:
         return NEVER_RAN
     now, last = told.get("state") or {}, _ended((told.get("lastState") or {}).get("terminated"))
     if "running" in now:
-        return ContainerState(_life(told), running=True, waiting="", ended=None, before=last)
+        begun = _begun(now["running"])
+        return ContainerState(_life(told), running=True, waiting="", ended=None, before=last, started=begun)
     if "terminated" in now:
-        return ContainerState(
-            _life(told), running=False, waiting="", ended=_ended(now["terminated"]), before=last
-        )
-    waiting = now.get("waiting") or {}
-    return ContainerState(
-        _life(told), running=False, waiting=str(waiting.get("reason") or "waiting"), ended=last, before=None
-    )
-
-
-def in_trouble(pod: JsonObject) -> bool:
-    """Whether any container ended badly not long ago, as far as its pod still tells: restarted, or waiting for it."""
-    return any(
-        (ended := state.ended or state.before) is not None and ended.exit_code != 0
-        for state in (state_of(pod, name) for name in container_names(pod))
-    )
+        ended, begun = _ended(now["terminated"]), _begun(now["terminated"])
+        return ContainerState(_life(told), running=False, waiting="", ended=ended, before=last, started=begun)
+    waiting = str((now.get("waiting") or {}).get("reason") or "waiting")
+    begun = _begun((told.get("lastState") or {}).get("terminated"))
+    return ContainerState(_life(told), running=False, waiting=waiting, ended=last, before=None, started=begun)
 
 
 def _statuses(pod: JsonObject) -> Iterator[dict[str, Any]]:
@@ -91,6 +100,10 @@ def _statuses(pod: JsonObject) -> Iterator[dict[str, Any]]:
 
 def _life(told: dict[str, Any]) -> int:
     return int(told.get("restartCount") or 0)
+
+
+def _begun(told: dict[str, Any] | None) -> str:
+    return str((told or {}).get("startedAt") or "")
 
 
 def _ended(told: dict[str, Any] | None) -> Ended | None:

@@ -12,8 +12,10 @@ import pytest
 
 from k8sops.core.errors import ForbiddenError, NotFoundError, UsageError
 from k8sops.core.logs import LogEntry, LogWanted
-from k8sops.service.log_lines import MOST_WAITING, log_batches
-from tests.service.log_world import BROKEN, LogWorld, a_pod, ended, line
+from k8sops.logs import window
+from k8sops.logs.following import Following
+from k8sops.logs.wanted import selection_of, span_of
+from tests.logs.world import BROKEN, LogWorld, a_pod, ended, line
 from tests.tui.feeds import FixedClock
 
 POD = LogWanted(kind="pods", name="web-1", namespace="shop")
@@ -57,7 +59,7 @@ class Reader:
 @asynccontextmanager
 async def reading(world: LogWorld, wanted: LogWanted) -> AsyncIterator[Reader]:
     """A reader, closed at the end as a screen closes it."""
-    batches = log_batches(world, wanted, YieldingClock())
+    batches = Following(world, selection_of(wanted), span_of(wanted), YieldingClock()).batches()
     try:
         yield Reader(batches)
     finally:
@@ -66,7 +68,11 @@ async def reading(world: LogWorld, wanted: LogWanted) -> AsyncIterator[Reader]:
 
 def workload(world: LogWorld) -> LogWorld:
     """With a Deployment over its pods."""
-    world.objects["web"] = {"kind": "Deployment", "spec": {"selector": {"matchLabels": {"app": "web"}}}}
+    world.objects["web"] = {
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}},
+    }
     return world
 
 
@@ -219,11 +225,12 @@ async def test_a_container_that_never_ran_says_why_and_is_waited_for() -> None:
     assert reader.texts == ["-- it has not begun yet: ImagePullBackOff", "hello"]
 
 
-async def test_a_flood_waits_for_its_reader() -> None:
+async def test_a_flood_waits_for_its_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that stands still must cost a bounded number of lines, not the memory of the machine."""
+    monkeypatch.setattr(window, "MOST_HELD", 100 * (window.LINE_COST + 10))
     world = LogWorld(a_pod())
     world.write("web-1/app", line(1, "first"))
-    many = [line(2 + number / 1e6, f"flood {number}") for number in range(3 * MOST_WAITING)]
+    many = [line(2 + number / 1e6, f"flood {number}") for number in range(3_000)]
     async with reading(world, POD) as reader:
         await reader.until("first")
         task = asyncio.create_task(reader.until("flood 0"))
@@ -231,10 +238,10 @@ async def test_a_flood_waits_for_its_reader() -> None:
         stream = world.streams["web-1/app"][0]
         world.write("web-1/app", *many)
         await task
-        for _ in range(100):
+        for _ in range(1_000):
             await asyncio.sleep(0)
         held = len(many) - stream.coming.qsize() - (len(reader.entries) - 1)
-        assert held <= MOST_WAITING + 1
+        assert held <= 101
         await reader.until(f"flood {len(many) - 1}")
     assert len(reader.entries) == len(many) + 1
 
@@ -261,7 +268,7 @@ async def test_what_cannot_be_read_is_refused_in_a_sentence() -> None:
     with pytest.raises(NotFoundError, match="pod shop/web-1 does not exist"):
         async with reading(world, POD) as reader:
             await reader.to_the_end()
-    world.objects["settings"] = {"kind": "ConfigMap", "metadata": {"name": "settings"}}
+    world.objects["settings"] = {"kind": "ConfigMap", "metadata": {"name": "settings", "namespace": "shop"}}
     with pytest.raises(UsageError, match="selects no pods"):
         async with reading(world, _but(POD, kind="configmaps", name="settings")) as reader:
             await reader.to_the_end()

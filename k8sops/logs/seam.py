@@ -1,0 +1,133 @@
+"""Where a stream is taken up again: what was shown of its last seconds, so that each line comes once.
+
+A log file only grows, and the API server serves it from a second on: what it serves again is what was shown of these
+seconds, in the same order, and then what is new. So the line that was shown last is looked for, and all behind it is
+new. Lines are told by their whole text, stamp included, and counted: two that are alike at one nanosecond are two.
+Where the last line is not served again, the file is another one: it was rotated, or the container began anew.
+
+Stamps of one log may go back a little (stdout and stderr are stamped apart), which is why a second before the last one
+is asked for too. Of a log whose clock was set back by more, `skewed` says so.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from k8sops.core.logs import SECOND_NS, moment_of
+
+MARGIN_NS: Final = SECOND_NS
+
+
+class Sifted(NamedTuple):
+    """What of a block is new."""
+
+    start: int
+    """The first line that is; all behind it are, too."""
+    torn: bool
+    """Lines before it may be missing."""
+
+
+class Seam:
+    """What was shown of one life of a container."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        """The stamp of the line that was shown last, in the order of the file."""
+        self.newest = 0
+        """The latest stamp shown."""
+        self.skewed = False
+        self.anchor = 0
+        self._first = 0
+        self._second = 0
+        """The second of the latest stamp, in nanoseconds."""
+        self._now: list[int] = []
+        self._before: list[int] = []
+        self._owed: Counter[int] | None = None
+        """What is yet to be served again before anything is new; None: nothing is."""
+        self._matched = False
+        self._is_next = False
+
+    def next_life(self) -> Seam:
+        """The seam of the life after this one, of which lines may have been shown as this one's.
+
+        Until its pod's status tells of it, a life is followed under the number of the one before.
+        """
+        seam = Seam()
+        seam._owed, seam._is_next = Counter(self._before + self._now), True
+        return seam
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether what is served now may have been shown."""
+        return self._owed is not None
+
+    def resume(self) -> datetime | None:
+        """A new request begins: since when it is to ask, None for all there is."""
+        self._matched = False
+        if not self.newest:
+            if not self._is_next:
+                self._owed = None
+            return None
+        self._is_next = False
+        self._owed = Counter(self._before + self._now)
+        return moment_of(self._second - MARGIN_NS)
+
+    def sift(self, lines: Sequence[str], times: Sequence[int]) -> Sifted:
+        """What is new in the next block of a request. Only asked while it `overlaps`."""
+        owed = self._owed
+        if owed is None:
+            return Sifted(0, torn=False)
+        for place, (line, at) in enumerate(zip(lines, times, strict=True)):
+            told = hash(line)
+            if owed.get(told, 0):
+                owed[told] -= 1
+                self._matched = True
+                if told == self.anchor and not owed[told]:
+                    self._owed = None
+                    return Sifted(place + 1, torn=False)
+            elif self._is_new(at):
+                self._owed = None
+                return Sifted(place, torn=not self._is_next)
+        return Sifted(len(lines), torn=False)
+
+    def note(self, lines: Sequence[str], times: Sequence[int]) -> None:
+        """These were shown."""
+        if not lines:
+            return
+        told = list(map(hash, lines))
+        self.anchor, self.last = told[-1], times[-1]
+        self._first = self._first or times[0]
+        end = self._second + SECOND_NS
+        if self._second <= times[0] and times[-1] < end and max(times) < end and min(times) >= self._second:
+            self._now += told
+        else:
+            self._note_each(told, times)
+        self.newest = max(self.newest, *times)
+
+    def _note_each(self, told: list[int], times: Sequence[int]) -> None:
+        start = 0
+        if list(times) == sorted(times) and self._second:
+            # Nearly always: lines in order, the first ones of the second we are in.
+            start = bisect_left(times, self._second + SECOND_NS)
+            if start and times[0] < self._second:
+                start = 0
+            self._now += told[:start]
+        for line, at in zip(told[start:], times[start:], strict=True):
+            second = at // SECOND_NS * SECOND_NS
+            if second == self._second:
+                self._now.append(line)
+            elif second > self._second:
+                self._before = self._now if second == self._second + SECOND_NS else []
+                self._now, self._second = [line], second
+            elif second == self._second - MARGIN_NS:
+                self._before.append(line)
+            else:
+                self.skewed = True
+
+    def _is_new(self, at: int) -> bool:
+        """Whether a line that is not owed comes after those that were shown, rather than before the first of them."""
+        return at >= self._first if self._matched or self._is_next else at > self._first

@@ -1,0 +1,1 @@
+"""Logs of many containers: which, in what order, and each line once."""
