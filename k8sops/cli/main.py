@@ -22,6 +22,11 @@ from k8sops.core.errors import ExitCode, K8sOpsError
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "get": ("k8sops.cli.get:get_command", "Show objects of any kind, with kubectl's columns."),
+    "logs": ("k8sops.cli.logs:logs_group", "Follow the logs of many pods."),
+    "timeline": (
+        "k8sops.cli.timeline:timeline_command",
+        "What happened, in order of time: as text, JSON or a page.",
+    ),
     "rollout": (
         "k8sops.cli.rollout:rollout_group",
         "Follow, pause, resume, restart and undo rollouts.",
@@ -30,6 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "k8sops.cli.backups:backups_group",
         "Look into backups, and look after their repository.",
     ),
+    "bundles": ("k8sops.cli.bundles:bundles_group", "The log bundles in a repository."),
     "runs": ("k8sops.cli.runs:runs_group", "List, show, follow, cancel, settle and undo runs."),
     "approvals": ("k8sops.cli.votes:approvals_group", "What waits for a vote."),
     "approve": ("k8sops.cli.votes:approve_command", "Say yes to exactly one plan."),
@@ -63,9 +69,9 @@ def sections() -> tuple[tuple[str, tuple[str, ...]], ...]:
 
     changing = (spec.name for spec in all_actions() if not spec.command)
     return (
-        ("Look", ("get", "tui", "doctor")),
+        ("Look", ("get", "logs", "timeline", "tui", "doctor")),
         ("Change (planned first, then applied)", (*changing, "rollout")),
-        ("Look into backups", ("backups",)),
+        ("Look into backups", ("backups", "bundles")),
         ("Follow and decide", ("runs", "approvals", "approve", "deny", "schedules", "grants")),
         ("Prove and rule", ("audit", "policy", "identity")),
         ("Practise", ("demo", "sandbox")),
