@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from k8sops.core.actor import Actor
     from k8sops.core.plan import JsonObject
     from k8sops.core.releases import Release, ReleaseDetail, Releases
+    from k8sops.core.timeline import Timeline, TimelineWanted
     from k8sops.core.uses import Uses
 
 
@@ -41,4 +44,11 @@ class OpsReading(Protocol):
 
     async def used_by(self, kind: str, name: str, namespace: str = "") -> Uses:
         """Who names an object, and how. Raises UsageError for a kind of which that cannot be told, NotFoundError."""
+        ...
+
+    async def timeline(self, wanted: TimelineWanted, told: Callable[[str], None]) -> Timeline:
+        """What happened to the cluster, or to what was named, without secrets; `told` hears how far it is.
+
+        What could not be read stands in it as `unknown`. Raises NotFoundError, and where nothing can be read why.
+        """
         ...

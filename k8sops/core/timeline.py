@@ -6,9 +6,12 @@ lines in a minute) one moment stands for them, with their number and how long it
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
+
+from k8sops.core.logs import SECOND_NS
 
 Matter = Literal["event", "rollout", "restart", "scale", "state", "node", "run", "log"]
 """An Event of Kubernetes, a new revision, a container's end or start, replicas changed, a condition in an object's own
@@ -74,3 +77,8 @@ class TimelineWanted(msgspec.Struct, frozen=True, kw_only=True):
     """Whether logs are searched for lines of errors."""
     lines: int = 2_000
     """Lines at the end of each container's log that are searched."""
+
+
+def nanoseconds(moment: datetime) -> int:
+    """A moment as timelines and logs count it: nanoseconds since the epoch."""
+    return int(moment.timestamp()) * SECOND_NS + moment.microsecond * 1000

@@ -252,7 +252,9 @@ class EngineOps:
         async def storage() -> Storage:
             return (await self._change_loaded()).storage
 
-        desk: OpsReading = module.ReadDesk(self._reader, storage, self._default_namespace)
+        desk: OpsReading = module.ReadDesk(
+            self._reader, storage, self._default_namespace, config=self._config, clock=self._clock
+        )
         return desk
 
     async def objects(self, query: TableQuery) -> AsyncGenerator[JsonObject, None]:

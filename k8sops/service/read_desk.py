@@ -17,6 +17,9 @@ from k8sops.service.revealing import record_view, reveal
 from k8sops.service.using import used_by
 
 if TYPE_CHECKING:
+    from k8sops.core.clock import Clock
+    from k8sops.core.timeline import Timeline, TimelineWanted
+    from k8sops.service.config import Config
     from k8sops.service.storing import Storage
 
 
@@ -24,11 +27,19 @@ class ReadDesk:
     """What is read of one cluster beyond its objects."""
 
     def __init__(
-        self, reader: ClusterReader, storage: Callable[[], Awaitable[Storage]], default_namespace: str
+        self,
+        reader: ClusterReader,
+        storage: Callable[[], Awaitable[Storage]],
+        default_namespace: str,
+        *,
+        config: Config,
+        clock: Clock,
     ) -> None:
         self._reader = reader
         self._storage = storage
         self._default_namespace = default_namespace
+        self._config = config
+        self._clock = clock
 
     async def reveal(self, name: str, namespace: str, actor: Actor) -> JsonObject:
         """A Secret with its values; on record first."""
@@ -56,3 +67,14 @@ class ReadDesk:
     async def used_by(self, kind: str, name: str, namespace: str = "") -> Uses:
         """Who names an object, and how."""
         return await used_by(self._reader, kind, name, namespace)
+
+    async def timeline(self, wanted: TimelineWanted, told: Callable[[str], None]) -> Timeline:
+        """What happened, as far as it can be read."""
+        from k8sops.service.redactors import text_redactor
+        from k8sops.service.timing.reading import live_timeline
+
+        storage = await self._storage()
+        redactor = await text_redactor(self._config, storage)
+        return await live_timeline(
+            self._reader, wanted, storage=storage, redactor=redactor, clock=self._clock, told=told
+        )

@@ -45,7 +45,7 @@ class _Number(msgspec.Struct, frozen=True, kw_only=True):
     trouble: bool
 
 
-def timeline_html(timeline: Timeline, *, zone: tzinfo = UTC) -> bytes:
+def timeline_html(timeline: Timeline, *, zone: tzinfo | None = UTC) -> bytes:
     """The page, in UTF-8."""
     # Loaded here: a timeline as text needs no templates.
     import jinja2  # noqa: PLC0415
@@ -76,7 +76,7 @@ def timeline_html(timeline: Timeline, *, zone: tzinfo = UTC) -> bytes:
     return page.encode()
 
 
-def _shown(row: Row, zone: tzinfo) -> _Shown:
+def _shown(row: Row, zone: tzinfo | None) -> _Shown:
     one = row.moment
     return _Shown(
         time=clock(one.at_ns, zone),

@@ -31,7 +31,7 @@ def timeline_lines(
     timeline: Timeline,
     *,
     width: int = 0,
-    zone: tzinfo = UTC,
+    zone: tzinfo | None = UTC,
     folded: bool = True,
     trouble: Callable[[str], str] = str,
 ) -> Iterator[str]:
@@ -62,7 +62,9 @@ def unknown_lines(unknown: Sequence[Unknown]) -> Iterator[str]:
         yield f"not in it: {printable(one.source)} ({printable(one.why)})"
 
 
-def _lines(row: Row, zone: tzinfo, width: int, subjects: int, trouble: Callable[[str], str]) -> Iterator[str]:
+def _lines(
+    row: Row, zone: tzinfo | None, width: int, subjects: int, trouble: Callable[[str], str]
+) -> Iterator[str]:
     one = row.moment
     head = f"{clock(one.at_ns, zone)} {MARK if one.bad else ' '} {one.matter.ljust(_MATTER)}  "
     said, run, subject = text_said(row, zone), run_said(row), subject_said(row)

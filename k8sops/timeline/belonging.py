@@ -1,7 +1,8 @@
 """Whose a pod or ReplicaSet is, told by its name: controllers name what they make by a fixed rule.
 
 Random parts are of an alphabet without vowels (apimachinery, util/rand); ordinals and Job times are numbers. Used to
-put things side by side and to fold what is alike, where the objects themselves may be long gone.
+put things side by side and to fold what is alike, where the objects themselves may be long gone. And which events a
+pod's coming to be consists of.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+LIFE: Final = ("Scheduled", "Pulling", "Pulled", "Created", "Started")
+"""Events that every pod has that comes to be, in this order."""
 _RANDOM: Final = "[bcdfghjklmnpqrstvwxz2456789]"
 _REPLICA_SET: Final = re.compile(rf"(.+)-{_RANDOM}{{5,10}}")
 _POD: Final = re.compile(rf"(.+?)(-{_RANDOM}{{8,10}})?-(?:{_RANDOM}{{5}}|\d{{1,9}})")

@@ -90,7 +90,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     """The whole chart in a sentence, for who cannot see it."""
 
 
-def chart_of(timeline: Timeline, zone: tzinfo = UTC) -> Chart:
+def chart_of(timeline: Timeline, zone: tzinfo | None = UTC) -> Chart:
     """The chart of a timeline."""
     since, length = timeline.since_ns, max(SECOND_NS, timeline.until_ns - timeline.since_ns)
     span_s = next((one for one in SPANS_S if length <= one * SECOND_NS * MOST_BARS), SPANS_S[-1])
@@ -119,7 +119,7 @@ def chart_of(timeline: Timeline, zone: tzinfo = UTC) -> Chart:
 class _Grid:
     """From times to places."""
 
-    def __init__(self, since: int, length: int, span: int, zone: tzinfo) -> None:
+    def __init__(self, since: int, length: int, span: int, zone: tzinfo | None) -> None:
         self._since, self._length, self._span, self._zone = since, length, span, zone
 
     def panel(self, place: int, name: str, matter: Matter, moments: Iterable[Moment]) -> Panel:

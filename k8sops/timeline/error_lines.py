@@ -6,7 +6,9 @@ finds, so that a calm log costs next to nothing. Memory is bounded by one line's
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from k8sops.core.logs import SECOND_NS, LogStream, stamp_ns
 from k8sops.core.timeline import Moment
@@ -31,6 +33,8 @@ _ERRORS: Final = (
 )
 # A line that only announces what the next one says.
 _ANNOUNCING: Final = (b"Traceback (most recent call last)",)
+_MESSAGES: Final = ("msg", "message", "error", "err", "log")
+_DECODER: Final = msgspec.json.Decoder(dict[str, Any])
 _MINUTE: Final = len("2026-11-22T17:01")
 _STAMP: Final = len("2026-11-22T17:01:02.123456789+00:00 ")
 _LONGEST_TAKEN: Final = 4 * LONGEST_TEXT + _STAMP
@@ -114,7 +118,7 @@ class ErrorLines:
             self._spans = wider
 
     def _moment(self, span: _Span) -> Moment:
-        text = b" ".join(span.text.split()).decode("utf-8", "replace")[:LONGEST_TEXT]
+        text = _said(span.text)
         return Moment(
             at_ns=span.first,
             until_ns=span.last if span.last > span.first else 0,
@@ -159,6 +163,21 @@ class _Span:
     def join(self, other: _Span) -> None:
         self.first, self.last = min(self.first, other.first), max(self.last, other.last)
         self.count += other.count
+
+
+def _said(line: bytes) -> str:
+    """A line as a sentence: of a JSON line its message."""
+    if line.startswith(b"{"):
+        try:
+            found = _DECODER.decode(line)
+        except msgspec.DecodeError:
+            # Cut, or JSON only at first sight.
+            found = {}
+        for key in _MESSAGES:
+            if isinstance(found.get(key), str) and found[key]:
+                line = found[key].encode()
+                break
+    return b" ".join(line.split()).decode("utf-8", "replace")[:LONGEST_TEXT]
 
 
 def _at(line: bytes) -> int:

@@ -14,18 +14,14 @@ import msgspec
 from k8sops.core.logs import SECOND_NS
 from k8sops.core.text import counted
 from k8sops.core.timeline import Moment, Timeline, Unknown
-from k8sops.timeline.belonging import workload_of
+from k8sops.timeline.belonging import LIFE, workload_of
 
 MOST: Final = 20_000
 AGAIN_NS: Final = 600 * SECOND_NS
 """The same event told again within this time goes on; later, it is another."""
-_LIFE: Final = {
-    reason: place
-    for place, reason in enumerate(
-        ("ScalingReplicaSet", "SuccessfulCreate", "Scheduled", "Pulling", "Pulled", "Created", "Started")
-    )
+_PLACES: Final = {
+    reason: place for place, reason in enumerate(("ScalingReplicaSet", "SuccessfulCreate", *LIFE))
 }
-"""In which order a pod comes to be."""
 SETTLES_NS: Final = 10 * SECOND_NS
 """So long after a run ended its cluster may still be answering it."""
 
@@ -63,7 +59,7 @@ def matters(moment: Moment) -> bool:
 
 def _order(moment: Moment) -> tuple[int, int, str, str]:
     # Events are timed by the second, in which much happens; a run comes before what the cluster answers to it.
-    first = -1 if moment.matter == "run" else _LIFE.get(moment.text.partition(":")[0], len(_LIFE))
+    first = -1 if moment.matter == "run" else _PLACES.get(moment.text.partition(":")[0], len(_PLACES))
     return moment.at_ns, first, moment.subject, moment.text
 
 

@@ -98,14 +98,10 @@ def _template(one: JsonObject) -> JsonObject:
 
 
 def _changes(new: JsonObject, old: JsonObject | None) -> Iterator[str]:
+    """What is new, images first."""
     if old is None:
         yield from (f"{name} {one.get('image')}" for name, one in _containers(new).items())
         return
-    marks, before = _annotations(new), _annotations(old)
-    if marks.get(_RESTARTED) != before.get(_RESTARTED) and marks.get(_RESTARTED):
-        yield "restarted by hand"
-    if {**marks, _RESTARTED: ""} != {**before, _RESTARTED: ""}:
-        yield "annotations"
     ours, theirs = _containers(new), _containers(old)
     for name in sorted({*ours, *theirs}):
         if name not in ours:
@@ -114,22 +110,28 @@ def _changes(new: JsonObject, old: JsonObject | None) -> Iterator[str]:
             yield f"new container {name} {ours[name].get('image')}"
         else:
             yield from _container_changes(name, ours[name], theirs[name])
-    rest = _fields(_differing(_pod_spec(new), _pod_spec(old), leaving=_LISTS))
-    if rest:
-        yield rest
+    yield from _differing(_pod_spec(new), _pod_spec(old), leaving=_LISTS)
+    marks, before = _annotations(new), _annotations(old)
+    if marks.get(_RESTARTED) != before.get(_RESTARTED) and marks.get(_RESTARTED):
+        yield "restarted by hand"
+    if {**marks, _RESTARTED: ""} != {**before, _RESTARTED: ""}:
+        yield "annotations"
 
 
 def _container_changes(name: str, new: JsonObject, old: JsonObject) -> Iterator[str]:
     if new.get("image") != old.get("image"):
-        yield f"{name} {old.get('image')} → {new.get('image')}"
+        yield f"{name} {_image_change(str(old.get('image')), str(new.get('image')))}"
     if variables := _differing(_environment(new), _environment(old)):
         yield f"{name} env {', '.join(variables)}"
-    if fields := _fields(_differing(new, old, leaving=("image", "env"))):
-        yield f"{name} {fields}"
+    if fields := _differing(new, old, leaving=("image", "env")):
+        yield f"{name} {', '.join(fields)}"
 
 
-def _fields(names: Sequence[str]) -> str:
-    return ", ".join(names)
+def _image_change(old: str, new: str) -> str:
+    """`web:1.2 → 1.3` where only the tag is another."""
+    repository, colon, tag = new.rpartition(":")
+    same = colon and "/" not in tag and old.startswith(f"{repository}:")
+    return f"{old} → {tag if same else new}"
 
 
 def _differing(new: JsonObject, old: JsonObject, *, leaving: Sequence[str] = ()) -> list[str]:

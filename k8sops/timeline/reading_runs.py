@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final
 
-from k8sops.core.logs import SECOND_NS
 from k8sops.core.plan import Plan, Target
 from k8sops.core.run import Run, RunState
 from k8sops.core.text import counted
-from k8sops.core.timeline import Moment
+from k8sops.core.timeline import Moment, nanoseconds
 from k8sops.timeline.facts import sentence, subject
 
 MOST_FAILED_STEPS: Final = 20
@@ -48,15 +46,15 @@ def _moments(run: Run) -> Iterator[Moment]:
     if run.proposed_at is not None:
         asked = f"asked for by {run.person or run.actor.name}: {_what(run.plan)}"
         why = f" ({sentence(run.reason)})" if run.reason else ""
-        yield Moment(at_ns=_ns(run.proposed_at), matter="run", subject=about, text=f"{asked}{why}")
+        yield Moment(at_ns=nanoseconds(run.proposed_at), matter="run", subject=about, text=f"{asked}{why}")
     for vote in run.approvals:
         word = "approved" if vote.vote.verdict == "approve" else "denied"
         reason = f" ({sentence(vote.vote.reason)})" if vote.vote.reason else ""
         text = f"{word} by {vote.who}{reason}"
-        yield Moment(at_ns=_ns(vote.at), matter="run", subject=about, text=text)
+        yield Moment(at_ns=nanoseconds(vote.at), matter="run", subject=about, text=text)
     if run.started_at is not None:
         yield Moment(
-            at_ns=_ns(run.started_at),
+            at_ns=nanoseconds(run.started_at),
             matter="run",
             subject=about,
             text=f"began: {_what(run.plan)}",
@@ -64,17 +62,19 @@ def _moments(run: Run) -> Iterator[Moment]:
         )
     failed = [event for event in run.events if event.kind == "step_failed"]
     for event in failed[:MOST_FAILED_STEPS]:
-        yield Moment(at_ns=_ns(event.at), matter="run", subject=about, text=sentence(event.text), bad=True)
+        yield Moment(
+            at_ns=nanoseconds(event.at), matter="run", subject=about, text=sentence(event.text), bad=True
+        )
     if len(failed) > MOST_FAILED_STEPS:
         text = f"{counted(len(failed) - MOST_FAILED_STEPS, 'more step')} failed"
-        at = _ns(failed[MOST_FAILED_STEPS].at)
+        at = nanoseconds(failed[MOST_FAILED_STEPS].at)
         yield Moment(at_ns=at, matter="run", subject=about, text=text, bad=True)
     if run.ended_at is not None:
         state = run.state.replace("_", " ")
         said = sentence(run.outcome or (run.error.message if run.error is not None else ""))
         bad = run.state in _BAD and started
         text = f"{state}{f': {said}' if said else ''}"
-        yield Moment(at_ns=_ns(run.ended_at), matter="run", subject=about, text=text, bad=bad)
+        yield Moment(at_ns=nanoseconds(run.ended_at), matter="run", subject=about, text=text, bad=bad)
 
 
 def _what(plan: Plan) -> str:
@@ -84,8 +84,3 @@ def _what(plan: Plan) -> str:
         return plan.action
     more = f" and {len(targets) - 1} more" if len(targets) > 1 else ""
     return f"{plan.action} {targets[0]}{more}"
-
-
-def _ns(moment: datetime) -> int:
-    whole = int(moment.timestamp())
-    return whole * SECOND_NS + moment.microsecond * 1000

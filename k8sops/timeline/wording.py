@@ -18,7 +18,7 @@ def subject_said(row: Row) -> str:
     return printable(row.moment.subject) + (f" and {row.others} more" if row.others else "")
 
 
-def text_said(row: Row, zone: tzinfo = UTC) -> str:
+def text_said(row: Row, zone: tzinfo | None = UTC) -> str:
     """What happened, how often and until when; safe to show."""
     one = row.moment
     until = f" until {clock(one.until_ns, zone, beside_ns=one.at_ns)}" if one.until_ns else ""
@@ -34,7 +34,7 @@ def run_said(row: Row) -> str:
     return f"during run {printable(row.moment.run)}" if row.moment.run else ""
 
 
-def clock(at_ns: int, zone: tzinfo = UTC, *, beside_ns: int = 0) -> str:
+def clock(at_ns: int, zone: tzinfo | None = UTC, *, beside_ns: int = 0) -> str:
     """`17:02:11`, with the day where that is another than `beside_ns`."""
     at = moment_of(at_ns).astimezone(zone)
     day = (
@@ -45,19 +45,19 @@ def clock(at_ns: int, zone: tzinfo = UTC, *, beside_ns: int = 0) -> str:
     return f"{day}{at.strftime('%H:%M:%S')}"
 
 
-def day_of(at_ns: int, zone: tzinfo = UTC) -> str:
+def day_of(at_ns: int, zone: tzinfo | None = UTC) -> str:
     """`2026-11-22`."""
     return moment_of(at_ns).astimezone(zone).strftime(_DAY)
 
 
-def window_said(timeline: Timeline, zone: tzinfo = UTC) -> str:
+def window_said(timeline: Timeline, zone: tzinfo | None = UTC) -> str:
     """`2026-11-22 16:02:11 to 17:02:11 UTC`."""
     since, until = timeline.since_ns, timeline.until_ns
     began, ended = f"{day_of(since, zone)} {clock(since, zone)}", clock(until, zone, beside_ns=since)
     return f"{began} to {ended} {zone_said(zone, until)}"
 
 
-def zone_said(zone: tzinfo, at_ns: int) -> str:
+def zone_said(zone: tzinfo | None, at_ns: int) -> str:
     """`UTC`, or `CET` with its offset."""
     at = moment_of(at_ns).astimezone(zone)
     name = at.tzname() or ""

@@ -52,6 +52,8 @@ def _line(clock: str, text: str) -> bytes:
 def test_a_line_of_an_error_is_found_in_the_form_its_runtime_writes(text: str) -> None:
     """klog, logfmt, JSON, nginx, Python, Java, Go, Node, Postgres: an incident has all of them at once."""
     (one,) = _found(_line("05:00", text))
+    if text.startswith("{"):
+        text = one.text
     assert (one.matter, one.count, one.text, one.bad) == ("log", 1, " ".join(text.split()), True)
     assert one.at_ns == ns("05:00.123456789")
     assert one.subject == "Pod shop/web-1 (app)"
@@ -135,6 +137,16 @@ def test_many_minutes_of_errors_become_longer_spans_and_none_is_lost() -> None:
     assert len(found) <= MOST_SPANS
     assert sum(one.count for one in found) == 2 * 24 * 60
     assert [one.at_ns for one in found] == sorted(one.at_ns for one in found)
+
+
+def test_a_json_line_is_told_by_its_message() -> None:
+    """Time and level stand in the row already."""
+    (one,) = _found(
+        _line("05:00", '{"time": "x", "level": "error", "msg": "upstream\\n is gone", "status": 500}')
+    )
+    assert one.text == "upstream is gone"
+    (one,) = _found(_line("05:00", '{"level": "error", "msg": 5}'))
+    assert one.text == '{"level": "error", "msg": 5}'
 
 
 def test_the_life_before_a_restart_is_named() -> None:

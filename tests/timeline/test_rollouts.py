@@ -44,7 +44,7 @@ def test_a_revision_says_what_it_changed_and_keeps_values_to_itself() -> None:
     after = _replica_set(4, "05:00", "web:1.3", env=(("LEVEL", "info"), ("KEY", "new-hunter2")))
     _, one = moments_of_revisions("ReplicaSet", [after, before])
     assert one.subject == "Deployment shop/web"
-    assert one.text == "revision 4, against 3: web web:1.2 → web:1.3; web env KEY (ReplicaSet web-4)"
+    assert one.text == "revision 4, against 3: web web:1.2 → 1.3; web env KEY (ReplicaSet web-4)"
     assert "hunter2" not in one.text
 
 

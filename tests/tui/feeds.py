@@ -7,7 +7,7 @@ itself does with a real control plane is tested elsewhere.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,6 +27,7 @@ from k8sops.core.ports import Resource
 from k8sops.core.releases import Release, ReleaseDetail, Releases
 from k8sops.core.run import Run, RunFilter, RunId, RunSummary, Settlement, Vote
 from k8sops.core.tables import Column, FeedState, Row, Table, TableQuery
+from k8sops.core.timeline import Timeline, TimelineWanted
 from k8sops.core.uses import Uses
 from tests.tui.fake_sessions import FakeSessions
 
@@ -225,6 +226,9 @@ class DeskOps:
         raise NotImplementedError
 
     async def used_by(self, kind: str, name: str, namespace: str = "") -> Uses:
+        raise NotImplementedError
+
+    async def timeline(self, wanted: TimelineWanted, told: Callable[[str], None]) -> Timeline:
         raise NotImplementedError
 
     async def reveal(self, name: str, namespace: str, actor: Actor) -> JsonObject:
