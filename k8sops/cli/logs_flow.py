@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from k8sops.core.errors import ExitCode, K8sOpsError
 
 if TYPE_CHECKING:
-    from k8sops.cli.logs_output import Output, TextOutput
+    from k8sops.cli.logs_output import Out
     from k8sops.cli.logs_telling import Teller
     from k8sops.core.log_selection import LogFollow
     from k8sops.core.logs import LogEntry
@@ -62,13 +62,14 @@ async def _follow(config: Config, asked: dict[str, Any]) -> int:
             await show(follow, lines, stdout(), teller)
         except asyncio.CancelledError:
             interrupted = True
+            teller.interrupted()
         failed = teller.end(follow.summary, lines.remarks())
     if interrupted:
         return ExitCode.INTERRUPTED
     return ExitCode.FAILED if failed else ExitCode.DONE
 
 
-async def show(follow: LogFollow, lines: Lines, out: Output | TextOutput, teller: Teller) -> None:
+async def show(follow: LogFollow, lines: Lines, out: Out, teller: Teller) -> None:
     """Write batches as they come, until no more can come.
 
     Raises what reading raises, and BrokenPipeError where nobody reads stdout any more.
@@ -120,7 +121,7 @@ async def _next(
         getting.cancel()
 
 
-async def _rest(lines: Lines, out: Output | TextOutput, teller: Teller) -> None:
+async def _rest(lines: Lines, out: Out, teller: Teller) -> None:
     """What is still counted or held back; an end does not wait long for a reader who stands still."""
     printed = lines.rest()
     teller.aside(printed.aside)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from k8sops.core.log_selection import ContainerPhase, LogSelection, LogSpan
-    from k8sops.service.loglines.printing import LineStyle
+    from k8sops.service.loglines.printing import LineStyle, Output
 
 DEFAULT_TAIL: Final = 100
 LEVELS: Final = ("trace", "debug", "info", "warn", "error", "fatal")
@@ -227,7 +227,7 @@ def style_of(asked: dict[str, Any], *, colour: bool, at_terminal: bool) -> LineS
     from k8sops.service.loglines.times import zone_named
 
     template = _template(asked)
-    output = "template" if template else asked["output"]
+    output: Output = "template" if template else asked["output"]
     if asked["fold"] and output != "default":
         raise UsageError("--fold is for reading: it leaves lines out", hint="leave out -o and --template")
     readable = asked["readable"]

@@ -11,10 +11,22 @@ import io
 import os
 import select
 import sys
-from typing import Final
+from typing import Final, Protocol
 
 AT_ONCE: Final = 4096
 """So much a pipe takes without blocking once it says it takes anything (PIPE_BUF, pipe(7))."""
+
+
+class Out(Protocol):
+    """Where lines go."""
+
+    async def write(self, text: str) -> None:
+        """Write all of it. Raises BrokenPipeError where nobody reads any more."""
+        ...
+
+    def check(self) -> None:
+        """Raise BrokenPipeError where nobody reads any more, though there was nothing to write."""
+        ...
 
 
 class Output:
@@ -64,7 +76,7 @@ class TextOutput:
         """Whoever reads it is this process."""
 
 
-def stdout() -> Output | TextOutput:
+def stdout() -> Out:
     """The process's own; what was printed to it before goes out first."""
     sys.stdout.flush()
     try:

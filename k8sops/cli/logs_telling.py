@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from typing import Final
@@ -55,6 +56,11 @@ class Teller:
         """Say what may not stand among the data."""
         for sentence in sentences:
             say(sentence)
+
+    def interrupted(self) -> None:
+        """The terminal has written `^C`; what comes next gets a line of its own."""
+        if sys.stderr.isatty():
+            say()
 
     def end(self, summary: LogSummary, remarks: Iterable[str]) -> bool:
         """Say what it came to; returns whether something could not be read."""

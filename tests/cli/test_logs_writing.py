@@ -127,7 +127,7 @@ async def test_a_count_is_told_when_it_ends() -> None:
     await show(Feed([line("n 1"), line("n 2"), line("n 3")]), Lines(LineStyle(), fold=True), paper, teller())
     assert "".join(paper.writes).splitlines() == [
         "web-1 app n 1",
-        "web-1 app ── … 2 more like it, the last: n 3 ──",
+        "web-1 app n 3 … 1 more like it",
     ]
 
 

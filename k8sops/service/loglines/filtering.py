@@ -9,7 +9,8 @@ from k8sops.core.log_levels import Level, LevelReader
 from k8sops.core.logs import LogEntry
 from k8sops.service.loglines.patterns import AnyOf
 
-Leveled = tuple[LogEntry, Level]
+Leveled = tuple[LogEntry, Level, str]
+"""A line, its level, and what is said behind it."""
 
 
 class LineFilter:
@@ -36,7 +37,7 @@ class LineFilter:
         levels, include, exclude, least = self._levels, self._include, self._exclude, self._least
         for entry in batch:
             if entry.marker:
-                yield entry, Level.UNKNOWN
+                yield entry, Level.UNKNOWN, ""
                 continue
             level = levels.read(entry.stream, entry.text) if levels else Level.UNKNOWN
             if (
@@ -44,4 +45,4 @@ class LineFilter:
                 and (include is None or include.matches(entry.text))
                 and (exclude is None or not exclude.matches(entry.text))
             ):
-                yield entry, level
+                yield entry, level, ""

@@ -1,4 +1,4 @@
-"""Lines that repeat, told once: the first is shown, the others are counted and told when ten seconds are over.
+"""Lines that repeat: the first is shown, the others are counted, and when ten seconds are over the last is shown too.
 
 Two lines are alike when they differ in what holds digits only: numbers, times, ids. Alike in all pods of one kind of
 container, since replicas say the same things. Time is the lines' own, so that history folds as it would have live.
@@ -12,15 +12,13 @@ from typing import Final
 
 import msgspec
 
-from k8sops.core.log_levels import Level
-from k8sops.core.logs import SECOND_NS, LogEntry
+from k8sops.core.logs import SECOND_NS
 from k8sops.core.text import counted
 from k8sops.service.loglines.filtering import Leveled
 
 WINDOW_NS: Final = 10 * SECOND_NS
 MOST_SHAPES: Final = 4_096
 LONGEST_SHAPE: Final = 512
-LONGEST_TOLD: Final = 120
 MOST_PODS: Final = 100
 
 _CHANGING: Final = re.compile(r"(?<![\w.+-])[A-Za-z_.+-]*+\d[^\s\"',;=(){}\[\]<>|]*")
@@ -45,24 +43,25 @@ class Folder:
         self._now = 0
 
     def folded(self, lines: Iterable[Leveled]) -> Iterator[Leveled]:
-        """First ones as they come, and for those whose time is over how many more there were."""
-        for entry, level in lines:
+        """First ones as they come, and of those whose time is over the last, with how many more there were."""
+        for one in lines:
+            entry = one[0]
             if entry.marker:
-                yield entry, level
+                yield one
                 continue
             self._now = max(self._now, entry.at)
             key = (entry.stream.namespace, entry.stream.container, shape_of(entry.text))
             alike = self._shapes.get(key)
             if alike is not None and entry.at - alike.since < WINDOW_NS:
                 alike.more += 1
-                alike.last = (entry, level)
+                alike.last = one
                 if len(alike.pods) < MOST_PODS:
                     alike.pods.add(entry.stream.pod)
                 continue
             if alike is not None:
                 yield from _told(self._shapes.pop(key))
             self._shapes[key] = _Alike(since=entry.at, pods={entry.stream.pod})
-            yield entry, level
+            yield one
         yield from self._over(lambda alike: self._now - alike.since >= WINDOW_NS)
 
     def rest(self) -> Iterator[Leveled]:
@@ -88,11 +87,8 @@ def shape_of(text: str) -> str:
 def _told(alike: _Alike) -> Iterator[Leveled]:
     if alike.last is None:
         return
-    entry, level = alike.last
-    if alike.more == 1:
-        yield entry, level
-        return
-    where = f" in {counted(len(alike.pods), 'pod')}" if len(alike.pods) > 1 else ""
-    text = entry.text if len(entry.text) <= LONGEST_TOLD else f"{entry.text[:LONGEST_TOLD]}…"
-    told = f"… {alike.more:,} more like it{where}, the last: {text}"
-    yield LogEntry(entry.stream, entry.at, told, marker=True), Level.UNKNOWN
+    entry, level, note = alike.last
+    if alike.more > 1:
+        where = f" in {counted(len(alike.pods), 'pod')}" if len(alike.pods) > 1 else ""
+        note = f"… {alike.more - 1:,} more like it{where}"
+    yield entry, level, note

@@ -85,14 +85,15 @@ class LinePrinter:
         aside: list[str] = []
         in_place = self._style.output == "default"
         of_line = self._of_line
-        for entry, level in lines:
+        for entry, level, note in lines:
             if entry.marker:
                 (out if in_place else aside).append(self._marker(entry))
                 continue
             if entry.cut:
                 self.cut += 1
             try:
-                out.append(of_line(entry, level))
+                text = of_line(entry, level)
+                out.append(f"{text} {painted(note, self._dim)}" if note else text)
             except LookupError as error:
                 if not self.unfit:
                     aside.append(f"a line does not fit the template and is shown as it is: {error}")

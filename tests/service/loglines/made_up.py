@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from k8sops.core.log_levels import Level
 from k8sops.core.logs import SECOND_NS, LogEntry, LogStream
 from k8sops.service.loglines.filtering import Leveled, LineFilter
 from k8sops.service.loglines.printing import LinePrinter, LineStyle
@@ -35,6 +34,6 @@ def shown(style: LineStyle, *entries: LogEntry) -> str:
     return LinePrinter(style).printed(leveled(*entries)).text
 
 
-def texts(lines: Sequence[tuple[LogEntry, Level]]) -> list[str]:
-    """The texts alone."""
-    return [entry.text for entry, _ in lines]
+def texts(lines: Iterable[Leveled]) -> list[str]:
+    """The texts, with what is said behind them."""
+    return [f"{entry.text} {note}".rstrip() for entry, _, note in lines]

@@ -19,13 +19,13 @@ def test_includes_are_any_of_and_excludes_none_of() -> None:
     """As stern has it."""
     chosen = LineFilter(include=["cart", "(?i)PAY"], exclude=["healthz"])
     passed = chosen.passed([line("GET /cart"), line("GET /cart/healthz"), line("payment 1"), line("GET /")])
-    assert texts(list(passed)) == ["GET /cart", "payment 1"]
+    assert texts(passed) == ["GET /cart", "payment 1"]
 
 
 def test_a_pattern_may_hold_any_letter() -> None:
     """Logs are not only English."""
     chosen = LineFilter(include=["größe|尺寸"])
-    assert texts(list(chosen.passed([line("die größe"), line("尺寸 1"), line("size")]))) == [
+    assert texts(chosen.passed([line("die größe"), line("尺寸 1"), line("size")])) == [
         "die größe",
         "尺寸 1",
     ]
@@ -50,13 +50,13 @@ def test_a_level_lets_worse_pass_and_the_trace_that_belongs_to_it() -> None:
             line("says nothing of itself", stream=WEB_2),
         ]
     )
-    assert [text[:5] for text in texts(list(passed))] == ["2026-", "\tat a"]
+    assert [text[:5] for text in texts(passed)] == ["2026-", "\tat a"]
 
 
 def test_markers_pass_every_filter() -> None:
     """What is missing is no matter of level."""
     chosen = LineFilter(include=["nothing"], least=Level.FATAL)
-    assert texts(list(chosen.passed([marker("a gap")]))) == ["a gap"]
+    assert texts(chosen.passed([marker("a gap")])) == ["a gap"]
 
 
 def test_lines_that_differ_in_numbers_are_told_once_and_counted() -> None:
@@ -65,8 +65,8 @@ def test_lines_that_differ_in_numbers_are_told_once_and_counted() -> None:
     lines = leveled(
         *(line(f"order o-{n} took {n} ms", second=n / 10, stream=(WEB_1, WEB_2)[n % 2]) for n in range(43))
     )
-    assert texts(list(folder.folded(lines))) == ["order o-0 took 0 ms"]
-    assert texts(list(folder.rest())) == ["… 42 more like it in 2 pods, the last: order o-42 took 42 ms"]
+    assert texts(folder.folded(lines)) == ["order o-0 took 0 ms"]
+    assert texts(folder.rest()) == ["order o-42 took 42 ms … 41 more like it in 2 pods"]
     assert list(folder.rest()) == []
 
 
@@ -79,14 +79,14 @@ def test_a_count_is_told_once_ten_seconds_of_the_log_are_over() -> None:
         line("retry 3", second=2),
         line("done", second=10.5),
     )
-    assert texts(list(folder.folded(lines))) == ["retry 1", "done", "… 2 more like it, the last: retry 3"]
+    assert texts(folder.folded(lines)) == ["retry 1", "done", "retry 3 … 1 more like it"]
 
 
 def test_one_more_is_shown_rather_than_counted() -> None:
     """A count of one is longer than the line."""
     folder = Folder()
     list(folder.folded(leveled(line("retry 1"), line("retry 2"))))
-    assert texts(list(folder.rest())) == ["retry 2"]
+    assert texts(folder.rest()) == ["retry 2"]
 
 
 def test_different_words_are_different_lines() -> None:
@@ -109,10 +109,10 @@ def test_memory_of_shapes_is_bounded() -> None:
 def test_no_line_is_lost_in_folding(said: list[tuple[str, int]]) -> None:
     """Each is shown or counted, whatever the times."""
     folder = Folder()
-    out = texts(list(folder.folded(leveled(*(line(text, second=at) for text, at in said))))) + texts(
+    out = texts(folder.folded(leveled(*(line(text, second=at) for text, at in said)))) + texts(
         list(folder.rest())
     )
-    counted = sum(int(one.split()[1]) if one.startswith("…") else 1 for one in out)
+    counted = sum(1 + (int(one.split()[-4]) if "…" in one else 0) for one in out)
     assert counted == len(said)
 
 
@@ -120,4 +120,4 @@ def test_folding_is_told_by_the_end_of_the_request() -> None:
     """Whoever presses Ctrl-C sees what was counted."""
     lines = Lines(LineStyle(), fold=True)
     lines.printed([line(f"n {n}") for n in range(5)])
-    assert lines.rest().text == "web-1 app ── … 4 more like it, the last: n 4 ──\n"
+    assert lines.rest().text == "web-1 app n 4 … 3 more like it\n"
