@@ -45,13 +45,14 @@ async def cluster_state(gathering: Gathering) -> None:
 
 async def _probed(gathering: Gathering, name: str, path: str, query: Sequence[tuple[str, str]]) -> None:
     """An answer as it is; one that says that something is not well comes as an error, which is told."""
-    reading = Reading(gathering.cluster.bytes_at(path, query, read_timeout_s=PROBE_S), seconds=PROBE_S)
+    found = gathering.cluster.bytes_at(path, query, read_timeout_s=PROBE_S)
+    reading = Reading(found, seconds=PROBE_S, spare=True)
     await kept(gathering, f"{CLUSTER}/{name}", path, reading, bytes)
 
 
 async def _printed(gathering: Gathering, name: str, query: TableQuery) -> None:
     path, source = f"{CLUSTER}/{name}", f"{query.kind} in {query.namespace or 'the cluster'}"
-    table = await read(gathering.cluster.table(query))
+    table = await read(gathering.cluster.table(query), spare=True)
     if isinstance(table, Trouble):
         absent(gathering, path, source, table)
         return
@@ -91,7 +92,7 @@ async def _listed(
         absent(gathering, path, "discovery", resource)
         return
     source = collection_path(resource, namespace)
-    reading = Reading(gathering.cluster.list(resource, namespace))
+    reading = Reading(gathering.cluster.list(resource, namespace), spare=True)
     rows = sorted([row(one) async for one in reading], key=str)
     if reading.trouble and not rows:
         absent(gathering, path, source, reading.trouble)

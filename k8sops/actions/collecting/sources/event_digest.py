@@ -64,14 +64,21 @@ class EventDigest:
         if last_ns < self._window.since_ns or first_ns > self._window.until_ns:
             return False
         self._seen += 1
-        row = _Told(last_ns, str(meta(event).get("uid", "")), _cells(event, last_ns))
-        (heapq.heappush if len(self._newest) < self._most else heapq.heappushpop)(self._newest, row)
+        self._list(event, last_ns)
         if len(self._moments) < self._most:
             self._moments.extend(moments_of("Event", event))
         else:
             kind, reason = str(event.get("type") or ""), str(event.get("reason") or "")
             self._crowds.setdefault((kind, reason), _Crowd(kind)).add(first_ns, last_ns, _count(event))
         return True
+
+    def _list(self, event: JsonObject, last_ns: int) -> None:
+        """Put it into the table, unless that is full of newer ones; of most events of a storm no row is made."""
+        uid = str(meta(event).get("uid", ""))
+        if len(self._newest) < self._most:
+            heapq.heappush(self._newest, _Told(last_ns, uid, _cells(event, last_ns)))
+        elif (last_ns, uid) > self._newest[0][:2]:
+            heapq.heapreplace(self._newest, _Told(last_ns, uid, _cells(event, last_ns)))
 
     def text(self) -> str:
         """The table, the oldest first."""

@@ -63,7 +63,9 @@ async def _of_nodes(gathering: Gathering, resource: Resource, names: frozenset[s
         about = event.get("involvedObject") or {}
         return about.get("name") in names and digest.take(event)
 
-    await _told(gathering, "nodes", collection_path(resource, OF_NODES), Reading(found), take, digest)
+    await _told(
+        gathering, "nodes", collection_path(resource, OF_NODES), Reading(found, spare=True), take, digest
+    )
     gathering.moments.extend(digest.moments("Nodes"))
 
 

@@ -68,7 +68,10 @@ async def owners(gathering: Gathering, *, tell: bool = False) -> list[Involved]:
         if key in found:
             found[key].pods.extend(wanted.pods)
             return
-        got = await read(gathering.cluster.get(wanted.resource, wanted.name, wanted.namespace))
+        got = await read(
+            gathering.cluster.get(wanted.resource, wanted.name, wanted.namespace),
+            spare=not wanted.resource.namespaced,
+        )
         if not isinstance(got, Trouble) and wanted.uid and meta(got).get("uid") != wanted.uid:
             got = Trouble("it was made anew under the same name; the pods were another's", note=True)
         if not isinstance(got, Trouble):

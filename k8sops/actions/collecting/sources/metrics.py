@@ -51,7 +51,7 @@ async def _table(
     gathering: Gathering, path: str, resource: Resource, namespace: str, titles: tuple[str, ...], rows: Rows
 ) -> None:
     source = collection_path(resource, namespace)
-    reading = Reading(gathering.cluster.list(resource, namespace))
+    reading = Reading(gathering.cluster.list(resource, namespace), spare=True)
     found = [row async for one in reading for row in rows(one)]
     if reading.trouble and not found:
         absent(gathering, path, source, reading.trouble)
@@ -88,7 +88,8 @@ async def _summary(gathering: Gathering, node: str) -> None:
     """How full its file systems and volumes are stands nowhere else."""
     source = f"/api/v1/nodes/{quote(node, safe='')}/proxy/stats/summary"
     subject = f"statistics of node {node}"
-    reading = Reading(gathering.cluster.bytes_at(source, subject=subject), seconds=SUMMARY_S)
+    found = gathering.cluster.bytes_at(source, subject=subject)
+    reading = Reading(found, seconds=SUMMARY_S, spare=True)
     await kept(gathering, of_node(node, "stats.json"), source, reading, bytes)
 
 

@@ -134,7 +134,7 @@ def _reading(
 ) -> Reading[bytes]:
     subject = f"logs of node {node.name}"
     pieces = gathering.cluster.bytes_at(path, query, read_timeout_s=QUERY_S, subject=subject)
-    return Reading(pieces, seconds=QUERY_S)
+    return Reading(pieces, seconds=QUERY_S, spare=True)
 
 
 async def _listed(reading: Reading[bytes]) -> set[str]:

@@ -41,7 +41,7 @@ async def nodes(gathering: Gathering) -> None:
 
 async def _one(gathering: Gathering, resource: Resource, pods: Resource, name: str) -> None:
     source = f"{collection_path(resource)}/{name}"
-    found = await read(gathering.cluster.get(resource, name))
+    found = await read(gathering.cluster.get(resource, name), spare=True)
     if isinstance(found, Trouble):
         absent(gathering, of_node(name, "node.yaml"), source, found)
         return
@@ -50,7 +50,8 @@ async def _one(gathering: Gathering, resource: Resource, pods: Resource, name: s
     await put(gathering, of_node(name, "node.yaml"), source, yaml_text(shown))
     why = why_of_node(found)
     words = in_words(gathering, shown, why.clause if why else "")
-    reading = Reading(gathering.cluster.list_as(Pod, pods, field_selector=f"spec.nodeName={name}"))
+    found_pods = gathering.cluster.list_as(Pod, pods, field_selector=f"spec.nodeName={name}")
+    reading = Reading(found_pods, spare=True)
     allocated = await _allocated(shown, reading)
     await put(gathering, of_node(name, "node.txt"), source, f"{words}\n{allocated}", reading.trouble)
 

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from k8sops.actions.collecting.gathering import READERS, Gathering
-from k8sops.core.errors import K8sOpsError, NotFoundError, UsageError
+from k8sops.core.errors import ForbiddenError, K8sOpsError, NotFoundError, UsageError
 from k8sops.core.tasks import all_of
 
 T = TypeVar("T")
@@ -35,9 +35,15 @@ class Trouble(NamedTuple):
 class Reading(Generic[T]):
     """What a read gives, one by one; once it is over, `trouble` says why that is not all of it."""
 
-    def __init__(self, items: AsyncGenerator[T, None], *, seconds: float = LIST_S) -> None:
-        """`seconds` may be spent waiting for the items; what is done with them in between is not counted."""
+    def __init__(
+        self, items: AsyncGenerator[T, None], *, seconds: float = LIST_S, spare: bool = False
+    ) -> None:
+        """`seconds` may be spent waiting for the items; what is done with them in between is not counted.
+
+        `spare` as in `trouble_of`.
+        """
         self._items: Final = items
+        self._spare: Final = spare
         self._left = seconds
         self._allowed: Final = seconds
         self._begun: list[T] = []
@@ -73,23 +79,28 @@ class Reading(Generic[T]):
         except TimeoutError:
             self.trouble = Trouble(f"it was not there whole within {self._allowed:g} s")
         except K8sOpsError as error:
-            self.trouble = trouble_of(error)
+            self.trouble = trouble_of(error, spare=self._spare)
         finally:
             self._left -= loop.time() - began
         return _OVER
 
 
-def trouble_of(error: K8sOpsError) -> Trouble:
-    """What is not there, is not served, or has a name that nothing can have, is missing without anybody's fault."""
-    return Trouble(error.message, note=isinstance(error, NotFoundError | UsageError))
+def trouble_of(error: K8sOpsError, *, spare: bool = False) -> Trouble:
+    """What is not there, is not served, or has a name that nothing can have, is missing without anybody's fault.
+
+    So is what is refused where it is `spare`: what lies outside the namespaces of the bundle, and Secrets. Few may read
+    that, and a bundle without it is whole for whoever may not.
+    """
+    expected = NotFoundError | UsageError | ForbiddenError if spare else NotFoundError | UsageError
+    return Trouble(error.message, note=isinstance(error, expected))
 
 
-async def read(reading: Awaitable[T]) -> T | Trouble:
+async def read(reading: Awaitable[T], *, spare: bool = False) -> T | Trouble:
     """What is read, or why it cannot be."""
     try:
         return await reading
     except K8sOpsError as error:
-        return trouble_of(error)
+        return trouble_of(error, spare=spare)
 
 
 async def each(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:

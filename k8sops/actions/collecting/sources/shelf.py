@@ -44,7 +44,8 @@ class Shelf:
         where = namespace if resource.namespaced else ""
         if not self.is_new(resource, where, name):
             return None
-        found = await read(self._gathering.cluster.get(resource, name, where))
+        spare = not resource.namespaced or resource.qualified == "secrets"
+        found = await read(self._gathering.cluster.get(resource, name, where), spare=spare)
         if isinstance(found, Trouble):
             source = f"{collection_path(resource, where)}/{name}"
             absent(self._gathering, f"{of_object(resource, name, where)}.yaml", source, found)

@@ -127,6 +127,8 @@ def test_what_is_not_there_is_a_note_and_what_failed_is_a_failure(error: K8sOpsE
     gathering, sink = gathering_of(NOBODY)
     absent(gathering, "x", "y", trouble_of(error))
     assert ("x" in sink.not_here, "x" in sink.absent) == (note, not note)
+    assert trouble_of(ForbiddenError("no"), spare=True).note
+    assert not trouble_of(ServerError("broken"), spare=True).note
 
 
 async def test_many_are_done_side_by_side_and_a_failure_ends_the_rest() -> None:

@@ -72,8 +72,6 @@ def test_what_may_be_read_is_there_all_the_same(laid_out: str, refused: MemorySi
         "resourcequotas",
         "limitranges",
         "events.jsonl",
-        "metrics.txt",
-        "secrets/keys.yaml",
         "jobs.batch/nightly-1.yaml",
         "persistentvolumeclaims/disk.yaml",
     ],
@@ -85,18 +83,24 @@ def test_each_kind_that_is_refused_is_told_by_itself(laid_out: str, refused: Mem
     assert "\n" not in why
 
 
-def test_what_is_refused_of_nodes_and_cluster_is_told_by_itself(
-    refused: MemorySink,
+def test_what_few_may_read_is_told_as_a_note_and_makes_no_bundle_partial(
+    laid_out: str, refused: MemorySink
 ) -> None:
-    """nodes/proxy is the right that is given last."""
-    nodes = {path.split("/")[1] for path in refused.absent if path.startswith("nodes/node-")}
+    """Whoever has one namespace would else never see a bundle that succeeds; nodes/proxy is the last right given."""
+    notes = refused.not_here
+    nodes = {path.split("/")[1] for path in notes if path.startswith("nodes/node-")}
     assert nodes
     for name in nodes:
-        assert "may not get nodes" in refused.absent[f"nodes/{name}/node.yaml"]
+        assert "may not get nodes" in notes[f"nodes/{name}/node.yaml"]
         for file in ("kubelet.log", "containerd.log", "stats.json"):
-            assert "may not get nodes/proxy" in refused.absent[f"nodes/{name}/{file}"]
+            assert "may not get nodes/proxy" in notes[f"nodes/{name}/{file}"]
     for path in ("nodes.txt", "leases.txt", "apiservices.txt", "kube-system-pods.txt", "metrics.txt"):
-        assert "may not list" in refused.absent[f"cluster/{path}"]
+        assert "may not list" in notes[f"cluster/{path}"]
+    assert "may not list events" in notes["nodes/events.jsonl"]
+    assert "may not list" in notes[f"namespaces/{laid_out}/metrics.txt"]
+    assert "may not get secrets" in notes[f"namespaces/{laid_out}/secrets/keys.yaml"]
+    assert f"cluster/namespaces/{laid_out}.yaml" in notes
+    assert all(path.startswith(f"namespaces/{laid_out}/") for path in refused.absent)
 
 
 class Away:
