@@ -40,7 +40,10 @@ def plain(found: JsonObject, resource: Resource) -> JsonObject:
 
 
 def _names_of(secret: JsonObject) -> JsonObject:
-    """Which keys it has: whether one is missing is what an incident asks of a Secret."""
+    """Which keys it has: whether one is missing is what an incident asks of a Secret.
+
+    In a list of its own, so that nobody takes it for a manifest, nor a redaction for values.
+    """
     values: dict[str, Any] = {**(secret.get("data") or {}), **(secret.get("stringData") or {})}
     known: JsonObject = {key: secret[key] for key in _TOLD if key in secret}
-    return {**known, "data": dict.fromkeys(sorted(values), NOT_SHOWN)}
+    return {**known, "keys": sorted(values)}

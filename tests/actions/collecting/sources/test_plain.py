@@ -30,7 +30,8 @@ def test_of_a_secret_only_names_stay_wherever_people_put_values() -> None:
     shown = plain(found, SECRETS)
     assert "hunter2" not in str(shown)
     assert "aHVudGVyMg" not in str(shown)
-    assert list(shown["data"]) == ["a", "b"]
+    assert shown["keys"] == ["a", "b"]
+    assert "data" not in shown
     assert list(shown["metadata"]["annotations"]) == ["example.com/mine"]
     assert found["data"] == {"a": "aHVudGVyMg=="}
 
