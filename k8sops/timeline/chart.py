@@ -7,7 +7,7 @@ evenly in between.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from typing import Final
 
 import msgspec
@@ -18,20 +18,24 @@ from k8sops.core.text import printable
 from k8sops.core.timeline import Matter, Moment, Timeline
 from k8sops.timeline.wording import clock, day_of
 
-PANELS: Final[tuple[tuple[str, Matter], ...]] = (("lines of errors", "log"), ("restarts", "restart"))
+PANELS: Final[tuple[tuple[str, Matter], ...]] = (
+    ("lines of errors", "log"),
+    ("restarts", "restart"),
+    ("warnings", "event"),
+)
 MOST_BARS: Final = 60
 MOST_MARKS: Final = 80
 SPANS_S: Final = (
     *(10, 20, 30, 60, 120, 300, 600, 900, 1800),
     *(3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800),
 )
-TICKS: Final = 6
+MOST_TICKS: Final = 7
 WIDTH: Final = 960
 LEFT: Final = 52
 RIGHT: Final = 12
 LANE: Final = 24
 """The height of the lane of marks."""
-PANEL: Final = 74
+PANEL: Final = 62
 GAP: Final = 26
 _DRAWN: Final = WIDTH - LEFT - RIGHT
 
@@ -136,17 +140,21 @@ class _Grid:
         found = [
             one for one in moments if (one.matter == "rollout" or one.targets) and one.at_ns >= self._since
         ]
-        for one in found[-MOST_MARKS:]:
+        for one in [one for one in found if one.at_ns >= self._since][-MOST_MARKS:]:
             said = f"{clock(one.at_ns, self._zone)} {printable(one.subject)}: {printable(one.text)}"
             yield Mark(x=self._x(one.at_ns), style=one.matter, said=said)
 
     def ticks(self) -> Iterator[Tick]:
-        days = day_of(self._since, self._zone) != day_of(self._since + self._length, self._zone)
-        for number in range(TICKS + 1):
-            at = self._since + self._length * number // TICKS
-            form = "%m-%d %H:%M" if days else "%H:%M" if self._length > 600 * SECOND_NS else "%H:%M:%S"
-            said = moment_of(at).astimezone(self._zone).strftime(form)
-            yield Tick(x=self._x(at), said=said)
+        """At round times of the zone, no more than `MOST_TICKS`."""
+        end = self._since + self._length
+        days = day_of(self._since, self._zone) != day_of(end, self._zone)
+        step = next((one for one in SPANS_S if self._length <= one * SECOND_NS * MOST_TICKS), 0) * SECOND_NS
+        step = step or -(-self._length // MOST_TICKS)
+        offset = moment_of(self._since).astimezone(self._zone).utcoffset() or timedelta()
+        shift = int(offset.total_seconds()) * SECOND_NS
+        form = "%m-%d %H:%M" if days else "%H:%M" if step >= 60 * SECOND_NS else "%H:%M:%S"
+        for at in range(-(-(self._since + shift) // step) * step - shift, end + 1, step):
+            yield Tick(x=self._x(at), said=moment_of(at).astimezone(self._zone).strftime(form))
 
     def _counts(self, moments: Iterable[Moment]) -> dict[int, float]:
         """How many in each span; of what began before the window, or lasts beyond it, its part."""

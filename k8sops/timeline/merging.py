@@ -58,9 +58,14 @@ def matters(moment: Moment) -> bool:
 
 
 def _order(moment: Moment) -> tuple[int, int, str, str]:
-    # Events are timed by the second, in which much happens; a run comes before what the cluster answers to it.
-    first = -1 if moment.matter == "run" else _PLACES.get(moment.text.partition(":")[0], len(_PLACES))
-    return moment.at_ns, first, moment.subject, moment.text
+    place = _PLACES.get(moment.text.partition(":")[0], len(_PLACES))
+    return _latest(moment), place, moment.subject, moment.text
+
+
+def _latest(moment: Moment) -> int:
+    """When it was at the latest: Kubernetes tells most times by the second, cut off; we tell ours exactly."""
+    exact = moment.matter == "run" or moment.at_ns % SECOND_NS
+    return moment.at_ns if exact else moment.at_ns + SECOND_NS - 1
 
 
 def _once(moments: Iterable[Moment]) -> list[Moment]:
@@ -123,6 +128,6 @@ def _with_run(moment: Moment, spans: dict[str, list[tuple[int, int, str]]]) -> M
         return moment
     for about in workload_of(moment.subject):
         for since, until, run in spans.get(about, ()):
-            if since <= moment.at_ns <= until:
+            if since <= _latest(moment) <= until + SECOND_NS:
                 return msgspec.structs.replace(moment, run=run)
     return moment

@@ -5,7 +5,10 @@ Both are one object in the API server, so that the same event read twice gives t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
+
+import msgspec
 
 from k8sops.core.plan import JsonObject
 from k8sops.core.timeline import Matter, Moment
@@ -22,6 +25,17 @@ _TROUBLE: Final = frozenset(
         "TaintManagerEviction",
         "DeletingAllPods",
         "RemovingNode",
+    }
+)
+_NODE: Final = frozenset(
+    {
+        "NodeReady",
+        "NodeNotReady",
+        "NodeSchedulable",
+        "NodeNotSchedulable",
+        "Rebooted",
+        "RemovingNode",
+        "Shutdown",
     }
 )
 _ENDING: Final = "Killing"
@@ -42,28 +56,38 @@ def moments_of_event(event: JsonObject) -> tuple[Moment, ...]:
     count = int(series.get("count") or event.get("count") or event.get("deprecatedCount") or 1)
     kind, reason = str(about.get("kind") or "Object"), str(event.get("reason") or "")
     message = sentence(event.get("message") or event.get("note"))
-    return (
-        Moment(
-            at_ns=first,
-            matter=_matter(kind, reason),
-            subject=subject(
-                kind,
-                "" if kind == "Node" else str(about.get("namespace") or ""),
-                str(about.get("name") or ""),
-                _container(str(about.get("fieldPath") or "")),
-            ),
-            text=f"{reason}: {message}" if reason and message else reason or message,
-            bad=_is_bad(str(event.get("type") or ""), reason, message),
-            count=max(1, count),
-            until_ns=last if last > first else 0,
+    told = Moment(
+        at_ns=first,
+        matter=_matter(kind, reason),
+        subject=subject(
+            kind,
+            "" if kind == "Node" else str(about.get("namespace") or ""),
+            str(about.get("name") or ""),
+            _container(str(about.get("fieldPath") or "")),
         ),
+        text=f"{reason}: {message}" if reason and message else reason or message,
+        bad=_is_bad(str(event.get("type") or ""), reason, message),
+        count=max(1, count),
+        until_ns=last if last > first else 0,
     )
+    return tuple(_each_change(told)) if told.matter == "scale" else (told,)
+
+
+def _each_change(told: Moment) -> Iterator[Moment]:
+    """The first and the last change by themselves: the same change half an hour later is another, not more of it."""
+    if told.count < 2 or not told.until_ns:
+        yield told
+        return
+    yield msgspec.structs.replace(told, count=1, until_ns=0)
+    if told.count > 2:
+        yield msgspec.structs.replace(told, count=told.count - 2, text=f"{told.text} (in between)")
+    yield msgspec.structs.replace(told, at_ns=told.until_ns, count=1, until_ns=0)
 
 
 def _matter(kind: str, reason: str) -> Matter:
     if reason in _SCALING:
         return "scale"
-    return "node" if kind == "Node" else "event"
+    return "node" if kind == "Node" and reason in _NODE else "event"
 
 
 def _is_bad(kind: str, reason: str, message: str) -> bool:

@@ -64,6 +64,14 @@ def test_a_run_and_what_the_cluster_did_for_it_stand_side_by_side_and_apart() ->
     ]
 
 
+def test_what_is_told_to_the_second_comes_after_the_run_that_began_within_it() -> None:
+    """Events have no fractions of a second: cut off, they would seem to come before what caused them."""
+    began = told("10:00.3", "began", matter="run", subject=RUN, targets=("Deployment shop/web",))
+    scaled = told("10:00", "ScalingReplicaSet: up", matter="scale", subject="Deployment shop/web")
+    first, second = timeline_of(scaled, began).moments
+    assert (first.text, second.run) == ("began", RUN.removeprefix("run "))
+
+
 def test_too_many_moments_leave_out_the_calm_ones_and_say_so() -> None:
     """What is dropped silently would be taken for what did not happen."""
     calm = [told(f"{place}:00", "Pulled: x", subject=f"Pod shop/p{place}") for place in range(10)]

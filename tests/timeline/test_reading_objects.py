@@ -75,8 +75,23 @@ def test_an_event_with_a_series_lasts_as_long_as_the_series() -> None:
 def test_replicas_changed_by_a_deployment_are_a_matter_of_scale() -> None:
     """They are what one looks for first beside a rollout."""
     about = {"kind": "Deployment", "namespace": "shop", "name": "web"}
-    (one,) = moments_of("Event", _event(involvedObject=about, reason="ScalingReplicaSet", type="Normal"))
+    (one,) = moments_of(
+        "Event", _event(involvedObject=about, reason="ScalingReplicaSet", type="Normal", count=1)
+    )
     assert (one.matter, one.bad, one.subject) == ("scale", False, "Deployment shop/web")
+
+
+def test_a_change_of_scale_that_is_told_again_later_stands_at_both_times() -> None:
+    """Kubernetes counts up the old event: the way back of an incident would hide in its beginning."""
+    about = {"kind": "Deployment", "namespace": "shop", "name": "web"}
+    given = _event(involvedObject=about, reason="ScalingReplicaSet", type="Normal", count=2)
+    first, last = moments_of("Event", given)
+    assert [(one.at_ns, one.count, one.until_ns) for one in (first, last)] == [
+        (ns("05:00"), 1, 0),
+        (ns("09:30"), 1, 0),
+    ]
+    _, between, _ = moments_of("Event", given | {"count": 5})
+    assert (between.count, between.until_ns) == (3, ns("09:30"))
 
 
 def test_an_event_of_a_node_has_no_namespace_though_it_is_kept_in_one() -> None:

@@ -27,7 +27,7 @@ def _run(**more: Any) -> Run:
         "proposed_at": NOW,
         "started_at": NOW + timedelta(seconds=60),
         "ended_at": NOW + timedelta(seconds=90),
-        "outcome": "web has 5 replicas",
+        "outcome": "done: web has 5 replicas",
     }
     return Run(**(given | more))
 
@@ -37,7 +37,7 @@ def test_a_run_tells_who_asked_who_agreed_when_it_began_and_how_it_ended() -> No
     vote = Approval(actor=Actor(name="bob", surface="cli"), vote=Vote(verdict="approve", digest="d"), at=NOW)
     found = moments_of_run(_run(approvals=(vote,)))
     assert [one.text for one in found] == [
-        "asked for by alice: scale Deployment shop/web (evening peak)",
+        "asked for by alice: scale Deployment shop/web: Safe: web grows. (evening peak)",
         "approved by bob",
         "began: scale Deployment shop/web",
         "succeeded: web has 5 replicas",

@@ -193,7 +193,7 @@ def test_a_page_of_very_many_rows_keeps_the_trouble_and_says_what_it_left_out() 
 def test_the_chart_draws_every_line_of_errors_and_every_restart_once() -> None:
     """What is spread over minutes must add up to what was counted."""
     chart = chart_of(_timeline())
-    errors, restarts = chart.panels
+    errors, restarts, _ = chart.panels
     assert chart.span == "1 min"
     assert [bar.said for bar in restarts.bars] == ["16:05:00: 1 restarts"]
     counts = [int(bar.said.split()[1]) for bar in errors.bars]
@@ -205,7 +205,7 @@ def test_the_chart_draws_every_line_of_errors_and_every_restart_once() -> None:
 def test_the_chart_counts_of_what_began_earlier_only_the_part_in_the_window() -> None:
     """A thousand restarts since yesterday are not a thousand in this hour."""
     long = told("-60:00", "again", matter="restart", bad=True, count=1200, until="60:00")
-    (_, restarts) = chart_of(timeline_of(long)).panels
+    _, restarts, _ = chart_of(timeline_of(long)).panels
     assert sum(float(bar.said.split()[1]) for bar in restarts.bars) == pytest.approx(600, abs=15)
 
 
@@ -218,4 +218,5 @@ def test_the_chart_stays_inside_its_frame_for_windows_of_any_length() -> None:
         (bar,) = chart.panels[0].bars
         assert chart.left <= bar.x
         assert bar.x + bar.width <= chart.right + 1
-        assert len(chart.ticks) == 7
+        assert 2 <= len(chart.ticks) <= 8
+        assert all(chart.left <= tick.x <= chart.right for tick in chart.ticks)
