@@ -138,7 +138,7 @@ class GrowingFile:
                 self._watch(kept)
             self._frame.extend(kept)
         while len(self._frame) >= FRAME or (last and self._frame):
-            self._staging.append(self.key, bytes(self._frame[:FRAME]))
+            self._staging.append(self.key, self._frame[:FRAME])
             del self._frame[:FRAME]
         if last and not self._ends_line:
             self.lines += 1

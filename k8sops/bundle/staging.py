@@ -37,7 +37,7 @@ class Made(NamedTuple):
 class Staging(Protocol):
     """Keeps content by a number of its file; all of it blocks, and may be called by several threads."""
 
-    def append(self, key: int, data: bytes) -> None:
+    def append(self, key: int, data: bytes | bytearray) -> None:
         """Add to a file."""
         ...
 
@@ -63,7 +63,7 @@ class Spool:
         self._file: Final = opened(place.folder / "spool")
         self._end = 0
 
-    def append(self, key: int, data: bytes) -> None:
+    def append(self, key: int, data: bytes | bytearray) -> None:
         """Compress and keep."""
         frame = self._compressor().frame(data)
         with self._lock:
@@ -112,7 +112,7 @@ class Tree:
         self._files: Final = place.folder / "files"
         self._files.mkdir(mode=0o700)
 
-    def append(self, key: int, data: bytes) -> None:
+    def append(self, key: int, data: bytes | bytearray) -> None:
         """Write."""
         path = self._files / str(key)
         with path.open("ab") if path.exists() else opened(path) as file:

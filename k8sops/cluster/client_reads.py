@@ -7,7 +7,7 @@ Dry runs go through a view of the transport that adds `dryRun=All` to whatever i
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -36,6 +36,10 @@ from k8sops.core.raw import RawChange, RawObject, RawPage
 from k8sops.core.tables import LiveRows, Table, TableQuery
 
 T = TypeVar("T")
+
+
+PIECE_BYTES: Final = 128 << 10
+"""Many bodies may be read side by side, each by somebody who is slower than the server."""
 
 
 class ClusterReads(ClusterBase):
@@ -197,6 +201,7 @@ class ClusterReads(ClusterBase):
             accept="*/*",
             connect_deadline_s=30.0,
             read_timeout_s=read_timeout_s,
+            buffer_bytes=PIECE_BYTES,
             subject=subject or path,
         ) as reader:
             while piece := await reader.readany():

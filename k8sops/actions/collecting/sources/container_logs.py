@@ -24,7 +24,7 @@ from k8sops.core.tasks import all_of
 from k8sops.logs.containers import ContainerState
 from k8sops.timeline.error_lines import ErrorLines
 
-AT_ONCE: Final = 32
+AT_ONCE: Final = 16
 TRIES: Final = 3
 PAUSE_S: Final = 0.5
 SILENCE_S: Final = 60.0
