@@ -33,6 +33,8 @@ from k8sops.sandbox.kubelet.http import (
 from k8sops.sandbox.kubelet.nodelogs import NoLogError, node_log
 from k8sops.sandbox.podlookup import PodLookup
 
+BACKLOG: Final = 4096
+"""Connections that wait to be taken: five hundred followers come at once, and a full unix socket refuses."""
 IDLE_SECONDS: Final = 10.0
 """How long a connection is kept for another request."""
 
@@ -117,13 +119,13 @@ async def run(folder: Path, port: int, page_port: int, kwok_port: int, apiserver
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    start = partial(asyncio.start_server, host=LOOPBACK, limit=HEAD_LIMIT)
+    start = partial(asyncio.start_server, host=LOOPBACK, limit=HEAD_LIMIT, backlog=BACKLOG)
     opened = [await start(kubelet.serve, port=port, ssl=tls), await start(serve_page, port=page_port)]
     if (socket := egress_socket(folder)) is not None:
         # A killed kubelet leaves its own behind.
         socket.unlink(missing_ok=True)
         proxy = Egress(kubelet.serve, tls)
-        opened.append(await asyncio.start_unix_server(proxy.serve, socket, limit=HEAD_LIMIT))
+        opened.append(await asyncio.start_unix_server(proxy.serve, socket, limit=HEAD_LIMIT, backlog=BACKLOG))
     sweeping = asyncio.create_task(commands.sweep())
     await ended.wait()
     for server in opened:
