@@ -56,6 +56,13 @@ class ChatChannel(Part):
     """Name, alias or uid of the cluster that is meant where a command names none."""
 
 
+class ChatPlace(Part):
+    """A channel, by its ids."""
+
+    team: TeamId
+    channel: ChannelId
+
+
 class ChatGroup(Part):
     """A group or role, and the user group of the chat that are the same people."""
 
@@ -102,3 +109,5 @@ class ChatRules(Part):
     """Whom of those who may approve is asked when three quarters of the time have passed; none: all the others."""
     notify: tuple[ChatNotify, ...] = ()
     usergroups: tuple[ChatGroup, ...] = ()
+    log_bundles: tuple[ChatPlace, ...] = ()
+    """Channels whose threads log bundles may go to; elsewhere each goes to whoever asked for it, directly."""

@@ -142,6 +142,8 @@ def _groups(file: PolicyFile) -> Iterator[Problem]:
     yield from _exist("slack.escalate_to", file.slack.escalate_to, known, "group or role")
     named = [one.group for one in file.slack.usergroups]
     yield from _exist("slack.usergroups", named, known, "group or role")
+    for name in _twice([f"{one.channel} of {one.team}" for one in file.slack.log_bundles]):
+        yield Problem("slack.log_bundles", f"{name} is listed twice", "remove one")
     for name in _twice([f"{one.group} in {one.team}" for one in file.slack.usergroups]):
         yield Problem("slack.usergroups", f"{name} is listed twice", "a group is one user group: remove one")
     for path, outcome in _outcomes(file):

@@ -108,7 +108,13 @@ class BundleDesk:
         on_progress: Callable[[int, int], None] | None = None,
     ) -> None:
         """Write the archive to a new file, which goes on record first. Raises UsageError where it cannot be written."""
-        await record_export(self._storage, chosen.view, actor, self.opened.location, to=str(to))
+        await self._record(chosen.view, actor, to)
+        await self.write(chosen, to, on_progress)
+
+    async def write(
+        self, chosen: ChosenBundle, to: Path, on_progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """The same for whoever has put it on record. Raises UsageError where it cannot be written."""
         try:
             await bring_bundle(self.opened.vault, chosen.found, to, on_progress)
         except OSError as error:
@@ -116,26 +122,25 @@ class BundleDesk:
                 f"{to} cannot be written: {error.strerror}", hint="name another with --to"
             ) from error
 
+    async def _record(self, view: BundleView, actor: Actor, to: Path) -> None:
+        database, books = await self._storage.database(), await self._storage.books()
+        data = {"bundle": view.id, "redacted": view.redacted, "bytes": view.bytes, "sha256": view.sha256}
+        data |= {"from": self.opened.location, "to": str(to)}
 
-async def record_export(storage: Storage, view: BundleView, actor: Actor, source: str, *, to: str) -> None:
-    """Put on record that a bundle goes somewhere else."""
-    database, books = await storage.database(), await storage.books()
-    data = {"bundle": view.id, "redacted": view.redacted, "bytes": view.bytes, "sha256": view.sha256}
+        def work(tx: Tx) -> None:
+            entry = AuditEntry(
+                code="bundle.exported",
+                at=tx.now(),
+                actor=actor,
+                cluster_uid=view.cluster,
+                cluster_name=view.cluster_name,
+                run=view.run,
+                outcome="begun",
+                data=data,
+            )
+            books.chain(tx, [entry])
 
-    def work(tx: Tx) -> None:
-        entry = AuditEntry(
-            code="bundle.exported",
-            at=tx.now(),
-            actor=actor,
-            cluster_uid=view.cluster,
-            cluster_name=view.cluster_name,
-            run=view.run,
-            outcome="begun",
-            data=data | {"from": source, "to": to},
-        )
-        books.chain(tx, [entry])
-
-    await database.write(work, name="bundle.exported")
+        await database.write(work, name="bundle.exported")
 
 
 @asynccontextmanager

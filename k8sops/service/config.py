@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SLASH_COMMAND: Final = re.compile(r"/[a-z0-9_-]{1,31}")
 _TRUE: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
+SLACKS_LARGEST_MB: Final = 1000
 _FALSE: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 
 
@@ -45,6 +46,8 @@ class SlackConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The slash command, as the app's manifest names it."""
     contexts: tuple[str, ...] = ()
     """Contexts of the kubeconfig that are served; none: the one a command would use."""
+    bundle_mb: int = SLACKS_LARGEST_MB
+    """The largest log bundle that is sent, in megabytes; of a larger one it is said where it lies."""
 
     def __post_init__(self) -> None:
         """Refuse what Slack would: the bot would wait for a command that nobody can type."""
@@ -52,6 +55,8 @@ class SlackConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ValueError(
                 "command: is no slash command; write it as in /k8s: small letters, digits, - and _"
             )
+        if not 0 <= self.bundle_mb <= SLACKS_LARGEST_MB:
+            raise ValueError(f"bundle_mb: Slack takes files of at most {SLACKS_LARGEST_MB} MB; 0 sends none")
 
 
 class Config(

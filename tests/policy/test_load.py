@@ -119,6 +119,11 @@ def test_what_is_wrong_is_named_with_file_and_key(text: str, said: str) -> None:
         ),
         ("slack: {channels: [{team: T1, channel: C1, cluster: prd}]}", "no cluster is called 'prd'"),
         ("slack: {channels: [{team: T1, channel: ops, cluster: prod}]}", "slack.channels[0].channel"),
+        ("slack: {log_bundles: [{team: T1, channel: ops}]}", "slack.log_bundles[0].channel"),
+        (
+            "slack: {log_bundles: [{team: T1, channel: C1}, {team: T1, channel: C1}]}",
+            "slack.log_bundles: C1 of T1 is listed twice",
+        ),
         (
             "slack: {channels: [{team: T1, channel: C1, cluster: prod}, {team: T1, channel: C1, cluster: prod}]}",
             "C1 of T1 is listed twice",

@@ -58,6 +58,7 @@ class LedgerParams(Params):
     branches: bool = option("All steps at once.", default=False)
     gives_back: bool = option("Write a last line when the run is cancelled.", default=False)
     progress: bool = option("Tell progress before each step.", default=False)
+    tells: str = option("Data of a note before the last step, as JSON.", default="")
     settles: str = option("What a look at the cluster says of a step in doubt.", default="")
 
 
@@ -113,6 +114,9 @@ class Ledger:
     ) -> None:
         if index == len(plan.steps) - 1:
             await _wait(params, journal)
+            if params.tells:
+                data = msgspec.json.decode(params.tells)
+                await journal.tell(Emission(kind="note", text="something was made", data=data))
         if params.progress:
             told = {"done": index, "total": len(plan.steps), "unit": "lines"}
             await journal.tell(Emission(kind="progress", text=f"{index} lines", data=told))

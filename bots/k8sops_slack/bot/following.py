@@ -18,6 +18,7 @@ from k8sops.core.run import Run, RunId, RunState
 from k8sops.service.chat.audience import requester_of
 from k8sops.service.chat.memory import Notice, ShownMessage
 from k8sops.service.chat.opening import ChatService
+from k8sops_slack.bot.handing import Handing
 from k8sops_slack.bot.newscast import Newscast
 from k8sops_slack.bot.posting import AWAY, Poster
 from k8sops_slack.bot.refusing import defect_said
@@ -53,6 +54,7 @@ class Following:
         self._showing = showing
         self._telling = telling
         self._newscast = Newscast(chat, showing.together, say)
+        self.handing: Final = Handing(chat, poster, self._card_of, say)
         self._say = say
         self._pace_s = pace_s
         self._progress: dict[RunId, asyncio.Task[None]] = {}
@@ -112,6 +114,7 @@ class Following:
             self._progress[run.id] = task
             task.add_done_callback(lambda _: self._progress.pop(run.id, None))
         elif run.state.ended:
+            await self.handing.owe(run)
             await self._ended(run)
         await self._newscast.take_in(notice, run)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Sequence
 from typing import Final
 
 import aiohttp
@@ -15,6 +16,7 @@ import msgspec
 from slack_sdk.errors import SlackApiError, SlackClientError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from k8sops.service.chat.handing_over import Handed
 from k8sops_slack.blocks.building import Block, context
 from k8sops_slack.blocks.gate import Gate
 from k8sops_slack.blocks.markup import Mrkdwn
@@ -25,6 +27,8 @@ AWAY: Final = (SlackClientError, aiohttp.ClientError, TimeoutError, OSError)
 """Slack cannot be reached, or hung up: nobody knows whether it heard."""
 
 UPLOAD_S: Final = 60.0
+SLOWEST: Final = 256 * 1024
+"""Bytes a second: slower than that is given up."""
 
 _ELSEWHERE: Final = frozenset({"not_in_channel", "channel_not_found", "is_archived", "restricted_action"})
 _GONE: Final = frozenset(
@@ -111,21 +115,33 @@ class Poster:
     async def upload(self, name: str, text: str, *, channel: str, thread: str = "") -> None:
         """Put a text there as a file."""
         content = (await asyncio.to_thread(self.gate.text, text)).encode("utf-8", "replace")
-        asked = await self._client.files_getUploadURLExternal(filename=name, length=len(content))
-        await self._send(str(asked["upload_url"]), content)
+        file = Handed(name=name, size=len(content), content=io.BytesIO(content))
+        await self.hand_over([file], channel=channel, thread=thread)
+
+    async def hand_over(
+        self, files: Sequence[Handed], *, channel: str, thread: str = "", said: Mrkdwn | None = None
+    ) -> None:
+        """Put files there as they are, in one message: what is in them has been through a gate already."""
+        done: list[dict[str, str | None]] = []
+        for file in files:
+            name = self.gate.text(file.name)
+            asked = await self._client.files_getUploadURLExternal(filename=name, length=file.size)
+            await self._send(str(asked["upload_url"]), file)
+            done.append({"id": str(asked["file_id"]), "title": name})
         await self._client.files_completeUploadExternal(
-            files=[{"id": str(asked["file_id"]), "title": name}],
+            files=done,
             channel_id=channel,
             thread_ts=thread or None,
+            initial_comment=self.gate.message(message(said)).text if said is not None else None,
         )
 
-    async def _send(self, address: str, content: bytes) -> None:
+    async def _send(self, address: str, file: Handed) -> None:
         """Not by the client's own way, which hands all of it to the connection in one piece."""
-        whole = aiohttp.ClientTimeout(total=UPLOAD_S)
+        whole = aiohttp.ClientTimeout(total=UPLOAD_S + file.size / SLOWEST)
         async with (
             aiohttp.ClientSession(timeout=whole) as session,
             session.post(
-                address, data=io.BytesIO(content), proxy=self._client.proxy, ssl=self._client.ssl or True
+                address, data=file.content, proxy=self._client.proxy, ssl=self._client.ssl or True
             ) as answer,
         ):
             if answer.status != 200:

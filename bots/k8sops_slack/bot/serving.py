@@ -88,6 +88,7 @@ async def serving(
     following = Following(chat, bot.poster, bot.showing, bot.telling, say, pace_s=pace_s)
     loops = [
         asyncio.create_task(following.serve(), name="following"),
+        asyncio.create_task(following.handing.serve(), name="handing over"),
         asyncio.create_task(bot.left_over(), name="left over"),
     ]
     try:

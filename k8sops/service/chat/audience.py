@@ -95,6 +95,11 @@ def channels_for(kind: str, cluster_uid: str, policy: Policy) -> tuple[tuple[str
     )
 
 
+def takes_bundles(team: str, channel: str, policy: Policy) -> bool:
+    """Whether policy allows log bundles in this channel; direct messages are nobody's channel."""
+    return any((one.team, one.channel) == (team, channel) for one in policy.file.slack.log_bundles)
+
+
 def mentioned_in(team: str, policy: Policy) -> dict[str, str]:
     """Groups and roles that policy wants mentioned in this team, and the user group each of them is there."""
     return {

@@ -16,6 +16,7 @@ import msgspec
 from k8sops.core.run import RunId
 from k8sops.service.chat.asked import Asked
 from k8sops.service.chat.intake import Intake
+from k8sops.service.chat.owed import OwedMemory
 from k8sops.service.chat.together_kept import TogetherMemory
 from k8sops.service.storing import Storage
 from k8sops.store.database import Tx
@@ -76,6 +77,7 @@ class ChatMemory:
         self._storage = storage
         self._intake = Intake(storage, INBOX)
         self.together: Final = TogetherMemory(storage)
+        self.owed: Final = OwedMemory(storage)
 
     async def notices(self, limit: int = 50) -> Sequence[Notice]:
         """What is to be told and nobody is at, oldest first; the caller is at it from now on, for a minute."""

@@ -13,6 +13,7 @@ from k8sops.cluster.connect import connect
 from k8sops.core.clock import Clock, IdSource, SystemClock, UlidSource
 from k8sops.core.errors import K8sOpsError, UsageError
 from k8sops.service.chat.acting import ChatDesk
+from k8sops.service.chat.handing_over import Bundles
 from k8sops.service.chat.memory import ChatMemory
 from k8sops.service.config import Config
 from k8sops.service.policies import names_of_clusters
@@ -35,6 +36,8 @@ class ChatService(msgspec.Struct, frozen=True, kw_only=True):
     command: str
     redact: Callable[[str], str]
     """Takes secrets out of what is about to be read by everybody."""
+    bundles: Bundles
+    """Log bundles that may be handed over."""
     workers: tuple[Config, ...]
     """The configuration of a worker for each cluster: what was asked for in the chat has to be carried by somebody."""
 
@@ -76,6 +79,7 @@ async def open_chat(config: Config, *, again_s: float = AGAIN_S) -> AsyncIterato
             ids=ids,
             command=config.slack.command,
             redact=(await text_redactor(config, storage)).redact,
+            bundles=Bundles(config, storage, clock, ids),
             workers=tuple(configs),
         )
 

@@ -19,6 +19,7 @@ from k8sops.core.clock import UlidSource
 from k8sops.core.plan import Demand
 from k8sops.core.run import Run
 from k8sops.service.chat.acting import ChatDesk
+from k8sops.service.chat.handing_over import Bundles
 from k8sops.service.chat.memory import ChatMemory
 from k8sops.service.chat.opening import ChatService
 from k8sops.service.config import Config
@@ -98,12 +99,12 @@ class Bots:
 
 @asynccontextmanager
 async def open_bots(
-    folder: Path, *, slack_rules: dict[str, Any] | None = None, number: int = 2
+    folder: Path, *, slack_rules: dict[str, Any] | None = None, number: int = 2, **settings: Any
 ) -> AsyncIterator[Bots]:
-    """So many bots, not yet looking; a run takes two of sre."""
+    """So many bots, not yet looking; a run takes two of sre. `settings` are the configuration's."""
     policy = folder / "policy.yaml"
     policy.write_text(yaml.safe_dump(_policy(slack_rules or {})), encoding="utf-8")
-    config = Config(policy=policy, database_url=f"sqlite:///{folder}/k8sops.db")
+    config = Config(policy=policy, database_url=f"sqlite:///{folder}/k8sops.db", **settings)
     clock, said = HandClock(), list[str]()
     space = Workspace(app_from_manifest(manifest()), team_id=TEAM)
     for name, user in USERS.items():
@@ -136,6 +137,7 @@ async def _bot(
         ids=ids,
         command="/k8s",
         redact=str,
+        bundles=Bundles(config, storage, clock, ids),
         workers=(),
     )
     poster = Poster(client, Gate(chat.redact))
