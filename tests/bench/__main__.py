@@ -13,7 +13,7 @@ from pathlib import Path
 
 from k8sops.sandbox.manager import SandboxManager
 from k8sops.sandbox.seed import seed
-from tests.bench import bench_audit, bench_cluster, bench_engine
+from tests.bench import bench_audit, bench_cluster, bench_engine, bench_redact
 
 PODS = 10_000
 NODES = 500
@@ -42,7 +42,9 @@ def main() -> int:
     parser.add_argument("--kubeconfig", type=Path, help="a cluster that holds the pods already")
     kubeconfig = parser.parse_args().kubeconfig
     missed = asyncio.run(bench_cluster.run(kubeconfig) if kubeconfig else on_a_sandbox())
-    return missed | bench_audit.main() | asyncio.run(bench_engine.run(bench_engine.BUSY_S))
+    return (
+        missed | bench_audit.main() | bench_redact.main() | asyncio.run(bench_engine.run(bench_engine.BUSY_S))
+    )
 
 
 if __name__ == "__main__":
