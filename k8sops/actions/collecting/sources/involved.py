@@ -5,6 +5,7 @@ An owner reference is any text that some controller wrote: what it names may not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,9 +13,13 @@ import msgspec
 from k8sops.actions.collecting.gathering import Gathering
 from k8sops.actions.collecting.sources.paths import of_kind, of_object
 from k8sops.actions.collecting.sources.reading import Trouble, absent, each, read
+from k8sops.bundle.naming import safe_part
 from k8sops.cluster.paths import subject_of
 from k8sops.core.plan import JsonObject
 from k8sops.core.ports import Resource
+
+Key = tuple[str, str, str]
+"""Kind as `Resource.qualified`, namespace, name."""
 
 HIGHEST: Final = 8
 """Owners above each other; a chain in practice has three (CronJob, Job, Pod)."""
@@ -42,6 +47,11 @@ class _Wanted(msgspec.Struct, frozen=True):
     pods: list[JsonObject]
     uid: str = ""
 
+    @property
+    def key(self) -> Key:
+        """Who it is."""
+        return self.resource.qualified, self.namespace, self.name
+
 
 def meta(found: JsonObject) -> dict[str, Any]:
     """An object's metadata; empty where it has none."""
@@ -59,76 +69,93 @@ async def owners(gathering: Gathering, *, tell: bool = False) -> list[Involved]:
         if tell:
             absent(gathering, "cluster/owners", "discovery", served)
         return []
-    by_kind = {(one.api_version, one.kind): one for one in reversed(served)}
-    found: dict[tuple[str, str, str], Involved] = {}
-    lost: set[tuple[str, str, str]] = set()
+    climb = _Climb(gathering, served, tell=tell)
+    await climb.up()
+    return climb.owners()
 
-    async def look(wanted: _Wanted) -> None:
-        key = (wanted.resource.qualified, wanted.namespace, wanted.name)
-        if key in found:
-            found[key].pods.extend(wanted.pods)
+
+class _Climb:
+    """From pods to what owns them, level by level, each level side by side."""
+
+    def __init__(self, gathering: Gathering, served: Sequence[Resource], *, tell: bool) -> None:
+        self._gathering: Final = gathering
+        self._tell: Final = tell
+        # The preferred version of a kind comes first, and any of them gives the same object.
+        self._kinds: Final = {(one.group, one.kind): one for one in reversed(served)}
+        self._found: Final[dict[Key, Involved]] = {}
+        self._told: Final[set[str]] = set()
+        self._above: list[_Wanted] = []
+
+    def owners(self) -> list[Involved]:
+        """What was found."""
+        return [self._found[key] for key in sorted(self._found)]
+
+    async def up(self) -> None:
+        """Climb to the top, or as high as makes sense."""
+        await self._ask_for_workloads()
+        for pod in self._gathering.pods:
+            self._want_owners(pod, [pod])
+        for _ in range(HIGHEST):
+            level, self._above = _once(self._above), []
+            await each(level, self._look)
+
+    async def _ask_for_workloads(self) -> None:
+        """Those of the selection, wherever they are; a pod by its name is among the pods already."""
+        for text in self._gathering.selection.workloads:
+            kind, _, name = text.partition("/")
+            resource = await read(self._gathering.cluster.resource(kind))
+            if isinstance(resource, Trouble):
+                self._miss(of_kind(kind, ""), text, resource)
+            elif resource.qualified != "pods" and name:
+                spaces = self._gathering.namespaces if resource.namespaced else ("",)
+                self._above += [_Wanted(resource, namespace, name, []) for namespace in spaces]
+
+    def _want_owners(self, found: JsonObject, pods: list[JsonObject]) -> None:
+        """A node owns its static pods, and has a source of its own."""
+        space = str(meta(found).get("namespace") or "")
+        for owner in meta(found).get("ownerReferences") or ():
+            kind, name = str(owner.get("kind")), str(owner.get("name") or "")
+            resource = self._kinds.get((str(owner.get("apiVersion")).rpartition("/")[0], kind))
+            if resource is None:
+                source = f"{kind}.{owner.get('apiVersion')} {name}"
+                why = f"it owns {meta(found).get('name')}, and no such kind is served"
+                self._miss(
+                    f"{of_kind(kind.lower(), space)}/{safe_part(name)}.yaml", source, Trouble(why, note=True)
+                )
+            elif resource.qualified != "nodes":
+                namespace = space if resource.namespaced else ""
+                self._above.append(
+                    _Wanted(resource, namespace, name, list(pods), str(owner.get("uid") or ""))
+                )
+
+    async def _look(self, wanted: _Wanted) -> None:
+        if wanted.key in self._found:
+            self._found[wanted.key].pods.extend(wanted.pods)
             return
-        got = await read(
-            gathering.cluster.get(wanted.resource, wanted.name, wanted.namespace),
-            spare=not wanted.resource.namespaced,
-        )
+        reading = self._gathering.cluster.get(wanted.resource, wanted.name, wanted.namespace)
+        got = await read(reading, spare=not wanted.resource.namespaced)
         if not isinstance(got, Trouble) and wanted.uid and meta(got).get("uid") != wanted.uid:
-            got = Trouble("it was made anew under the same name; the pods were another's", note=True)
+            got = Trouble("it was made anew under the same name; the pods are another's", note=True)
         if not isinstance(got, Trouble):
-            found[key] = Involved(wanted.resource, got, list(wanted.pods))
-            above.extend(_above(got, wanted.pods, by_kind))
-        elif tell and key not in lost and (wanted.uid or not got.note):
-            lost.add(key)
+            self._found[wanted.key] = Involved(wanted.resource, got, list(wanted.pods))
+            self._want_owners(got, wanted.pods)
+        elif wanted.uid or not got.note:
             path = of_object(wanted.resource, wanted.name, wanted.namespace)
-            absent(gathering, f"{path}.yaml", subject_of(wanted.resource, wanted.name, wanted.namespace), got)
+            source = subject_of(wanted.resource, wanted.name, wanted.namespace)
+            self._miss(f"{path}.yaml", source, got)
 
-    above = [one for pod in gathering.pods for one in _above(pod, [pod], by_kind)]
-    above += await _asked_for(gathering, tell=tell)
-    for _ in range(HIGHEST):
-        level, above = _once(above), []
-        if not level:
-            break
-        await each(level, look)
-    return [found[key] for key in sorted(found)]
-
-
-def _above(
-    found: JsonObject, pods: list[JsonObject], by_kind: dict[tuple[str, str], Resource]
-) -> list[_Wanted]:
-    """What an object's owner references name and the cluster serves; a node owns its static pods, and is told apart."""
-    wanted = []
-    for owner in meta(found).get("ownerReferences") or ():
-        resource = by_kind.get((str(owner.get("apiVersion")), str(owner.get("kind"))))
-        if resource is None or resource.qualified == "nodes":
-            continue
-        namespace = str(meta(found).get("namespace") or "") if resource.namespaced else ""
-        name, uid = str(owner.get("name") or ""), str(owner.get("uid") or "")
-        wanted.append(_Wanted(resource, namespace, name, list(pods), uid))
-    return wanted
+    def _miss(self, path: str, source: str, trouble: Trouble) -> None:
+        if self._tell and path not in self._told:
+            self._told.add(path)
+            absent(self._gathering, path, source, trouble)
 
 
 def _once(wanted: list[_Wanted]) -> list[_Wanted]:
     """Each owner once, with the pods of all who name it."""
-    merged: dict[tuple[str, str, str], _Wanted] = {}
+    merged: dict[Key, _Wanted] = {}
     for one in wanted:
-        key = (one.resource.qualified, one.namespace, one.name)
-        if key in merged:
-            merged[key].pods.extend(one.pods)
+        if one.key in merged:
+            merged[one.key].pods.extend(one.pods)
         else:
-            merged[key] = one
+            merged[one.key] = one
     return list(merged.values())
-
-
-async def _asked_for(gathering: Gathering, *, tell: bool) -> list[_Wanted]:
-    """The workloads of the selection, wherever they are; a pod by its name is among the pods already."""
-    wanted = []
-    for text in gathering.selection.workloads:
-        kind, _, name = text.partition("/")
-        resource = await read(gathering.cluster.resource(kind))
-        if isinstance(resource, Trouble):
-            if tell:
-                absent(gathering, of_kind(kind, ""), text, resource)
-        elif resource.qualified != "pods" and name:
-            spaces = gathering.namespaces if resource.namespaced else ("",)
-            wanted += [_Wanted(resource, namespace, name, []) for namespace in spaces]
-    return wanted

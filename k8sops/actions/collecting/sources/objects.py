@@ -36,7 +36,9 @@ async def objects(gathering: Gathering) -> None:
     for one in found:
         await gathered.shelf.add(one.resource, one.object, gathered.why(one))
     await each(gathering.namespaces, partial(gathered.around, found))
-    await gathered.named([*gathering.pods, *(one.object for one in found), *gathered.related])
+    # Items of a list come without their kind.
+    pods = ({**pod, "kind": "Pod"} for pod in gathering.pods)
+    await gathered.named([*pods, *(one.object for one in found), *gathered.related])
 
 
 class _Objects:

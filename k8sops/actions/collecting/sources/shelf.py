@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from k8sops.actions.collecting.gathering import Gathering
-from k8sops.actions.collecting.sources.involved import meta
+from k8sops.actions.collecting.sources.involved import Key, meta
 from k8sops.actions.collecting.sources.paths import of_object
 from k8sops.actions.collecting.sources.plain import plain
 from k8sops.actions.collecting.sources.reading import Trouble, absent, put, read
@@ -19,9 +19,6 @@ from k8sops.timeline.objects import moments_of
 
 _REVISIONS: Final = frozenset({"replicasets.apps", "controllerrevisions.apps"})
 """What one changed is told by the source `rollouts`, which has the one before it."""
-
-Key = tuple[str, str, str]
-"""Kind as `Resource.qualified`, namespace, name."""
 
 
 class Shelf:

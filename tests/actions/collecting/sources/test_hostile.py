@@ -20,7 +20,11 @@ async def hostile_pod(cluster: KubeCluster, namespace: str) -> JsonObject:
     """A pod that says it is owned by what cannot be, and whose annotations would drive a terminal."""
     manifest = naked_pod("victim", namespace)
     manifest["metadata"]["annotations"] = {"example.com/evil": EVIL}
-    owners = [("v1", "ConfigMap", "../../../etc/passwd"), ("v1", "Nonsense", "x"), ("v1", "Secret", "keys")]
+    owners = [
+        ("v1", "ConfigMap", "../../../etc/passwd"),
+        ("evil.example/v1", "../../Nonsense", "x"),
+        ("v1", "Secret", "keys"),
+    ]
     manifest["metadata"]["ownerReferences"] = [
         {"apiVersion": version, "kind": kind, "name": name, "uid": ABSENT_UID}
         for version, kind, name in owners
@@ -56,6 +60,11 @@ async def test_names_that_look_like_paths_lead_nowhere_and_controls_are_spelled_
         assert not {".", "..", ""} & set(path.split("/")), path
         assert not any(sign in file.text for sign in "\x1b\x07\x9b\r"), path
     assert b"open-sesame" not in sink.everything
+    absent = {path.rpartition("/")[2]: why for path, why in sink.not_here.items()}
+    assert "may not be '.' or '..'" in absent["%2E.%2F..%2F..%2Fetc%2Fpasswd.yaml"]
+    assert absent["x.yaml"] == "it owns victim, and no such kind is served"
+    assert "made anew" in absent["keys.yaml"]
+    assert "does not exist" in absent["no-such-map.yaml"]
     kept = yaml.safe_load(sink.files[f"namespaces/{cluster_namespace}/pods/victim.yaml"].text)
     assert kept["metadata"]["annotations"]["example.com/evil"] == EVIL
     (row,) = (

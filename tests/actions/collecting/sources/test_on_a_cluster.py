@@ -54,7 +54,7 @@ def test_what_the_pods_name_is_kept_down_to_the_volume_and_its_class(
     laid_out: str, files: MemorySink
 ) -> None:
     """A pod that hangs in ContainerCreating hangs on one of these; one that is named and missing is told."""
-    assert of(files, laid_out, "configmaps") == {"settings"}
+    assert of(files, laid_out, "configmaps") == {"settings", "kube-root-ca.crt"}
     assert of(files, laid_out, "serviceaccounts") >= {"runner"}
     assert of(files, laid_out, "persistentvolumeclaims") == {"disk"}
     claim = yaml.safe_load(files.files[f"namespaces/{laid_out}/persistentvolumeclaims/disk.yaml"].text)

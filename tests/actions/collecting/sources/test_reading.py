@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import cast
 
+import msgspec
 import pytest
 
 from k8sops.actions.collecting.sources.reading import Reading, absent, each, kept, trouble_of
@@ -96,16 +97,17 @@ async def test_what_was_looked_at_first_is_given_again_and_once() -> None:
 async def test_a_sink_that_cannot_write_and_a_cancel_end_the_run() -> None:
     """A full disk must not be told as a cluster that refuses, a thousand times."""
 
+    async def refuse(path: str) -> None:
+        raise ServerError(f"no room for {path}")
+
     class Broken:
         @asynccontextmanager
-        async def file(self, path: str, *, source: str) -> AsyncGenerator[Any, None]:
-            raise ServerError(f"no room for {path} of {source}")
-            yield
+        async def file(self, path: str, *, source: str) -> AsyncGenerator[str, None]:
+            await refuse(path)
+            yield source
 
     gathering, _ = gathering_of(NOBODY)
-    gathering = type(gathering)(
-        **{name: getattr(gathering, name) for name in gathering.__struct_fields__} | {"sink": Broken()}
-    )
+    gathering = msgspec.structs.replace(gathering, sink=Broken())
     with pytest.raises(ServerError, match="no room"):
         await kept(gathering, "a.log", "x", Reading(pieces(b"one")), bytes)
     reading = Reading(pieces(then=cast("K8sOpsError", asyncio.CancelledError())))
