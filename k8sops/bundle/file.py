@@ -17,7 +17,8 @@ from k8sops.bundle.port import RedactingFile
 from k8sops.bundle.staging import Staging
 from k8sops.core.sizes import size_text
 
-BLOCK: Final = 256 << 10
+BLOCK: Final = 128 << 10
+WHOLE_LIMIT: Final = "the limit of the whole bundle"
 
 
 class Budget:
@@ -153,8 +154,11 @@ class GrowingFile:
         if room == len(block):
             return block
         self.budget_cut = room < own
-        whole = f"the bundle's limit of {size_text(self._budget.most)}"
-        self.truncated(whole if self.budget_cut else f"the limit of {size_text(self._most)} for each file")
+        self.truncated(
+            f"{WHOLE_LIMIT}, {size_text(self._budget.most)}, was reached"
+            if self.budget_cut
+            else f"the limit of {size_text(self._most)} for each file was reached"
+        )
         kept = block[: block.rfind(b"\n", 0, room) + 1] or block[:room]
         self._budget.give_back(room - len(kept))
         self.dropped += len(block) - len(kept)

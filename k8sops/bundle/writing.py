@@ -81,6 +81,10 @@ class BundleWriter:
         """How much is in them until now."""
         return self._budget.spent
 
+    def exhausted(self) -> bool:
+        """Whether nothing more fits."""
+        return self._budget.exhausted
+
     def file(
         self, path: str, *, source: str, watch: Callable[[bytes], None] | None = None
     ) -> AbstractAsyncContextManager[BundleFile]:

@@ -208,7 +208,7 @@ async def test_the_whole_limit_makes_a_bundle_incomplete(tmp_path: Path) -> None
     """Files that came later were not given their share."""
     written = await make(tmp_path, {"a.log": b"a\n" * 400_000, "b.log": b"b\n" * 400_000}, most=1_000_000)
     assert sum(file.bytes for file in written.index.files) == 1_000_000
-    assert "the bundle's limit of" in written.index.files[1].truncated
+    assert "the limit of the whole bundle" in written.index.files[1].truncated
     assert not written.index.complete
 
 

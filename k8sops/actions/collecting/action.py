@@ -116,6 +116,7 @@ class Logs:
             tail=params.tail,
             until_is_set=bool(params.until),
             most_each=bytes_of(params.limit_per_file),
+            exhausted=writer.exhausted,
         )
 
     async def _told(

@@ -74,6 +74,8 @@ class Gathering(msgspec.Struct, frozen=True, kw_only=True):
     """Whether lines behind the window are to be cut off: it ends before now."""
     most_each: int = 20 << 20
     """The most bytes of one log."""
+    exhausted: Callable[[], bool] = bool
+    """Whether nothing more fits into the bundle."""
     logs: LogsTold = msgspec.field(default_factory=LogsTold)
 
 

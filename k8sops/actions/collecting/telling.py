@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Final
 
 from k8sops.actions.collecting.gathering import Gathering
+from k8sops.bundle.file import WHOLE_LIMIT
 from k8sops.bundle.index import Index
 from k8sops.bundle.writing import BundleWriter
 from k8sops.core.events import Progress
@@ -39,10 +40,10 @@ def outcome(where: str, index: Index) -> str:
 def lacking(index: Index) -> str:
     """What is missing of what was asked for: alike reasons once, the most frequent first."""
     reasons = Counter(printable(one.why) for one in index.missing if not one.note)
-    reasons.update(printable(why) for file in index.files for why in file.errors)
-    whole = sum(file.truncated.startswith("the bundle's limit") for file in index.files)
-    if whole:
-        reasons["the bundle's limit was reached (--limit)"] += whole
+    for file in index.files:
+        reasons.update(printable(why) for why in file.errors)
+        if file.truncated.startswith(WHOLE_LIMIT):
+            reasons[file.truncated] += 1
     named = [f"{why} ({count} times)" if count > 1 else why for why, count in reasons.most_common(NAMED)]
     more = len(reasons) - NAMED
     return "; ".join(named) + (f"; and {counted(more, 'other reason')}" if more > 0 else "")

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from k8sops.actions.collecting.gathering import Gathering
 from k8sops.actions.collecting.sources.log_cutting import LineEnds
 from k8sops.bundle.errors import BundleError
+from k8sops.bundle.file import WHOLE_LIMIT
 from k8sops.bundle.naming import safe_part
 from k8sops.bundle.port import BundleFile
 from k8sops.cluster.client_base import PODS
@@ -92,7 +93,11 @@ def _ran_before(state: ContainerState, since_ns: int) -> bool:
 
 async def _one(gathering: Gathering, life: Life) -> None:
     """One log, whole or as far as it goes; says itself what is missing of it."""
-    sink, reading = gathering.sink, _Reading(gathering, life)
+    sink = gathering.sink
+    if gathering.exhausted():
+        sink.missing(life.path, source=life.source, why=f"{WHOLE_LIMIT} was reached before it was begun")
+        return
+    reading = _Reading(gathering, life)
     try:
         first = await reading.next()
     except asyncio.CancelledError:
@@ -114,9 +119,11 @@ async def _one(gathering: Gathering, life: Life) -> None:
 
 async def _rest(gathering: Gathering, reading: _Reading, piece: bytes, file: BundleFile) -> None:
     try:
-        while piece and not file.full:
+        while piece:
             gathering.logs.bytes += len(piece)
             await file.write(piece)
+            if file.full:
+                break
             piece = await reading.next()
     except BundleError:
         raise
@@ -127,8 +134,8 @@ async def _rest(gathering: Gathering, reading: _Reading, piece: bytes, file: Bun
         file.error(f"the stream broke: {error.message}")
     if reading.resumed:
         file.error(f"the stream broke and was taken up again {reading.resumed} times", note=True)
-    if reading.at_limit or piece:
-        file.truncated("the limit of bytes: what came later is not in it")
+    if reading.at_limit:
+        file.truncated("the limit for each file: what came later is not in it")
 
 
 class _Reading:
