@@ -20,6 +20,7 @@ from k8sops.actions.collecting.sources.shelf import Shelf
 from k8sops.cluster.paths import collection_path
 from k8sops.core.overview import Gauge
 from k8sops.core.plan import JsonObject
+from k8sops.core.ports import Resource
 from k8sops.core.uses import Named, named_by, pod_spec
 from k8sops.core.why import why_of_pod
 from k8sops.core.why_owners import why_of_job, why_of_workload
@@ -33,8 +34,7 @@ async def objects(gathering: Gathering) -> None:
     gathered = _Objects(gathering)
     await gathered.pods()
     found = await owners(gathering, tell=True)
-    for one in found:
-        await gathered.shelf.add(one.resource, one.object, gathered.why(one))
+    await each(found, gathered.owner)
     await each(gathering.namespaces, partial(gathered.around, found))
     # Items of a list come without their kind.
     pods = ({**pod, "kind": "Pod"} for pod in gathering.pods)
@@ -56,12 +56,14 @@ class _Objects:
         if isinstance(resource, Trouble):
             absent(self._gathering, "pods", "discovery", resource)
             return
-        for pod in self._gathering.pods:
-            why = why_of_pod(pod, self._now)
-            await self.shelf.add(resource, pod, why.clause if why else "")
+        await each(self._gathering.pods, partial(self._pod, resource))
 
-    def why(self, one: Involved) -> str:
-        """Why an owner is not well, from itself and the worst of its pods; empty where it is."""
+    async def _pod(self, resource: Resource, pod: JsonObject) -> None:
+        why = why_of_pod(pod, self._now)
+        await self.shelf.add(resource, pod, why.clause if why else "")
+
+    async def owner(self, one: Involved) -> None:
+        """An owner, with why it is not well: from itself and the worst of its pods."""
         worst = min(
             (why for pod in one.pods if (why := why_of_pod(pod, self._now))),
             key=lambda why: why.gauge is not Gauge.BAD,
@@ -71,7 +73,7 @@ class _Objects:
             found = why_of_job(one.object, worst)
         else:
             found = why_of_workload(one.object, _ready(one.object), worst)
-        return found.clause if found else ""
+        await self.shelf.add(one.resource, one.object, found.clause if found else "")
 
     async def around(self, found: list[Involved], namespace: str) -> None:
         """What is about the pods of a namespace, and the namespace."""
