@@ -23,3 +23,10 @@ def test_help_loads_none_of_them() -> None:
     code = "import sys, k8sops.actions.collecting.sources.names; print('k8sops.core.plan' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+def test_the_documentation_tells_each_source() -> None:
+    """Whoever leaves one out wants to know what goes with it."""
+    text = PAGE.read_text()
+    for name in SOURCES:
+        assert f"| `{name}` |" in text, name
