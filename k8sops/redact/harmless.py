@@ -23,8 +23,28 @@ _SAYING: Final = frozenset(
     b"successfully that the this to too unable unauthorized unexpected unknown unset update updated using valid "
     b"validation verification was were when will with without wrong".split()
 )
-# In a sentence also what it is about.
+# In a sentence also what it is about, what Go says after a URL in quotes, and for which machines a package is.
 _ABOUT: Final = _SAYING | {
+    b"all",
+    b"amd64",
+    b"arm64",
+    b"client",
+    b"connection",
+    b"context",
+    b"dial",
+    b"eof",
+    b"http2",
+    b"i386",
+    b"i/o",
+    b"net/http",
+    b"non-existent",
+    b"read",
+    b"references",
+    b"remote",
+    b"stream",
+    b"tls",
+    b"write",
+    b"x509",
     b"token",
     b"secret",
     b"secrets",
@@ -36,8 +56,8 @@ _ABOUT: Final = _SAYING | {
 }
 # Somebody's passphrase may begin with "the"; a message about one begins with "is required".
 _MESSAGE: Final = frozenset(
-    b"can't cannot does doesn't expired failed has incorrect invalid is isn't may missing must not required should too "
-    b"was wrong".split()
+    b"can't cannot does doesn't expired failed has incorrect invalid is isn't may missing must not required should str "
+    b"too was wrong".split()
 )
 _EMPTY: Final = frozenset(
     b"true false null nil none undefined yes no on off ~ <nil> <none> <unset> n/a string optional hidden redacted "
@@ -53,6 +73,8 @@ _STANDS_FOR_ONE: Final = re.compile(
     | \{\{.*\}\}\Z | \{[a-z_]*\}\Z | %[sdvq]\Z | %\([a-z_]+\)s\Z
     | <[a-z][a-z0-9 _'./-]*>\Z | <set\ to\ the\ key\ '
     | [0-9]+\ bytes\Z
+    | [0-9]{1,6}(?:\.[0-9]+)?(?:ns|us|\xc2\xb5s|ms)\Z | (?:[0-9]{1,4}h)?(?:[0-9]{1,3}m)?[0-9]{1,4}(?:\.[0-9]+)?s\Z
+    | (?:[a-z][a-z-]{2,40}/){2,8}[a-z][a-z-]{2,40}\Z                       # where a store has it
     | (?:\.{1,2}|~)(?:/[a-z0-9_.-]+)+/?\Z | (?:/[a-z0-9_.-]+){2,}/?\Z       # a file that holds it
     | &?(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*[(\[]                                # code that reads it
     | (?:process\.env|env|secrets|vars|self|this|req|request|config|cfg|settings|args|opts|options)\.[A-Za-z_.]+\Z

@@ -29,6 +29,8 @@ _SCHEME: Final = re.compile(
 _HEADER: Final = re.compile(rb"(?:[^\r\n\"'\\]|\\(?![nr\"'\\]))+")
 # What stands before a name that is a part of another: a chart's checksum, an ARN.
 _OF_ANOTHER: Final = re.compile(rb"checksum/\Z|secretsmanager:[a-z0-9:-]{0,30}:\Z")
+# `PyJWT==2.10.1`, from the second sign on.
+_PINNED: Final = re.compile(rb"=[ ]?[0-9]+(?:\.[0-9a-z]+)+(?![^\s\"',;)])")
 _BLOCK: Final = re.compile(rb"[ \t]*[|>][+-]?[0-9]?[+-]?[ \t]*(?:#[^\n]*)?\Z")
 _SCALAR: Final = re.compile(rb"[^\s,\]}]+")
 
@@ -86,6 +88,7 @@ class Named:
             not kind
             or after[:1] == b":"
             or after == b"//"
+            or _PINNED.match(data, end, place.line.end)
             or _OF_ANOTHER.search(data, max(0, start - _REACH), start)
         ):
             return NOTHING
@@ -109,7 +112,8 @@ class Named:
         if quote and not value.quote:
             scalar = _SCALAR.match(data, value.start, value.end)
             value = Value(value.start, scalar.end() if scalar else value.start)
-        prose = separator == b":" and not (first or quote or value.quote)
+        # Also `Post "https://…/token": context deadline exceeded`: where JSON is meant, a text stands in quotes.
+        prose = separator == b":" and not (first or value.quote)
         # `volume "token" : secret "web" not found`
         prose |= data[value.end : value.end + 2] == b' "' and not value.quote
         wrap = quote if separator == b":" and not value.quote else b""

@@ -70,11 +70,12 @@ _NOT_BEGINNING: Final = (
 )
 # Of a name these last words say something about a secret and hold none.
 _ABOUT: Final = frozenset(
-    {"age", "alg", "algorithm", "auth", "bucket", "cleaner", "controller", "created", "error", "errors",
-     "exchange", "expired", "expires", "expiry", "field", "filter", "format", "header", "host", "issuer",
-     "length", "lifetime", "limit", "mode", "param", "request", "required", "review", "rotation", "scope",
-     "scopes", "server", "service", "signer", "size", "state", "status", "strength", "sync", "timeout",
-     "ttl", "updated", "usage", "valid", "validator", "verification"}
+    {"age", "alg", "algorithm", "auth", "backend", "bucket", "cleaner", "controller", "created", "driver",
+     "engine", "error", "errors", "exchange", "expired", "expires", "expiry", "field", "filter", "format",
+     "header", "host", "issuer", "length", "lifetime", "limit", "manager", "mode", "param", "plugin",
+     "request", "required", "review", "rotation", "scope", "scopes", "server", "service", "signer", "size",
+     "state", "status", "strength", "sync", "timeout", "ttl", "updated", "usage", "valid", "validator",
+     "verification"}
 )  # fmt: skip
 _FILES: Final = (
     ".js",
