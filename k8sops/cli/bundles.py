@@ -60,7 +60,7 @@ def bundles_group() -> None:
     Examples:
       k8sops bundles list
       k8sops bundles get 01KAJ4 --to /tmp/incident.tar.zst
-      k8sops bundles remove --older-than 30d --plan
+      k8sops bundles remove --older-than 720h --plan
     """
 
 

@@ -171,13 +171,16 @@ def _step(opened: OpenRepository, going: Sequence[FoundBundle], params: RemoveBu
 
 def _item(found: FoundBundle, *, named: bool) -> Item:
     body = found.body
-    data = {"name": printable(body.name), "made_at": body.made_at, "bytes": body.bytes} if body else {}
+    what = (
+        f"made {body.made_at}, {size_text(body.bytes)}, {printable(body.name)}"
+        if body
+        else "it cannot be read"
+    )
     return Item(
         target=Target(kind="bundles", name=found.id),
         verb="remove",
         group="named" if named else "old",
-        why=f"made {body.made_at}" if body else "it cannot be read",
-        data=data,
+        why=what,
     )
 
 

@@ -112,7 +112,7 @@ REPOSITORY_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         ),
         examples=(
             "k8sops bundles remove 01KAJ4 --plan",
-            "k8sops bundles remove --older-than 30d",
+            "k8sops bundles remove --older-than 720h",
         ),
         risks=(Risk.READ, Risk.DISRUPTIVE, Risk.DESTRUCTIVE),
         idempotent=True,
