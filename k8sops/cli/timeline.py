@@ -218,7 +218,7 @@ def _lines(timeline: Timeline, asked: dict[str, Any], zone: tzinfo | None, **mor
 
 
 def _told_what_is_missing(timeline: Timeline, asked: dict[str, Any]) -> ExitCode:
-    """Exit code 1 where something failed; what may not be read, or is not kept, is only said."""
+    """Exit code 1 where a read failed just now; what may not be read, or a bundle lacks, is only said."""
     from k8sops.cli.console import say
     from k8sops.core.errors import ExitCode
     from k8sops.service.timing.rendering import unknown_lines
@@ -228,4 +228,5 @@ def _told_what_is_missing(timeline: Timeline, asked: dict[str, Any]) -> ExitCode
             say(line)
     if asked["to"] is not None:
         say(f"{asked['to']} holds the timeline.")
-    return ExitCode.DONE if all(one.expected for one in timeline.unknown) else ExitCode.FAILED
+    whole = asked["from_bundle"] is not None or all(one.expected for one in timeline.unknown)
+    return ExitCode.DONE if whole else ExitCode.FAILED

@@ -53,7 +53,7 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
-    """Moments in order of time; one told to the second only stands at that second's end."""
+    """Moments in order of time; within a second, whose fraction few sources tell, as one leads to the other."""
 
     since_ns: int
     until_ns: int

@@ -37,9 +37,11 @@ def workload_of(subject: str) -> tuple[str, ...]:
 
 
 def family_of(subject: str) -> str:
-    """What pods of one workload have in common: `Pod shop/web (app)`; any other subject as it is."""
+    """What pods of one workload have in common, `Pod shop/web (app)`, and all nodes; any other subject as it is."""
     alone = bare(subject)
     kind, _, path = alone.partition(" ")
+    if kind == "Node":
+        return kind
     pattern = {"Pod": _POD, "ReplicaSet": _REPLICA_SET}.get(kind)
     match = pattern.fullmatch(path) if pattern is not None else None
     return f"{kind} {match[1]}{subject[len(alone) :]}" if match is not None else subject

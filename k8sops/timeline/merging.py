@@ -15,6 +15,7 @@ from k8sops.core.logs import SECOND_NS
 from k8sops.core.text import counted
 from k8sops.core.timeline import Moment, Timeline, Unknown
 from k8sops.timeline.belonging import LIFE, workload_of
+from k8sops.timeline.reading_runs import BEGINNINGS
 
 MOST: Final = 20_000
 AGAIN_NS: Final = 600 * SECOND_NS
@@ -57,9 +58,14 @@ def matters(moment: Moment) -> bool:
     return moment.bad or moment.matter in {"rollout", "scale", "run", "node"}
 
 
-def _order(moment: Moment) -> tuple[int, int, str, str]:
+def _order(moment: Moment) -> tuple[int, int, int, str, str]:
+    """By time; within a second, whose fraction most events lack, by what must have come before what."""
+    second = moment.at_ns // SECOND_NS
     place = _PLACES.get(moment.text.partition(":")[0], len(_PLACES))
-    return _latest(moment), place, moment.subject, moment.text
+    if moment.matter == "run" and moment.text.startswith(BEGINNINGS):
+        place = -1
+    within = _latest(moment) if place in {-1, len(_PLACES)} else 0
+    return second, place, within, moment.subject, moment.text
 
 
 def _latest(moment: Moment) -> int:

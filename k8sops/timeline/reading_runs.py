@@ -13,6 +13,8 @@ from k8sops.timeline.facts import sentence, subject
 
 MOST_FAILED_STEPS: Final = 20
 MOST_TARGETS: Final = 200
+BEGINNINGS: Final = ("asked for by", "approved by", "denied by", "began")
+"""How the texts begin of what comes before the cluster is changed."""
 _BAD: Final = frozenset({RunState.FAILED, RunState.NEEDS_REVIEW, RunState.VOID})
 _KINDS: Final = {
     f"{kind.lower()}s": kind

@@ -64,12 +64,15 @@ def test_a_run_and_what_the_cluster_did_for_it_stand_side_by_side_and_apart() ->
     ]
 
 
-def test_what_is_told_to_the_second_comes_after_the_run_that_began_within_it() -> None:
-    """Events have no fractions of a second: cut off, they would seem to come before what caused them."""
+def test_within_a_second_what_leads_to_something_stands_before_it() -> None:
+    """Most events have no fraction of a second: cut off, they would seem to come before what caused them."""
     began = told("10:00.3", "began", matter="run", subject=RUN, targets=("Deployment shop/web",))
     scaled = told("10:00", "ScalingReplicaSet: up", matter="scale", subject="Deployment shop/web")
-    first, second = timeline_of(scaled, began).moments
-    assert (first.text, second.run) == ("began", RUN.removeprefix("run "))
+    placed = told("10:00.4", "Scheduled: to node-1", subject="Pod shop/web-6d4b8f7c9-x2z4k")
+    ended = told("10:00.9", "succeeded", matter="run", subject=RUN)
+    found = timeline_of(ended, placed, scaled, began).moments
+    assert [one.text for one in found] == ["began", scaled.text, placed.text, "succeeded"]
+    assert all(one.run for one in found[1:3])
 
 
 def test_too_many_moments_leave_out_the_calm_ones_and_say_so() -> None:
@@ -106,6 +109,32 @@ def test_pods_of_one_workload_that_do_alike_are_one_row() -> None:
     (row,) = rows_of(moments)
     assert (row.moment.count, row.others, row.moment.until_ns) == (4, 3, ns("05:03"))
     assert len(rows_of(moments, folded=False)) == 4
+
+
+def test_nodes_that_are_lost_together_are_one_row() -> None:
+    """A zone that goes away is one finding."""
+    moments = timeline_of(
+        *(
+            told(
+                "05:00", "is not ready: NodeStatusUnknown", matter="node", bad=True, subject=f"Node n{place}"
+            )
+            for place in range(5)
+        )
+    ).moments
+    (row,) = rows_of(moments)
+    assert row.others == 4
+
+
+def test_a_pod_s_coming_to_be_is_one_row() -> None:
+    """Scheduled, pulled, created, started: told of the pod and of its container, and of no news to anybody."""
+    pod = "Pod shop/web-6d4b8f7c9-x2z4k"
+    moments = timeline_of(
+        told("05:00", "Scheduled: to node-1", subject=pod),
+        told("05:01", "Pulled: image", subject=f"{pod} (app)"),
+        told("05:01", "Started: container", subject=f"{pod} (app)"),
+    ).moments
+    (row,) = rows_of(moments)
+    assert (row.moment.subject, row.moment.text, row.moment.count) == (pod, "Scheduled, Pulled, Started", 3)
 
 
 def test_different_ends_of_containers_are_different_rows() -> None:

@@ -84,8 +84,8 @@ class Lists:
             return
         except K8sOpsError as error:
             self._failed.append(error)
-            what = "events of nodes" if only else kind.partition(".")[0]
-            self.unknown.append(unknown_of(f"{what}{_where(kind, namespace)}", error))
+            what = f"{kind.partition('.')[0]}{_where(kind, namespace)}"
+            self.unknown.append(unknown_of("events of nodes" if only else what, error))
 
     def _take(self, kind: str, found: JsonObject) -> None:
         self._seen += 1
