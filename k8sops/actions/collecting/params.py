@@ -5,7 +5,7 @@ The words that select are those of `k8sops logs`, which follows.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -135,6 +135,9 @@ class LogsParams(Params):
             raise ValueError("a folder is neither split nor kept in a repository: take tar.zst")
         if self.in_repository and self.split_size:
             raise ValueError("what goes to a repository is not split: it is stored in parts anyway")
+        now = datetime.now(UTC)
+        if self.until and moment_of(self.until, now) <= moment_of(self.since, now):
+            raise ValueError("the window ends before it begins: --until lies behind --since")
         if not self.sources:
             raise ValueError("no source is left: there would be nothing in it")
         return self
