@@ -62,9 +62,10 @@ def meta(found: JsonObject) -> dict[str, Any]:
 async def owners(gathering: Gathering, *, tell: bool = False) -> list[Involved]:
     """All of them, each once, by kind, namespace and name; with `tell` those that cannot be read are told missing.
 
-    A workload that was asked for is looked for in every namespace, and need not be in each.
+    A workload that was asked for is looked for in every namespace, and need not be in each. Before anything is told
+    as of no kind that is served, the kinds are asked for anew.
     """
-    served = await read(gathering.cluster.served())
+    served = await read(gathering.cluster.served(anew=tell))
     if isinstance(served, Trouble):
         if tell:
             absent(gathering, "cluster/owners", "discovery", served)
