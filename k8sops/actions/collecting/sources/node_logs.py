@@ -26,6 +26,7 @@ MOST_LINES: Final = 50_000
 LISTING_BYTES: Final = 1 << 20
 
 _LINK: Final = re.compile(r'<a href="([^"]*)"')
+_LISTING: Final = (b"<pre>", b"<!doctype html>")
 _NO_ENTRIES: Final = b"-- No entries --"
 _CUT_OFF_S: Final = 29.0
 _RUNTIMES: Final = {"containerd": "containerd", "cri-o": "crio", "docker": "docker"}
@@ -79,9 +80,8 @@ async def _of_service(gathering: Gathering, node: _Node, service: str) -> None:
     )
     reading = _reading(gathering, node, node.path, query)
     first = await reading.begin()
-    if first is not None and first.lstrip().startswith(b"<"):
-        listing = await _listed(reading)
-        await _as_file(gathering, node, service, listing)
+    if first is not None and first.lstrip().lower().startswith(_LISTING):
+        await _as_file(gathering, node, service, await _listed(reading))
         return
     path = of_node(node.name, f"{service}.log")
     if first is None or first.strip() == _NO_ENTRIES:

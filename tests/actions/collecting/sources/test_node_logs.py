@@ -89,6 +89,13 @@ async def test_a_listing_in_answer_to_a_query_is_no_log_but_says_which_files_the
     assert sink.absent == {}
 
 
+async def test_a_log_whose_lines_begin_with_a_bracket_is_a_log() -> None:
+    """Syslog writes `<6>` before each line of the kernel's."""
+    sink = await logs_of(Kubelet({"?kubelet": b"<6>one\n<4>two\n", "?containerd": b"<pre>\n</pre>\n"}))
+    assert sink.files["nodes/node-1/kubelet.log"].data == b"<6>one\n<4>two\n"
+    assert "nodes/node-1/containerd.log" in sink.not_here
+
+
 async def test_a_kubelet_that_serves_no_logs_is_a_note_that_names_the_setting() -> None:
     """It is the default of many providers, and nobody's failure."""
     disabled = InvalidError("logs of node node-1 is refused as invalid: logs endpoint is disabled.")
