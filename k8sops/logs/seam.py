@@ -1,16 +1,17 @@
 """Where a stream is taken up again: what was shown of its last seconds, so that each line comes once.
 
-A log file only grows, and the API server serves it from a second on: what it serves again is what was shown of these
-seconds, in the same order, and then what is new. So the line that was shown last is looked for, and all behind it is
-new. Lines are told by their whole text, stamp included, and counted: two that are alike at one nanosecond are two.
-Where the last line is not served again, the file is another one: it was rotated, or the container began anew.
+A log file only grows, and what is served again of it comes in its order: so the line that was shown last is looked for,
+and all behind it is new, whatever the stamps say. Lines are told by their whole text, stamp included, and counted: two
+that are alike at one nanosecond are two. Where a line that was not shown comes before that one, the file is another one
+(it was rotated, or the container began anew), or less of it was asked for than would reach back.
 
-Stamps of one log may go back a little (stdout and stderr are stamped apart), which is why a second before the last one
-is asked for too. Of a log whose clock was set back by more, `skewed` says so.
+Stamps of one log may go back a little (stdout and stderr are stamped apart), hence a second is kept before the last
+one. A clock that is set back by more begins this anew: then only what is later than anything shown is known to be new.
 """
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
@@ -39,8 +40,8 @@ class Seam:
         """The stamp of the line that was shown last, in the order of the file."""
         self.newest = 0
         """The latest stamp shown."""
-        self.skewed = False
-        self.anchor = 0
+        self._anchor = 0
+        """The line that was shown last."""
         self._first = 0
         self._second = 0
         """The second of the latest stamp, in nanoseconds."""
@@ -65,16 +66,29 @@ class Seam:
         """Whether what is served now may have been shown."""
         return self._owed is not None
 
-    def resume(self) -> datetime | None:
-        """A new request begins: since when it is to ask, None for all there is."""
+    @property
+    def misses_last(self) -> bool:
+        """Whether the line that was shown last has not been served again."""
+        return self._owed is not None and not self._is_next
+
+    @property
+    def since(self) -> datetime | None:
+        """From when on to ask; None for all there is."""
+        return moment_of(self._second - MARGIN_NS) if self.newest else None
+
+    @property
+    def recent(self) -> int:
+        """How many lines are remembered."""
+        return len(self._before) + len(self._now)
+
+    def resume(self) -> None:
+        """A new request begins."""
         self._matched = False
-        if not self.newest:
-            if not self._is_next:
-                self._owed = None
-            return None
-        self._is_next = False
-        self._owed = Counter(self._before + self._now)
-        return moment_of(self._second - MARGIN_NS)
+        if self.newest:
+            self._is_next = False
+            self._owed = Counter(self._before + self._now)
+        elif not self._is_next:
+            self._owed = None
 
     def sift(self, lines: Sequence[str], times: Sequence[int]) -> Sifted:
         """What is new in the next block of a request. Only asked while it `overlaps`."""
@@ -86,7 +100,7 @@ class Seam:
             if owed.get(told, 0):
                 owed[told] -= 1
                 self._matched = True
-                if told == self.anchor and not owed[told]:
+                if told == self._anchor and not owed[told]:
                     self._owed = None
                     return Sifted(place + 1, torn=False)
             elif self._is_new(at):
@@ -94,12 +108,22 @@ class Seam:
                 return Sifted(place, torn=not self._is_next)
         return Sifted(len(lines), torn=False)
 
+    def behind_last(self, lines: Sequence[str]) -> int | None:
+        """Where what comes behind the last line shown begins in these; None where that line is not among them."""
+        found = None
+        for place, line in enumerate(lines):
+            told = hash(line)
+            if told == self._anchor and self._owed is not None and self._owed[told] > 0:
+                self._owed[told] -= 1
+                found = place + 1
+        return found
+
     def note(self, lines: Sequence[str], times: Sequence[int]) -> None:
         """These were shown."""
         if not lines:
             return
         told = list(map(hash, lines))
-        self.anchor, self.last = told[-1], times[-1]
+        self._anchor, self.last = told[-1], times[-1]
         self._first = self._first or times[0]
         end = self._second + SECOND_NS
         if self._second <= times[0] and times[-1] < end and max(times) < end and min(times) >= self._second:
@@ -126,8 +150,14 @@ class Seam:
             elif second == self._second - MARGIN_NS:
                 self._before.append(line)
             else:
-                self.skewed = True
+                self._before, self._now, self._second = [], [line], second
+                self._first = sys.maxsize
 
     def _is_new(self, at: int) -> bool:
-        """Whether a line that is not owed comes after those that were shown, rather than before the first of them."""
-        return at >= self._first if self._matched or self._is_next else at > self._first
+        """Whether a line that is not owed comes after those that were shown, as far as its stamp tells."""
+        if self._is_next:
+            return True
+        if at < self._second - MARGIN_NS:
+            return False
+        low = min(self._first, self.newest)
+        return at >= low if self._matched and low == self._first else at > low

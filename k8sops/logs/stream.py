@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
 from k8sops.cluster.client_base import PODS
@@ -29,17 +29,27 @@ from k8sops.logs.tally import Tally
 
 SOON_S: Final = 3.0
 """So long after a stream's end the pod's status is given to say that the container ended."""
+SETTLED_S: Final = 2.0
+"""What there is of a log is served within this, once its first lines are."""
 LINGER_S: Final = 20.0
 """A stream that brings nothing for so long after its pod is gone is given up: its node may be, too."""
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 MOST_TRIES: Final = 5
 """Of a read that ends by itself; a followed one is tried for ever."""
+NEAREST: Final = 200
+FARTHEST: Final = 20_000
+"""Lines that are read again in order to find the last one that was shown."""
+ROTATED: Final = "the log was rotated, or cut, while it was not being read"
 
 Put = Callable[[list[LogEntry]], Awaitable[None]]
 
 
 class _OtherLifeError(Exception):
     """What is served is of another life than was asked for; its pod's status has told of that by now."""
+
+
+class _TooFarError(Exception):
+    """The line that was shown last is not among the last ones any more."""
 
 
 class ContainerLog:
@@ -74,13 +84,15 @@ class ContainerLog:
         self._life = -1
         """The one being shown; -1 before the first."""
         self._asked_at: float | None = None
-        """When the life being shown was read back, where only its end was wanted."""
+        """When the life being shown was read back, where only its last minutes were wanted."""
         self._drained = False
         self._clean = False
         """Whether the last connection ended as that of a container that ended does."""
         self._failures = 0
         self._has_waited = False
         self._blocks = 0
+        self._shown_at = 0.0
+        self._left = span.head or sys.maxsize
         self._putting = False
         self._shows = True
 
@@ -113,7 +125,8 @@ class ContainerLog:
             said = f"the container before ended: {state.before.said}; this is the next"
             await put([self._marker(said)])
             self._seam = Seam()
-        self._life, self._asked_at = state.life, self._clock.monotonic()
+        self._life = state.life
+        self._asked_at = self._clock.monotonic() if span.since_s or span.since_ns else None
         # Of a log of which nothing is wanted the last line is read all the same: what is new begins behind it.
         self._shows = span.tail != 0 or bool(span.head)
         await self._whole(self._spanned(), put)
@@ -147,8 +160,7 @@ class ContainerLog:
         before, started = self._life, stamp_ns(state.started)
         if before >= 0 and state.life == before + 1:
             if not self._drained:
-                since = self._seam.resume()
-                await self._kept_before(self._query(previous=True, since_time=since), started, put)
+                await self._kept_before(started, put)
         elif state.life > before + 1:
             await self._missed(state.life - before - 2, started, put)
         if before >= 0 and not self._has_waited and state.before is not None:
@@ -162,15 +174,15 @@ class ContainerLog:
 
     async def _missed(self, lives: int, started: int, put: Put) -> None:
         """Lives came and went unseen: of those that ended only the last is kept."""
-        if lives or (self._life >= 0 and not self._drained and not self._clean):
+        if lives or (self._life >= 0 and not self._drained):
             await self._gap(put, started, "its container began anew more than once meanwhile")
         self._seam = self._seam.next_life()
-        await self._kept_before(self._query(previous=True), started, put)
+        await self._kept_before(started, put)
 
-    async def _kept_before(self, query: LogQuery, started: int, put: Put) -> None:
-        """What is still kept of the life before the present one, which began at `started`."""
+    async def _kept_before(self, started: int, put: Put) -> None:
+        """What is still kept, and was not shown, of the life before the present one, which began at `started`."""
         try:
-            await self._tried(query, put, forever=True)
+            await self._tried(None, put, previous=True, forever=True)
         except (ForbiddenError, CredentialsError):
             raise
         except K8sOpsError as error:
@@ -195,7 +207,7 @@ class ContainerLog:
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-        self._clean = not trouble
+        self._clean = not trouble and not self._seam.misses_last
         if await self._ends(at_once=bool(trouble)):
             return
         self._tally.reconnects += 1
@@ -221,7 +233,7 @@ class ContainerLog:
                 self._tally.opened += 1
 
         try:
-            await self._read(self._next_query(follow=True), put, on_sent=sent)
+            await self._resumed(put, on_sent=sent)
         finally:
             if opening:
                 self._slots.release()
@@ -233,9 +245,10 @@ class ContainerLog:
         while not reading.done():
             if self._may_still_bring:
                 news = asyncio.ensure_future(self._hear())
-                await asyncio.wait({reading, news}, return_when=asyncio.FIRST_COMPLETED)
-                news.cancel()
-                await asyncio.gather(news, return_exceptions=True)
+                try:
+                    await asyncio.wait({reading, news}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    news.cancel()
                 continue
             seen = self._blocks
             await asyncio.wait({reading}, timeout=LINGER_S)
@@ -267,7 +280,7 @@ class ContainerLog:
                 # By its name alone another pod would answer.
                 why = "its pod is gone, and nothing of it had been read"
             else:
-                await self._tried(self._next_query(), put, forever=True)
+                await self._tried(None, put, forever=True)
         except _OtherLifeError:
             why = "its pod is gone, and its end had not been read" if self.gone else ""
         except (ForbiddenError, CredentialsError):
@@ -304,12 +317,16 @@ class ContainerLog:
             self._tally.error(f"{self.stream.namespace}/{self.stream.label}: {error.message}")
             await put([self._marker(error.message)])
 
-    async def _tried(self, query: LogQuery, put: Put, *, forever: bool = False) -> None:
-        """Read to the end, taking it up again where the connection breaks on the way."""
+    async def _tried(
+        self, query: LogQuery | None, put: Put, *, previous: bool = False, forever: bool = False
+    ) -> None:
+        """Read to the end, taking it up again where the connection breaks; without a query what was not shown yet."""
         for tries in itertools.count(1):
-            seen = self._blocks
             try:
-                await self._read(query, put)
+                if query is None or self._seam.newest:
+                    await self._caught_up(put, previous=previous)
+                else:
+                    await self._read(query, put)
             except (ForbiddenError, CredentialsError):
                 raise
             except K8sOpsError as error:
@@ -319,31 +336,104 @@ class ContainerLog:
                 await self._breaks(error.message, put)
             else:
                 return
-            if self._blocks > seen:
-                since = self._seam.resume()
-                query = self._query(previous=query.previous, since_time=since)
 
-    async def _read(self, query: LogQuery, put: Put, *, on_sent: Callable[[], None] | None = None) -> None:
-        """One request: its new lines are handed on and noted."""
-        left = self._span.head or sys.maxsize
-        async with aclosing(self._cluster.log(self.stream, query, on_sent)) as blocks:
+    async def _resumed(self, put: Put, *, on_sent: Callable[[], None] | None = None) -> None:
+        """Follow on behind the line that was shown last; where it is not found there, look for it first.
+
+        Asked for by place, since a request by time leaves out whatever comes while a clock is behind it.
+        """
+        for _ in range(MOST_TRIES):
+            self._seam.resume()
+            if not self._seam.newest:
+                await self._read(self._unseen(follow=True), put, on_sent=on_sent)
+                return
+            asked = self._query(tail_lines=self._reach(), follow=True)
+            try:
+                await self._read(asked, put, on_sent=on_sent, by_place=True)
+            except _TooFarError:
+                await self._caught_up(put)
+            else:
+                return
+
+    async def _caught_up(self, put: Put, *, previous: bool = False) -> None:
+        """Read what was not shown of a life yet, as far as it is written."""
+        seam, reach = self._seam, self._reach()
+        seam.resume()
+        if not seam.newest:
+            await self._read(self._unseen(previous=previous), put)
+            return
+        held: list[tuple[LogBlock, list[int]]] = []
+        seen, is_there = 0, False
+        asked = self._query(tail_lines=reach, previous=previous)
+        async with aclosing(self._cluster.log(self.stream, asked)) as blocks:
+            async for block in blocks:
+                self._blocks += 1
+                seen += len(block.lines)
+                if (start := seam.behind_last(block.lines)) is not None:
+                    held, is_there = [], True
+                rest = _rest(block, start or 0)
+                held.append((rest, self._stamps.times(rest.lines)))
+        if not is_there and seen >= reach:
+            # Too much has come to be held: what is new is told by time.
+            seam.resume()
+            await self._read(self._query(since_time=seam.since, previous=previous), put)
+            return
+        if not is_there:
+            # The file does not have it, so all of it is new.
+            if not previous:
+                await self._is_same_life()
+            first = next((times[0] for _, times in held if times), 0)
+            await self._gap(put, first, ROTATED)
+        for block, times in held:
+            await self._show(block, times, put)
+
+    def _reach(self) -> int:
+        """So many lines from the end on the last one shown should be: by how many came, and how long ago."""
+        away = int(self._clock.monotonic() - self._shown_at) + 2
+        return min(FARTHEST, NEAREST + self._seam.recent * away)
+
+    async def _read(
+        self,
+        query: LogQuery,
+        put: Put,
+        *,
+        on_sent: Callable[[], None] | None = None,
+        by_place: bool = False,
+    ) -> None:
+        """One request: its new lines are handed on and noted. By place: raises _TooFarError where none can be told."""
+        async with (
+            _within(SETTLED_S) as settling,
+            aclosing(self._cluster.log(self.stream, query, on_sent)) as blocks,
+        ):
             async for found in blocks:
                 self._blocks += 1
                 times = self._stamps.times(found.lines)
-                block = found if left >= len(found.lines) else LogBlock(found.lines[:left], found.cuts)
-                start = await self._sifted(block, times, query, put) if self._seam.overlaps else 0
+                block = (
+                    found
+                    if self._left >= len(found.lines)
+                    else LogBlock(found.lines[: self._left], found.cuts)
+                )
+                start = await self._sifted(block, times, query, put, by_place=by_place)
+                if by_place:
+                    settling(self._seam.misses_last)
                 await self._show(_rest(block, start), times[start : len(block.lines)], put)
-                left -= len(block.lines)
-                if not left:
+                self._left -= len(block.lines)
+                if not self._left:
                     return
 
-    async def _sifted(self, block: LogBlock, times: list[int], query: LogQuery, put: Put) -> int:
+    async def _sifted(
+        self, block: LogBlock, times: list[int], query: LogQuery, put: Put, *, by_place: bool
+    ) -> int:
         """The place of the first line that was not shown yet; says so where lines before it may be missing."""
+        if not self._seam.overlaps:
+            return 0
         start, torn = self._seam.sift(block.lines, times)
+        if torn and by_place:
+            raise _TooFarError
         if torn:
             if not query.previous:
                 await self._is_same_life()
-            await self._gap(put, times[start], "the log was rotated, or cut, while it was not being read")
+            await self._gap(put, times[start], ROTATED)
         return start
 
     async def _is_same_life(self) -> None:
@@ -367,6 +457,7 @@ class ContainerLog:
         if times and self._shows:
             await self._handed_on(block, times, put)
         self._seam.note(block.lines, times)
+        self._shown_at = self._clock.monotonic()
 
     async def _handed_on(self, block: LogBlock, times: list[int], put: Put) -> None:
         self._tally.lines += len(times)
@@ -395,20 +486,39 @@ class ContainerLog:
         tail = span.tail if span.tail is None else max(1, span.tail)
         return self._query(tail_lines=tail, since_seconds=seconds, since_time=since)
 
-    def _next_query(self, *, follow: bool = False) -> LogQuery:
-        """What was not shown of the present life yet."""
-        since = self._seam.resume()
-        if since is None and self._asked_at is not None:
-            # Nothing was there when it was asked for: what has come since is told by the kubelet's own clock.
-            seconds = int(self._clock.monotonic() - self._asked_at) + 1
-            return self._query(follow=follow, since_seconds=seconds)
-        return self._query(follow=follow, since_time=since)
+    def _unseen(self, *, follow: bool = False, previous: bool = False) -> LogQuery:
+        """A life of which nothing was shown."""
+        if self._asked_at is None or previous:
+            return self._query(follow=follow, previous=previous)
+        # Nothing was there when its last minutes were asked for: what has come since, by the kubelet's own clock.
+        seconds = int(self._clock.monotonic() - self._asked_at) + 1
+        return self._query(follow=follow, since_seconds=seconds)
 
     def _marker(self, text: str) -> LogEntry:
         return LogEntry(self.stream, self._seam.last, text, marker=True)
 
     def _waits(self) -> LogEntry:
         return self._marker(f"it has not begun yet: {self.state.waiting}")
+
+
+@asynccontextmanager
+async def _within(seconds: float) -> AsyncGenerator[Callable[[bool], None], None]:
+    """A time that runs while what is yielded was called with True last. Raises _TooFarError at its end."""
+    loop, limit = asyncio.get_running_loop(), asyncio.timeout(None)
+
+    def runs(yes: bool) -> None:
+        if not yes:
+            limit.reschedule(None)
+        elif limit.when() is None:
+            limit.reschedule(loop.time() + seconds)
+
+    try:
+        async with limit:
+            yield runs
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise _TooFarError from None
 
 
 def _rest(block: LogBlock, start: int) -> LogBlock:
