@@ -186,4 +186,8 @@ class LogsParams(Params):
         """The time that is meant; what is said relatively counts from when the plan was made."""
         since = moment_of(self.since, asked_at)
         until = moment_of(self.until, asked_at) if self.until else now
-        return Window(int(since.timestamp()) * SECOND_NS, int(until.timestamp()) * SECOND_NS)
+        return Window(_ns(since), _ns(until))
+
+
+def _ns(moment: datetime) -> int:
+    return int(moment.timestamp()) * SECOND_NS + moment.microsecond * 1000
