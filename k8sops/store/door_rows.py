@@ -66,3 +66,13 @@ def taken(tx: Tx, door: str, key: str) -> str:
 def forget(tx: Tx, door: str, key: str) -> None:
     """Keep it no more."""
     tx.execute(delete(door_state).where(door_state.c.door == door, door_state.c.key == key))
+
+
+def forget_before(tx: Tx, door: str, moment_ms: int) -> None:
+    """Keep no more what was kept with a cursor before this; for doors whose cursor is when it was."""
+    tx.execute(delete(door_state).where(door_state.c.door == door, door_state.c.cursor < moment_ms))
+
+
+def forget_keys_before(tx: Tx, door: str, key: str) -> None:
+    """Keep no more what sorts before a key; for doors whose keys begin with a ULID, which sorts by time."""
+    tx.execute(delete(door_state).where(door_state.c.door == door, door_state.c.key < key))

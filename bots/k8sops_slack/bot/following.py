@@ -32,6 +32,7 @@ LOOK_S: Final = 1.0
 PACE_S: Final = 3.0
 """Slack takes some fifty edits a minute, of all messages together."""
 REMIND_EVERY_S: Final = 30.0
+FORGET_EVERY_S: Final = 86_400.0
 
 Say = Callable[[str], None]
 
@@ -59,6 +60,7 @@ class Following:
         self._pace_s = pace_s
         self._progress: dict[RunId, asyncio.Task[None]] = {}
         self._reminded_at = float("-inf")
+        self._forgot_at = float("-inf")
 
     async def serve(self) -> None:
         """Tell what there is to tell, again and again."""
@@ -97,6 +99,9 @@ class Following:
             self._reminded_at = self._chat.clock.monotonic()
             await self._telling.remind()
             await self._newscast.catch_up()
+        if self._chat.clock.monotonic() - self._forgot_at >= FORGET_EVERY_S:
+            await self._chat.memory.forget_old()
+            self._forgot_at = self._chat.clock.monotonic()
 
     async def _tell(self, notice: Notice) -> None:
         try:

@@ -15,6 +15,8 @@ import msgspec
 
 from k8sops.core.run import RunId
 from k8sops.service.chat.asked import Asked
+from k8sops.service.chat.doors import ASKED, CARDS, HELD, INBOX, LINES, ONCE
+from k8sops.service.chat.forgetting import forget_old
 from k8sops.service.chat.intake import Intake
 from k8sops.service.chat.owed import OwedMemory
 from k8sops.service.chat.together_kept import TogetherMemory
@@ -25,12 +27,6 @@ from k8sops.store.outbox import Notice, delivered, undelivered
 from k8sops.store.times import from_ms
 from k8sops.store.told_rows import take_back, tell_once, was_told
 
-ASKED: Final = "slack.asked"
-CARDS: Final = "slack.cards"
-HELD: Final = "slack.held"
-INBOX: Final = "slack.inbox"
-LINES: Final = "slack.lines"
-ONCE: Final = "slack.once"
 ONCE_MS: Final = 32 * 86_400_000
 """Longer than any approval may take."""
 KNOWN_MS: Final = 3_600_000
@@ -234,6 +230,11 @@ class ChatMemory:
         database = await self._storage.database()
         rows = await database.read(lambda tx: remembered(tx, CARDS, f"{run}/"))
         return tuple(_SHOWN.decode(row.value) for row in rows)
+
+    async def forget_old(self) -> None:
+        """Keep no more what nobody can want any more: else the store grows with every click for ever."""
+        database = await self._storage.database()
+        await database.write(forget_old, name="slack.forgotten")
 
     async def runs_at(self, channel: str, ts: str) -> tuple[RunId, ...]:
         """The runs that a message shows; none where it is no message of ours."""

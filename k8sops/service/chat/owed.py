@@ -11,15 +11,13 @@ from typing import Final
 import msgspec
 
 from k8sops.core.run import RunId
+from k8sops.service.chat.doors import HELD, ONCE, OWED
 from k8sops.service.storing import Storage
 from k8sops.store.database import Tx
 from k8sops.store.door_rows import forget, remember, remembered
 from k8sops.store.told_rows import take_back, tell_once
 
-OWED: Final = "slack.owed"
-BEGUN: Final = "slack.once"
-BEGUN_MS: Final = 32 * 86_400_000
-HELD: Final = "slack.held"
+ONCE_MS: Final = 32 * 86_400_000
 HELD_MS: Final = 60_000
 
 
@@ -46,7 +44,7 @@ class OwedMemory:
         database = await self._storage.database()
 
         def work(tx: Tx) -> None:
-            if tell_once(tx, BEGUN, f"owed/{run}", "", again_ms=BEGUN_MS):
+            if tell_once(tx, ONCE, Owed(run, 0).key, "", again_ms=ONCE_MS):
                 remember(tx, OWED, run, "0")
 
         await database.write(work, name="slack.owe")

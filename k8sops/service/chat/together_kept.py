@@ -13,6 +13,7 @@ import msgspec
 
 from k8sops.core.run import Run, RunId
 from k8sops.service.chat.acting import ChatUser
+from k8sops.service.chat.doors import NEWS_TOLD, TOGETHER
 from k8sops.service.chat.news import ChannelNews, News, Outcome, Rules, released, taken_in
 from k8sops.service.chat.together import Together, asked_together, grown, requests_to
 from k8sops.service.storing import Storage
@@ -20,10 +21,8 @@ from k8sops.store.database import Tx
 from k8sops.store.door_rows import forget, remember, remembered, taken
 from k8sops.store.told_rows import tell_once
 
-TOGETHER: Final = "slack.together"
 ASKING: Final = "slack.asking"
 NEWS: Final = "slack.news"
-TOLD: Final = "slack.news_told"
 TOLD_MS: Final = 32 * 86_400_000
 
 # Made here, before any thread, for the reason that `store.runs` gives.
@@ -62,7 +61,7 @@ class TogetherMemory:
 
         def work(tx: Tx) -> str:
             present = _channel(tx, team, channel)
-            if not tell_once(tx, TOLD, f"{news.id}/{team}/{channel}", "", again_ms=TOLD_MS):
+            if not tell_once(tx, NEWS_TOLD, f"{news.id}/{team}/{channel}", "", again_ms=TOLD_MS):
                 # Whoever took it in may not have lived to say it.
                 return _key(team, channel, present.latest) if present.latest else ""
             return _carried_out(tx, team, channel, taken_in(present, news, rules, most, tx.now()))

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from k8sops.core.clock import SystemClock, UlidSource
+from k8sops.service.chat.forgetting import DONE_KEPT_MS
 from k8sops.service.chat.memory import HELD_MS, ChatMemory, ShownMessage
 from k8sops.service.config import Config
 from k8sops.service.storing import Storage
@@ -117,3 +118,22 @@ async def test_a_line_that_waited_for_its_cluster_is_taken_once_and_then_kept_as
     assert await memory.take_line("line/1", "click/2", lambda line: line) == ""
     await later(storage)
     assert [row.value for row in await memory.left_over()] == ["drain node-3 on staging"]
+
+
+async def test_what_was_done_or_ended_long_ago_is_forgotten_and_nothing_else(storage: Storage) -> None:
+    """Every click leaves a row or two; a bot that runs for years must not carry them all."""
+    memory, database = ChatMemory(storage), await storage.database()
+    old, young = "01AR0000000000000000000000", UlidSource().new()
+    for run in (old, young):
+        for channel in ("C1", "C2"):
+            await memory.show(ShownMessage(run=run, team="T1", channel=channel, ts="1.0", role="channel"))
+    assert await memory.once("end/old")
+
+    def months_pass(tx: Tx) -> None:
+        tx.execute(door_state.update().values(cursor=door_state.c.cursor - DONE_KEPT_MS - 1))
+
+    await database.write(months_pass, name="test.months")
+    assert await memory.once("end/young")
+    await memory.forget_old()
+    assert await memory.not_yet(["end/old", "end/young"]) == {"end/old"}
+    assert (await memory.shown(old), len(await memory.shown(young))) == ((), 2)

@@ -10,7 +10,8 @@ import pytest
 
 from k8sops.core.clock import SystemClock, UlidSource
 from k8sops.core.run import RunFilter, RunState, RunSummary
-from k8sops.service.chat.memory import HELD_MS, INBOX
+from k8sops.service.chat.doors import INBOX
+from k8sops.service.chat.memory import HELD_MS
 from k8sops.service.chat.opening import open_chat
 from k8sops.service.storing import Storage
 from k8sops.store.database import Tx

@@ -18,7 +18,8 @@ import pytest
 from k8sops.cluster.client import KubeCluster
 from k8sops.core.clock import SystemClock, UlidSource
 from k8sops.sandbox.manager import SandboxHandle
-from k8sops.service.chat.memory import HELD_MS, INBOX
+from k8sops.service.chat.doors import INBOX
+from k8sops.service.chat.memory import HELD_MS
 from k8sops.service.storing import Storage
 from k8sops.store.database import Database, Tx
 from k8sops.store.schema import door_state
