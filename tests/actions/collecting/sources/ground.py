@@ -200,11 +200,10 @@ async def _nightly(cluster: Cluster, namespace: str) -> None:
     owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": made["metadata"]["uid"]}
     job["metadata"]["ownerReferences"] = [owner | {"controller": True}]
     await create(cluster, job)
+    pods = await cluster.resource("pods")
     async with asyncio.timeout(PATIENCE_S):
-        async for event in cluster.watch(
-            await cluster.resource("pods"), namespace, label_selector="app=nightly"
-        ):
-            if event.object:
+        async for event in cluster.watch(pods, namespace, label_selector="app=nightly"):
+            if event.object.get("spec", {}).get("nodeName"):
                 return
 
 
