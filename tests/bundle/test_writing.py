@@ -173,7 +173,7 @@ async def test_a_disk_that_is_full_is_one_sentence(tmp_path: Path) -> None:
             raise full
 
     async with a_bundle(Form(tmp_path, NAME), None) as writer:
-        writer._staging.append = Full().append  # type: ignore[method-assign]
+        writer._staging.append = Full().append  # type: ignore[assignment]
         with pytest.raises(BundleError, match=r"no room for the bundle in .*No space left on device"):
             async with writer.file("logs/a.log", source="/a") as file:
                 await file.write(b"x" * 600_000)
