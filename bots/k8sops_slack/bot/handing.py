@@ -61,8 +61,8 @@ class Handing:
             await self._chat.clock.sleep(LOOK_S)
 
     async def round(self) -> None:
-        """Hand over what is owed now, one after the other: each may be large."""
-        for owed in await self._chat.memory.owed.take():
+        """Hand over what is owed now, one after the other: each may be large, and is held only while it is sent."""
+        while (owed := await self._chat.memory.owed.take()) is not None:
             await self._one(owed)
 
     async def _one(self, owed: Owed) -> None:

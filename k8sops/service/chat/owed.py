@@ -49,19 +49,22 @@ class OwedMemory:
 
         await database.write(work, name="slack.owe")
 
-    async def take(self) -> tuple[Owed, ...]:
-        """What is due and nobody is at; the caller is at it from now on, for a minute."""
+    async def take(self) -> Owed | None:
+        """One that is due and that nobody is at; the caller is at it from now on, for a minute."""
         database = await self._storage.database()
         if not await database.read(_due):
-            return ()
+            return None
 
-        def work(tx: Tx) -> tuple[Owed, ...]:
-            free = {one.run for one in _due(tx) if tell_once(tx, HELD, one.key, "", again_ms=HELD_MS)}
-            # Looked at again while it is held: whoever held it before may have settled it.
-            there = [one for one in _due(tx) if one.run in free]
-            for run in free - {one.run for one in there}:
-                take_back(tx, HELD, Owed(run, 0).key)
-            return tuple(there)
+        def work(tx: Tx) -> Owed | None:
+            for one in _due(tx):
+                if not tell_once(tx, HELD, one.key, "", again_ms=HELD_MS):
+                    continue
+                # Looked at again while it is held: whoever held it before may have settled it.
+                there = next((found for found in _due(tx) if found.run == one.run), None)
+                if there is not None:
+                    return there
+                take_back(tx, HELD, one.key)
+            return None
 
         return await database.write(work, name="slack.owed")
 

@@ -230,7 +230,8 @@ async def test_a_bundle_that_a_dead_bot_was_at_is_taken_up_by_another(bots: Bots
     await collected(bots, artifact(archive_in(tmp_path)))
     await bots.round(after=timedelta())
     first, second = bots.replicas
-    (owed,) = await first.chat.memory.owed.take()
+    owed = await first.chat.memory.owed.take()
+    assert owed is not None
     await second.following.handing.round()
     assert bots.slack.files() == []
     bots.clock.moment += timedelta(milliseconds=HELD_MS // 2)
@@ -248,3 +249,21 @@ async def test_what_was_asked_for_at_a_terminal_stays_there(bots: Bots, tmp_path
     await collected(bots, artifact(archive_in(tmp_path)), ALICE, shown=False)
     await handed(bots)
     assert (bots.slack.files(), bots.direct("alice")) == ([], [])
+
+
+async def test_while_one_bot_sends_a_large_one_the_next_is_free_for_another(
+    bots: Bots, tmp_path: Path
+) -> None:
+    """A gigabyte takes its time; whoever sends it must not sit on the others meanwhile, nor send them once more."""
+    file = archive_in(tmp_path)
+    for _ in range(2):
+        await collected(bots, artifact(file))
+    await bots.round(after=timedelta())
+    first, second = bots.replicas
+    large = await first.chat.memory.owed.take()
+    await second.following.handing.round()
+    assert len(bots.slack.files()) == 1
+    assert large is not None
+    await first.chat.memory.owed.settled(large)
+    await first.following.handing.round()
+    assert len(bots.slack.files()) == 1
