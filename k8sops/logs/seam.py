@@ -51,6 +51,8 @@ class Seam:
         """What is yet to be served again before anything is new; None: nothing is."""
         self._matched = False
         self._is_next = False
+        self._carried: Counter[int] = Counter()
+        """Of the lives before, where it may have been of this one."""
 
     def next_life(self) -> Seam:
         """The seam of the life after this one, of which lines may have been shown as this one's.
@@ -58,7 +60,9 @@ class Seam:
         Until its pod's status tells of it, a life is followed under the number of the one before.
         """
         seam = Seam()
-        seam._owed, seam._is_next = Counter(self._before + self._now), True
+        # A life of which nothing was shown passes on what was shown before it.
+        seam._carried = Counter(self._before + self._now) if self.newest else self._carried
+        seam._owed, seam._is_next = seam._carried.copy(), True
         return seam
 
     @property
@@ -87,8 +91,8 @@ class Seam:
         if self.newest:
             self._is_next = False
             self._owed = Counter(self._before + self._now)
-        elif not self._is_next:
-            self._owed = None
+        else:
+            self._owed = self._carried.copy() if self._is_next else None
 
     def sift(self, lines: Sequence[str], times: Sequence[int]) -> Sifted:
         """What is new in the next block of a request. Only asked while it `overlaps`."""

@@ -23,7 +23,7 @@ from k8sops.core.logs import SECOND_NS, LogEntry, LogStream, moment_of, stamp_ns
 from k8sops.logs.containers import NEVER_RAN, ContainerState, state_of
 from k8sops.logs.marking import ended_said, gap_said
 from k8sops.logs.parsing import Stamps, entries_of
-from k8sops.logs.seam import Seam
+from k8sops.logs.seam import MARGIN_NS, Seam
 from k8sops.logs.source import LogCluster
 from k8sops.logs.tally import Tally
 
@@ -167,7 +167,8 @@ class ContainerLog:
             await put([self._marker(f"the container ended: {state.before.said}")])
         if before >= 0:
             await put([self._marker(f"the container began anew (restart {state.life})")])
-        if not (started and self._seam.newest >= started + SECOND_NS):
+        # What was shown of it already, before its pod told of it, is either remembered, or longer than that.
+        if not (started and self._seam.newest >= started + SECOND_NS + MARGIN_NS):
             self._seam = self._seam.next_life()
         self._life, self._asked_at = state.life, None
         self._drained = self._clean = self._has_waited = False

@@ -161,7 +161,7 @@ class Kubelet:
             place += len(there)
             if lines := [one.raw for one in there if one.at >= since]:
                 yield LogBlock(lines, {})
-                life.was_read = True
+                life.was_read |= life.was_told
                 # Others have their turn, and may cut what is on its way.
                 await asyncio.sleep(0)
                 if mine != self._connections:
