@@ -16,6 +16,7 @@ from k8sops.actions.collecting.sources.nodes import nodes
 from k8sops.actions.collecting.sources.objects import objects
 from k8sops.actions.collecting.sources.own_records import own_records
 from k8sops.actions.collecting.sources.rollouts import rollouts
+from k8sops.actions.collecting.sources.rotated_logs import rotated_logs
 
 
 class Named(NamedTuple):
@@ -33,6 +34,7 @@ _FUNCTIONS: Final[Mapping[str, Source]] = {
     "rollouts": rollouts,
     "nodes": nodes,
     "node-logs": node_logs,
+    "rotated-logs": rotated_logs,
     "metrics": metrics,
     "cluster": cluster_state,
     "audit": own_records,

@@ -15,6 +15,7 @@ NAMES: Final[Mapping[str, str]] = {
     "rollouts": "revisions of the workloads: when, which images, why, and each one's pod template",
     "nodes": "the nodes the pods are on: YAML, conditions, taints, what is allocated of them",
     "node-logs": "logs of kubelet and container runtime, where the node serves them",
+    "rotated-logs": "what was rotated away of the containers' logs, where the node serves its /var/log",
     "metrics": "what pods and nodes use right now, where it is measured",
     "cluster": "version, health, nodes, kinds and APIs, controllers' leases, pods of kube-system",
     "audit": "our own audit records and runs of the window",

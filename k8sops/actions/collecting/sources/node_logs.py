@@ -7,26 +7,27 @@ its deadline of 30 s it ends an answer in the middle, without a word.
 
 from __future__ import annotations
 
-import re
 from contextlib import aclosing
 from functools import partial
 from typing import Final, NamedTuple
-from urllib.parse import quote
 
 from k8sops.actions.collecting.gathering import Gathering
+from k8sops.actions.collecting.sources.node_files import (
+    explained,
+    is_listing,
+    listed,
+    node_path,
+    node_reading,
+)
 from k8sops.actions.collecting.sources.node_names import node_names
 from k8sops.actions.collecting.sources.paths import of_node
 from k8sops.actions.collecting.sources.reading import Reading, Trouble, absent, each, read
 from k8sops.core.clock import rfc3339
 from k8sops.core.logs import moment_of
 
-QUERY_S: Final = 45.0
 MOST_LINES: Final = 50_000
 """The newest of the window; a kubelet refuses to be asked for more than 100,000."""
-LISTING_BYTES: Final = 1 << 20
 
-_LINK: Final = re.compile(r'<a href="([^"]*)"')
-_LISTING: Final = (b"<pre>", b"<!doctype html>")
 _NO_ENTRIES: Final = b"-- No entries --"
 _CUT_OFF_S: Final = 29.0
 _RUNTIMES: Final = {"containerd": "containerd", "cri-o": "crio", "docker": "docker"}
@@ -45,7 +46,7 @@ class _Node(NamedTuple):
     @property
     def path(self) -> str:
         """Where the API server passes on to its kubelet."""
-        return f"/api/v1/nodes/{quote(self.name, safe='')}/proxy/logs/"
+        return node_path(self.name)
 
 
 async def node_logs(gathering: Gathering) -> None:
@@ -78,16 +79,16 @@ async def _of_service(gathering: Gathering, node: _Node, service: str) -> None:
         ("untilTime", rfc3339(moment_of(gathering.window.until_ns))),
         ("tailLines", str(MOST_LINES)),
     )
-    reading = _reading(gathering, node, node.path, query)
+    reading = node_reading(gathering, node.name, node.path, query)
     first = await reading.begin()
-    if first is not None and first.lstrip().lower().startswith(_LISTING):
-        await _as_file(gathering, node, service, await _listed(reading))
+    if first is not None and is_listing(first):
+        await _as_file(gathering, node, service, await listed(reading))
         return
     path = of_node(node.name, f"{service}.log")
     if first is None or first.strip() == _NO_ENTRIES:
         await reading.aclose()
         nothing = Trouble(f"the node has no entries of {service} in this window", note=True)
-        absent(gathering, path, node.path, _explained(reading.trouble or nothing))
+        absent(gathering, path, node.path, explained(reading.trouble or nothing))
         return
     await _write(gathering, path, node.path, reading, "")
 
@@ -101,7 +102,7 @@ async def _as_file(gathering: Gathering, node: _Node, service: str, listing: set
         absent(gathering, path, node.path, Trouble(why, note=True))
         return
     source = f"{node.path}{name}"
-    await _write(gathering, path, source, _reading(gathering, node, source, ()), _NO_QUERY)
+    await _write(gathering, path, source, node_reading(gathering, node.name, source), _NO_QUERY)
 
 
 async def _write(
@@ -110,7 +111,7 @@ async def _write(
     lines = 0
     if await reading.begin() is None:
         nothing = Trouble("it is empty", note=True)
-        absent(gathering, path, source, _explained(reading.trouble or nothing))
+        absent(gathering, path, source, explained(reading.trouble or nothing))
         return
     async with aclosing(reading), gathering.sink.file(path, source=source) as file:
         async for piece in reading:
@@ -127,30 +128,3 @@ async def _write(
             file.error(f"the whole file, not the window alone: {beyond_window}", note=True)
         if reading.trouble:
             file.error(reading.trouble.why, note=reading.trouble.note)
-
-
-def _reading(
-    gathering: Gathering, node: _Node, path: str, query: tuple[tuple[str, str], ...]
-) -> Reading[bytes]:
-    subject = f"logs of node {node.name}"
-    pieces = gathering.cluster.bytes_at(path, query, read_timeout_s=QUERY_S, subject=subject)
-    return Reading(pieces, seconds=QUERY_S, spare=True)
-
-
-async def _listed(reading: Reading[bytes]) -> set[str]:
-    """The names in a listing of /var/log, as far as it is of a reasonable length."""
-    data = bytearray()
-    async with aclosing(reading):
-        async for piece in reading:
-            data += piece
-            if len(data) > LISTING_BYTES:
-                break
-    return set(_LINK.findall(data.decode("utf-8", "replace")))
-
-
-def _explained(trouble: Trouble) -> Trouble:
-    """The kubelet's own refusal of all logs, as what it means."""
-    if "logs endpoint is disabled" in trouble.why:
-        why = "the node serves no logs (enableSystemLogHandler of its kubelet's configuration is off)"
-        return Trouble(why, note=True)
-    return trouble
