@@ -104,7 +104,7 @@ async def open_bots(
     """So many bots, not yet looking; a run takes two of sre. `settings` are the configuration's."""
     policy = folder / "policy.yaml"
     policy.write_text(yaml.safe_dump(_policy(slack_rules or {})), encoding="utf-8")
-    config = Config(policy=policy, database_url=f"sqlite:///{folder}/k8sops.db", **settings)
+    config = Config(**{"policy": policy, "database_url": f"sqlite:///{folder}/k8sops.db", **settings})
     clock, said = HandClock(), list[str]()
     space = Workspace(app_from_manifest(manifest()), team_id=TEAM)
     for name, user in USERS.items():
