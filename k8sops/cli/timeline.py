@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from k8sops.core.errors import ExitCode
-    from k8sops.core.timeline import Timeline, TimelineWanted
+    from k8sops.core.timeline import Timeline
     from k8sops.service.config import Config
 
 FORMS: Final = ("text", "json", "html")
@@ -135,49 +135,25 @@ def _of_bundle(asked: dict[str, Any]) -> Timeline:
 
 async def _of_cluster(config: Config, asked: dict[str, Any]) -> Timeline:
     from k8sops.cli.console import ProgressLine
+    from k8sops.core.clock import SystemClock
     from k8sops.service import open_ops
+    from k8sops.service.timing.asking import timeline_wanted
 
+    given = {name: asked[name] for name in ("since", "from_", "until", "logs", "lines")}
     async with open_ops(config) as ops:
-        wanted = _wanted(asked, ops.default_namespace, named=bool(config.namespace))
+        wanted = timeline_wanted(
+            asked["objects"],
+            ops.default_namespace,
+            SystemClock().now(),
+            every_namespace=asked["all_namespaces"],
+            namespace_is_default=not config.namespace,
+            **given,
+        )
         line = ProgressLine()
         try:
             return await (await ops.reading()).timeline(wanted, line.show)
         finally:
             line.clear()
-
-
-def _wanted(asked: dict[str, Any], namespace: str, *, named: bool) -> TimelineWanted:
-    """What is asked for; a node is looked at in all namespaces, unless one is `named`."""
-    from k8sops.core.clock import SystemClock
-    from k8sops.core.errors import UsageError
-    from k8sops.core.moments import parse_moment, parse_span
-    from k8sops.core.timeline import TimelineWanted, nanoseconds
-
-    now = SystemClock().now()
-    if asked["since"] and asked["from_"]:
-        raise UsageError("--since and --from both say where it begins", hint="give one of the two")
-    until = parse_moment(asked["until"], now, "--until") if asked["until"] else None
-    if asked["from_"]:
-        since = parse_moment(asked["from_"], now, "--from")
-    else:
-        since = (until or now) - parse_span(asked["since"] or "1h", "--since")
-    if since >= (until or now):
-        raise UsageError("the window ends before it begins", hint="--from and --until are moments, in UTC")
-    objects = tuple(asked["objects"])
-    for one in objects:
-        kind, slash, name = one.partition("/")
-        if not (kind and slash and name):
-            raise UsageError(f"{one!r} names no object", hint="write KIND/NAME, such as deployment/web")
-    nodes = bool(objects) and all(one.partition("/")[0] in {"node", "nodes", "no"} for one in objects)
-    everywhere = asked["all_namespaces"] or (nodes and not named)
-    return TimelineWanted(
-        since_ns=nanoseconds(since),
-        until_ns=nanoseconds(until) if until is not None else 0,
-        namespaces=() if everywhere else tuple(part for part in namespace.split(",") if part),
-        objects=objects,
-        logs=asked["logs"],
-        lines=asked["lines"],
-    )
 
 
 def _print(timeline: Timeline, asked: dict[str, Any], zone: tzinfo | None) -> None:

@@ -57,9 +57,12 @@ def timeline_lines(
 
 
 def unknown_lines(unknown: Sequence[Unknown]) -> Iterator[str]:
-    """What is not in it, and why: `not in it: events in shop (forbidden)`."""
+    """What is not in it, a line for each reason: `not in it: events in shop, nodes (not permitted)`."""
+    sources: dict[str, list[str]] = {}
     for one in unknown:
-        yield f"not in it: {printable(one.source)} ({printable(one.why)})"
+        sources.setdefault(one.why, []).append(one.source)
+    for why, found in sources.items():
+        yield f"not in it: {printable(', '.join(found))} ({printable(why)})"
 
 
 def _lines(

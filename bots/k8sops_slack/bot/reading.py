@@ -15,6 +15,7 @@ from k8sops.core.tables import TableQuery
 from k8sops.service.chat.acting import Acting, ChatUser
 from k8sops.service.chat.opening import ChatService
 from k8sops.service.chat.rights import MayNotActAsError
+from k8sops.service.timing.asking import timeline_wanted
 from k8sops_slack.blocks.sending import Message, message
 from k8sops_slack.bot.heard import Heard
 from k8sops_slack.bot.rooms import room_of
@@ -24,6 +25,7 @@ from k8sops_slack.reads.objects import objects_listing
 from k8sops_slack.reads.records import audit_listing, backups_listing, runs_listing, schedules_listing
 from k8sops_slack.reads.status import status_message
 from k8sops_slack.reads.table import Listing
+from k8sops_slack.reads.timeline import timeline_listing
 from k8sops_slack.reads.whoami import ActsAs, whoami_message
 from k8sops_slack.thread.telling import asked_below
 from k8sops_slack.typed.commands import Asked
@@ -86,10 +88,23 @@ class Reading:
                 kind=asked.about, namespace=place, name=asked.name, label_selector=asked.selector
             )
             return objects_listing(await ops.table(query), query=query, cluster=ops.cluster_info.name)
+        if asked.word == "timeline":
+            return await self._timeline(asked, ops)
         records = await ops.records()
         if asked.word == "backups":
             return backups_listing(await records.backups(), self._chat.clock.now())
         return audit_listing(await records.audit(AuditFilter(run=asked.about)))
+
+    async def _timeline(self, asked: Asked, ops: Ops) -> Listing:
+        wanted = timeline_wanted(
+            (asked.about,) if asked.about else (),
+            asked.namespace or ops.default_namespace,
+            self._chat.clock.now(),
+            every_namespace=asked.every_namespace,
+            namespace_is_default=not asked.namespace,
+            since=asked.since,
+        )
+        return timeline_listing(await (await ops.reading()).timeline(wanted, lambda _: None))
 
     async def _whoami(self, heard: Heard) -> Message:
         person = (await self._chat.desk.policy()).person_of(heard.who.actor, "")

@@ -34,6 +34,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     state: str = ""
     mine: bool = False
     reason: str = ""
+    since: str = ""
 
 
 Command = Asked | AwayCommand
@@ -57,6 +58,17 @@ OWN: Final[Mapping[str, tuple[str, str, tuple[click.Parameter, ...]]]] = {
             click.Option(["-n", "--namespace"], metavar="NAME", help="Which namespace."),
             click.Option(["-A", "--all-namespaces", "every_namespace"], is_flag=True, help="All of them."),
             click.Option(["-l", "--selector"], metavar="SELECTOR", help="Only with these labels."),
+            _CLUSTER,
+        ),
+    ),
+    "timeline": (
+        "timeline [KIND/NAME]",
+        "What happened in the last hour, in order of time; --since SPAN.",
+        (
+            click.Argument(["about"], metavar="[KIND/NAME]", required=False),
+            click.Option(["-n", "--namespace"], metavar="NAME", help="Which namespace."),
+            click.Option(["-A", "--all-namespaces", "every_namespace"], is_flag=True, help="All of them."),
+            click.Option(["--since"], metavar="SPAN", help="How far back: 30m, 2h."),
             _CLUSTER,
         ),
     ),

@@ -88,6 +88,10 @@ def test_where_an_action_has_its_own_cluster_the_one_to_act_on_is_named_apart() 
         ("deny 01KAJ4 --reason no", Asked(word="deny", about="01KAJ4", reason="no")),
         ("Deny 01KAJ4 it’s peak hour", Asked(word="deny", about="01KAJ4", reason="it's peak hour")),
         ("schedules --cluster prod", Asked(word="schedules", cluster="prod")),
+        (
+            "timeline deployment/web -n shop --since 2h",
+            Asked(word="timeline", about="deployment/web", namespace="shop", since="2h"),
+        ),
         ("backups", Asked(word="backups")),
         ("audit", Asked(word="audit")),
         ("whoami", Asked(word="whoami")),

@@ -205,6 +205,7 @@ async def test_what_is_read_of_a_cluster_full_of_secrets_holds_none(desk: Desk) 
                 f"get {kind} -n {desk.namespace}"
                 for kind in ("pods", "events", "deployments", "secrets", "replicasets")
             ),
+            f"timeline -n {desk.namespace}",
             *("get pods -A", f"get pods told-8 -n {desk.namespace}", "get nodes", "get namespaces"),
             *(f"get pods/{TOLD['github']}", f"get {TOLD['aws-id']}", f"run {TOLD['password']}"),
         ):
