@@ -76,6 +76,8 @@ class Handing:
                 await self._later(owed, f"Slack says {word_of(error)}")
         except (K8sOpsError, *AWAY) as error:
             await self._later(owed, str(error) or type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - worker boundary: it would be met again before all that follows
+            await self._later(owed, f"{defect_said(error)}: {error}")
         finally:
             holding.cancel()
             await asyncio.gather(holding, return_exceptions=True)

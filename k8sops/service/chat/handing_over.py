@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
+import stat
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -179,25 +180,33 @@ def _paths(artifact: Artifact) -> str:
 
 def _proven(file: ArtifactFile, artifact: Artifact) -> IO[bytes]:
     """The file, open, once all of it is what was told. What is sent is read from this very opening. For a thread."""
+    path = Path(file.path)
     try:
-        content = Path(file.path).open("rb")  # noqa: SIM115 - whoever asked closes it
+        # Looked at first: neither a pipe that nobody writes to nor something endless is opened and read.
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size != file.bytes:
+            raise _another(file, artifact)
+        content = path.open("rb")
     except OSError as error:
         raise UsageError(
             f"the bundle at {file.path} cannot be read: {error.strerror}",
             hint="was it moved? it was made by the run's carrier on this machine",
         ) from error
     try:
-        found = hashlib.file_digest(content, "sha256").hexdigest()
-        if content.tell() != file.bytes or found != file.sha256:
-            raise UsageError(
-                f"the file at {file.path} is not the bundle that run {artifact.id} made, and is not sent",
-                hint="see who changed it; collect it again",
-            )
+        if hashlib.file_digest(content, "sha256").hexdigest() != file.sha256 or content.tell() != file.bytes:
+            raise _another(file, artifact)
         content.seek(0)
     except BaseException:
         content.close()
         raise
     return content
+
+
+def _another(file: ArtifactFile, artifact: Artifact) -> UsageError:
+    return UsageError(
+        f"the file at {file.path} is not bundle {artifact.id} as it was made, and is not sent",
+        hint="see who changed it; collect it again",
+    )
 
 
 @contextmanager

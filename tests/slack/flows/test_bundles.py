@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -145,17 +146,23 @@ async def test_a_bundle_that_is_not_redacted_never_leaves(tmp_path: Path) -> Non
 
 
 async def test_only_the_very_bytes_that_the_run_told_of_are_sent(bots: Bots, tmp_path: Path) -> None:
-    """A file that was changed since, or a path that was put into the record to have another file sent."""
+    """A file that was changed since, or a path put into the record to have another file sent, or one without end."""
     secret = tmp_path / "kubeconfig"
     secret.write_text("client-key-data: everything")
     told = archive_in(tmp_path)
     await collected(bots, artifact(msgspec.structs.replace(told, path=str(secret))))
     await handed(bots)
-    assert "is not the bundle" in said(bots.direct("alice"))
+    assert "as it was made, and is not sent" in said(bots.direct("alice"))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    await collected(bots, artifact(msgspec.structs.replace(told, path=str(pipe))))
+    await handed(bots)
     archive_in(tmp_path, BUNDLE.replace(b"shop", b"SHOP"))
     await collected(bots, artifact(told))
     await handed(bots)
-    assert said(bots.direct("alice")).count("is not the bundle") == 4, "as text and as block, twice"
+    assert said(bots.direct("alice")).count("as it was made, and is not sent") == 6, (
+        "as text and as block, three times"
+    )
     assert bots.slack.files() == []
 
 
@@ -211,6 +218,27 @@ async def test_where_slack_is_away_it_is_sent_later_once(bots: Bots, tmp_path: P
         await handed(bots, after=timedelta(seconds=wait))
     assert files_of(bots, bots.direct("alice")) == [BUNDLE]
     assert sum("is tried again" in line for line in bots.said) == 2
+
+
+async def test_a_defect_in_one_is_said_given_up_in_time_and_keeps_no_other(
+    bots: Bots, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What breaks every time must not be tried for ever, nor stand before what would work."""
+    broken = await collected(bots, artifact(archive_in(tmp_path)))
+    await collected(bots, artifact(archive_in(tmp_path)))
+    for bot in bots.replicas:
+        note = bot.chat.bundles.note_sent
+
+        async def defect(run: Run, to: str, note: Any = note) -> None:
+            if run.id == broken.id:
+                raise ZeroDivisionError("here")
+            await note(run, to)
+
+        monkeypatch.setattr(bot.chat.bundles, "note_sent", defect)
+    for wait in (0.0, *AGAIN_S, 3600.0):
+        await handed(bots, after=timedelta(seconds=wait))
+    assert files_of(bots, bots.direct("alice")) == [BUNDLE]
+    assert said(bots.direct("alice")).count("could not be uploaded") == 2, "as text and as block"
 
 
 async def test_where_slack_takes_no_file_the_message_says_where_it_lies(bots: Bots, tmp_path: Path) -> None:
