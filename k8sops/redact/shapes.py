@@ -201,7 +201,7 @@ _ESCAPE: Final = re.compile(rb"\\[nrt]|\\u00[0-9a-f]{2}|%[0-9A-Fa-f]{2}")
 # Short heads stand in many a word; what follows in a secret has digits in it.
 _DIGITS: Final = frozenset(
     {"openai-key", "pagerduty-key", "notion-token", "crates-io-token", "nuget-key", "resend-key", "vault-legacy-token",
-     "huggingface-token", "facebook-token", "gitlab-token"}
+     "huggingface-token", "facebook-token", "gitlab-token", "twitter-bearer"}
 )  # fmt: skip
 
 
