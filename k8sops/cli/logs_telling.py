@@ -68,7 +68,7 @@ class Teller:
             say(f"not read: {error}")
         if not self._follows and not summary.streams and not summary.errors:
             say("no container matches")
-        if not self._quiet and (self._follows or summary.gaps):
+        if summary.gaps or (self._follows and not self._quiet):
             said = [counted(summary.lines, "line"), counted(summary.streams, "stream")]
             if summary.reconnects:
                 said.append(counted(summary.reconnects, "reconnect"))

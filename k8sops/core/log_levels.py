@@ -8,7 +8,6 @@ Three to eight microseconds for each line: patterns are anchored, or read a boun
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any, Final
 
@@ -59,7 +58,8 @@ _PAIR: Final = re.compile(
     re.IGNORECASE,
 )
 # In capitals a level may stand by itself; else it is framed, or the first word behind the time.
-_CAPITALS: Final = r"TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|FATAL|PANIC|CRITICAL|CRIT|ALERT|EMERG|LOG|TRC|DBG|INF|WRN|FTL"
+    "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|FATAL|PANIC|CRITICAL|CRIT|ALERT|EMERG|"
+    "LOG|TRC|DBG|INF|WRN|FTL"
 _ANY: Final = (
     r"trace|debug|info|notice|note|warn|warning|error|err|fatal|panic|critical|crit|alert|emerg|system|"
     r"trce|dbug|fail"
@@ -107,8 +107,7 @@ class _Said(msgspec.Struct, frozen=True, gc=False):
 
 
 _DECODER: Final = msgspec.json.Decoder(_Said)
-_FIELDS: Final = tuple(field.encode_name for field in msgspec.structs.fields(_Said))
-LEVEL_KEYS: Final = _FIELDS[:-2]
+LEVEL_KEYS: Final = tuple(field.encode_name for field in msgspec.structs.fields(_Said))[:-2]
 """The names of JSON fields that hold a level and nothing else."""
 
 
@@ -122,14 +121,6 @@ def level_named(word: object) -> Level:
     if word < len(_SYSLOG):
         return _SYSLOG[word]
     return Level(min(6, word // 10)) if word >= 10 else Level.UNKNOWN
-
-
-def level_of_fields(fields: Mapping[str, Any]) -> Level:
-    """The level that the fields of a JSON line tell."""
-    for name in _FIELDS:
-        if name in fields and (level := _of_field(fields[name])):
-            return level
-    return Level.UNKNOWN
 
 
 def level_of(text: str) -> Level:

@@ -132,9 +132,9 @@ async def test_a_count_is_told_when_it_ends() -> None:
 
 
 def test_the_end_counts_and_names_every_gap(capsys: pytest.CaptureFixture[str]) -> None:
-    """Which stream, from when to when, why."""
+    """Which stream, from when to when, why; also when quiet."""
     gap = LogGap(stream=WEB, after_ns=1_795_368_600 * SECOND_NS, until_ns=0, why="rotated away")
-    failed = teller().end(LogSummary(lines=1200, streams=3, reconnects=1, gaps=(gap,)), [])
+    failed = teller(quiet=True).end(LogSummary(lines=1200, streams=3, reconnects=1, gaps=(gap,)), [])
     assert not failed
     first, second = capsys.readouterr().err.splitlines()
     assert first == "1200 lines, 3 streams, 1 reconnect, 1 gap:"

@@ -28,6 +28,8 @@ Output = Literal["default", "raw", "json", "extjson", "template"]
 MOST_STREAMS: Final = 5_000
 _OWN: Final = re.compile(r"(\x1b\[[0-9;]*m)")
 
+_LOSS: Final = "1;33"
+
 
 class LineStyle(msgspec.Struct, frozen=True, kw_only=True):
     """How lines are written."""
@@ -153,7 +155,8 @@ class LinePrinter:
 
     def _marker(self, entry: LogEntry) -> str:
         if self._style.output == "default":
-            return self._head(entry) + painted(f"── {clean(entry.text)} ──", self._dim)
+            colour = _LOSS if entry.gap and self._style.colour else self._dim
+            return self._head(entry) + painted(f"── {clean(entry.text)} ──", colour)
         stream = entry.stream
         return f"{stream.namespace}/{stream.label}: {clean(entry.text)}"
 

@@ -130,6 +130,13 @@ def test_a_marker_stands_among_lines_for_people_and_beside_data() -> None:
     assert printed.aside == ("shop/web-1/app: rotated away",)
 
 
+def test_a_gap_stands_out_among_markers() -> None:
+    """Lines that are lost are worth more than a restart."""
+    gap = msgspec.structs.replace(marker("rotated away"), gap=True)
+    assert "\x1b[1;33m── rotated away ──" in shown(LineStyle(colour=True), gap)
+    assert "\x1b[2m── began anew ──" in shown(LineStyle(colour=True), marker("began anew"))
+
+
 def test_lines_cut_are_counted_for_the_end() -> None:
     """Raw output has no room to say it in place."""
     lines = Lines(LineStyle(output="raw"))
