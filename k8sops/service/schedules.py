@@ -146,6 +146,9 @@ class ScheduleDesk:
 
     async def keep(self, draft: Draft, actor: Actor, *, change: int | None = None) -> ScheduleView:
         """Add the schedule, or change the version given; its standing approval is granted, or waits for votes."""
+        books = await self._storage.books()
+        spec = msgspec.structs.replace(draft.spec, reason=books.text(draft.spec.reason))
+        draft = msgspec.structs.replace(draft, spec=spec)
         owner = self._rules.person_of(actor, draft.plan.cluster.uid)
         decision = draft.decision
         record = StandingRecord(

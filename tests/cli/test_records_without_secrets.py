@@ -106,12 +106,15 @@ def test_neither_a_reason_nor_a_webhook_s_words_leave_a_secret_on_record(
     failed = k8sops("scale", "deployment/web", "--replicas", "2", "--yes", "--reason", SAID)
     assert failed.code == 1, failed
     assert "refused: " in failed.err + failed.out, "it is the admission's answer that is told"
+    night = ("night", "--cron", "30 3 * * *", "--zone", "UTC", "--yes", "--reason", SAID)
+    k8sops.done("schedules", "add", *night, "--", "scale", "deployment/web", "--replicas", "1")
     export = tmp_path / "trail.jsonl"
     run = k8sops.done("runs", "list", "-o", "json").document[0]["id"]
     told = [
         k8sops.done("runs", "show", run).out,
         k8sops.done("runs", "show", run, "-o", "json").out,
         k8sops.done("audit", "list", "-o", "json").out,
+        k8sops.done("schedules", "show", "night", "-o", "json").out,
         str(k8sops.done("audit", "export", "--output", str(export))),
         export.read_text(),
         everything_stored(own_store),
@@ -120,7 +123,7 @@ def test_neither_a_reason_nor_a_webhook_s_words_leave_a_secret_on_record(
         for mark in MARKS:
             at = text.find(mark)
             assert at < 0, (number, text[max(0, at - 200) : at + 60])
-    for text in (told[1], told[2], told[5]):
+    for text in (told[1], told[2], told[6]):
         assert "redacted:" in text
     assert "alice@example.org" in told[2], "who asked for something is what a record is for"
     k8sops.done("audit", "verify")
