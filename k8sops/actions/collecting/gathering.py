@@ -47,6 +47,8 @@ class LogsTold(msgspec.Struct):
     total: int = 0
     done: int = 0
     bytes: int = 0
+    begun_at: float = 0.0
+    """On the clock that only goes forward."""
 
 
 class Gathering(msgspec.Struct, frozen=True, kw_only=True):

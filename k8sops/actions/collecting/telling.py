@@ -20,7 +20,15 @@ def progress_of(gathering: Gathering, writer: BundleWriter) -> tuple[str, Progre
     """How far it is; how long the logs that are left will take by those that are done."""
     logs = gathering.logs
     text = f"{logs.done} of {counted(logs.total, 'log')}, {counted(writer.files, 'file')}, {size_text(writer.size)}"
-    return text, Progress(done=logs.done, total=logs.total, unit="logs")
+    return text, Progress(done=logs.done, total=logs.total, unit="logs", eta_s=_left_s(gathering))
+
+
+def _left_s(gathering: Gathering) -> float | None:
+    logs = gathering.logs
+    if not logs.done:
+        return None
+    took = gathering.clock.monotonic() - logs.begun_at
+    return round(took * (logs.total - logs.done) / logs.done, 1)
 
 
 def outcome(where: str, index: Index) -> str:

@@ -57,6 +57,7 @@ async def container_logs(gathering: Gathering) -> None:
     """Every log of the selection, `AT_ONCE` at a time."""
     lives = list(_lives(gathering))
     gathering.logs.total = len(lives)
+    gathering.logs.begun_at = gathering.clock.monotonic()
     waiting = iter(lives)
     begun: set[Life] = set()
 
