@@ -105,11 +105,16 @@ class Followers:
         self._timer = None
         now = self._clock()
         again: list[_Due] = []
-        while self._due and self._due[0].at_ns <= now:
-            _, number, follower = heappop(self._due)
-            if not follower.over.done() and (at_ns := follower.go_on(now)) and not follower.over.done():
-                again.append(_Due(at_ns, number, follower))
-        for due in again:
-            heappush(self._due, due)
-        if self._due:
-            self._set_timer()
+        try:
+            while self._due and self._due[0].at_ns <= now:
+                due = heappop(self._due)
+                if due.follower.over.done():
+                    continue
+                at_ns = due.follower.go_on(now)
+                again.append(due._replace(at_ns=at_ns))
+        finally:
+            # One that fails must not end all.
+            for due in again:
+                heappush(self._due, due)
+            if self._due:
+                self._set_timer()
