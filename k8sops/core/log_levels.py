@@ -58,8 +58,10 @@ _PAIR: Final = re.compile(
     re.IGNORECASE,
 )
 # In capitals a level may stand by itself; else it is framed, or the first word behind the time.
+_CAPITALS: Final = (
     "TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|FATAL|PANIC|CRITICAL|CRIT|ALERT|EMERG|"
     "LOG|TRC|DBG|INF|WRN|FTL"
+)
 _ANY: Final = (
     r"trace|debug|info|notice|note|warn|warning|error|err|fatal|panic|critical|crit|alert|emerg|system|"
     r"trce|dbug|fail"
