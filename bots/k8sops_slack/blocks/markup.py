@@ -173,7 +173,9 @@ def _fitting(tokens: Iterator[str], limit: int) -> str:
         return "".join(found)
     while found and left < 1:
         left += size(found.pop())
-    return _ended("".join(found))
+    # A mention or a moment is no word that may go on, though it has words in it.
+    whole = max((at for at, token in enumerate(found, 1) if len(token) > 1 and token[0] == "<"), default=0)
+    return "".join(found[:whole]) + _ended("".join(found[whole:]))
 
 
 def _ended(text: str) -> str:

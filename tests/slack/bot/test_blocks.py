@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from k8sops_slack.blocks import building as build
@@ -95,6 +95,7 @@ def test_any_text_fits_and_is_safe(text: str, limit: int) -> None:
         assert size(shown) <= limit
 
 
+@example(texts=["\U00010000"], limit=87)
 @given(st.lists(st.text(max_size=30), max_size=20), st.integers(20, 300))
 def test_markup_that_is_cut_stays_whole(texts: list[str], limit: int) -> None:
     """A mention cut in two is no mention, and an open fence would swallow what comes after it."""
