@@ -57,12 +57,16 @@ def timeline_lines(
 
 
 def unknown_lines(unknown: Sequence[Unknown]) -> Iterator[str]:
-    """What is not in it, a line for each reason: `not in it: events in shop, nodes (not permitted)`."""
-    sources: dict[str, list[str]] = {}
+    """What is not in it, a line for each reason: `not in it: events, jobs in shop; nodes (not permitted)`."""
+    by_why: dict[str, dict[str, list[str]]] = {}
     for one in unknown:
-        sources.setdefault(one.why, []).append(one.source)
-    for why, found in sources.items():
-        yield f"not in it: {printable(', '.join(found))} ({printable(why)})"
+        what, _, place = one.source.partition(" in ")
+        by_why.setdefault(one.why, {}).setdefault(place, []).append(what)
+    for why, places in by_why.items():
+        found = "; ".join(
+            f"{', '.join(what)}{f' in {place}' if place else ''}" for place, what in places.items()
+        )
+        yield f"not in it: {printable(found)} ({printable(why)})"
 
 
 def _lines(

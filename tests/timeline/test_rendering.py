@@ -78,12 +78,13 @@ def test_text_states_its_zone_marks_trouble_and_names_what_is_missing() -> None:
 def test_what_is_missing_for_one_reason_is_one_line() -> None:
     """Who may read little would otherwise read of nothing else."""
     refused = [
-        Unknown(source=source, why="not permitted", expected=True) for source in ("nodes", "jobs in shop")
+        Unknown(source=source, why="not permitted", expected=True)
+        for source in ("jobs in shop", "nodes", "events in shop")
     ]
     broken = Unknown(source="log of shop/web-1/app", why="no route")
-    lines = list(timeline_lines(timeline_of(unknown=(refused[0], broken, refused[1]))))
+    lines = list(timeline_lines(timeline_of(unknown=(refused[0], broken, *refused[1:]))))
     assert lines[-2:] == [
-        "not in it: nodes, jobs in shop (not permitted)",
+        "not in it: jobs, events in shop; nodes (not permitted)",
         "not in it: log of shop/web-1/app (no route)",
     ]
 

@@ -12,4 +12,4 @@ async def test_what_happened_is_told_to_whoever_asks_as_they_may_see_it(desk: De
     await desk.person("alice").slash(f"/k8s timeline -n {desk.namespace} --since 10m", OPS)
     shown = await desk.message(OPS, "Cluster prod-eu")
     assert shown.only_for == USERS["alice"]
-    await desk.shown("alice", OPS, f"not in it: events in {desk.namespace}", "(not permitted)")
+    await desk.shown("alice", OPS, "not in it: events, ", f" in {desk.namespace}; nodes", "(not permitted)")
