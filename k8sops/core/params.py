@@ -19,6 +19,8 @@ METAVAR = "x-metavar"
 NAMES = "x-names"
 EXPLICIT = "x-explicit"
 AT_TERMINAL = "x-at-terminal"
+SEVERAL = "NAME[,…]"
+"""The metavar of a field that takes several names in one text, with commas between."""
 KIND_AND_NAME = "KIND/NAME"
 """What `names` is where each entry says its kind itself, as in `deployment/web` or `deployment/web=3`."""
 

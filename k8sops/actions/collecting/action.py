@@ -33,7 +33,7 @@ from k8sops.bundle.naming import safe_part
 from k8sops.bundle.writing import BundleWriter, Form, Written, a_bundle
 from k8sops.core.clock import Clock, rfc3339
 from k8sops.core.errors import PartialError
-from k8sops.core.events import Emission
+from k8sops.core.events import QUIET, Emission
 from k8sops.core.journal import Journal
 from k8sops.core.logs import SECOND_NS, moment_of
 from k8sops.core.plan import Forecast, Plan, Step
@@ -91,6 +91,10 @@ class Logs:
             gathering = await self._gathering(params, window, cluster, journal, writer)
             work = gather_all(gathering, _sources(params), params.within)
             in_time = await told_while(journal, step.id, work, partial(progress_of, gathering, writer))
+            # The last that is told while it goes need not be all of it.
+            text, progress = progress_of(gathering, writer)
+            told = msgspec.to_builtins(progress)
+            await journal.tell(Emission(kind="progress", step=step.id, text=text, data=told))
             await add_timeline(gathering, writer, f"{plan.cluster.name}: {what_of(params)}")
             written = await writer.finish(_about(plan, params, window, journal))
         return await self._told(written, place, window, plan, journal, in_time)
@@ -137,7 +141,7 @@ class Logs:
             journal,
         )
         said = outcome(where, written.index)
-        await journal.tell(Emission(kind="note", text=said, data=artifact.as_data()))
+        await journal.tell(Emission(kind="note", text=said, data=artifact.as_data() | QUIET))
         if not written.index.complete:
             raise PartialError(
                 f"{where} is not complete: {lacking(written.index)}",

@@ -16,7 +16,7 @@ from k8sops.actions.collecting.quantities import Moment, Size, bytes_of, moment_
 from k8sops.actions.collecting.sources.names import NAMES
 from k8sops.core.log_selection import ContainerPhase, LogSelection
 from k8sops.core.logs import SECOND_NS
-from k8sops.core.params import Params, PlainText, Seconds, option, positional
+from k8sops.core.params import SEVERAL, Params, PlainText, Seconds, option, positional
 
 REPOSITORY: Final = "repository"
 SMALLEST_PART: Final = 1_000_000
@@ -32,7 +32,7 @@ class LogsParams(Params):
         metavar="[QUERY]...",
         default=(),
     )
-    namespace: PlainText = option("Where the pods are; several with commas.", default="")
+    namespace: PlainText = option("Where the pods are; several with commas.", metavar=SEVERAL, default="")
     all_namespaces: bool = option("Pods of all namespaces.", short="A", default=False)
     selector: PlainText = option("Pods by label, as in `app=web`.", short="l", default="")
     field_selector: PlainText = option("Pods by field, as in `status.phase=Running`.", default="")

@@ -22,7 +22,7 @@ NAMED: Final = 5
 def step_of(params: LogsParams, found: Found) -> Step:
     """The one step: which pods it reads is listed, and may change until it is carried out."""
     items = [
-        Item(target=_pod(one.pod), verb="read", group="pod", data={"containers": len(one.containers)})
+        Item(target=_pod(one.pod), verb="collect", group="pods", data={"containers": len(one.containers)})
         for one in found.pods
     ]
     return Step(

@@ -53,7 +53,7 @@ async def test_a_plan_reads_and_says_what_where(desk: LogsDesk) -> None:
     assert not plan.findings
     (step,) = plan.steps
     assert step.bulk is not None
-    assert step.bulk.counts == {"read pod": 2}
+    assert step.bulk.counts == {"collect pods": 2}
     assert (await desk.plan(query=["deployment/web"])).digest == plan.digest
     assert left_in(desk.surroundings.folder) == []
 
