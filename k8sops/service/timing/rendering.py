@@ -15,7 +15,7 @@ from k8sops.timeline.as_text import timeline_lines, unknown_lines
 from k8sops.timeline.folding import rows_of
 from k8sops.timeline.merging import matters
 from k8sops.timeline.summing import sum_of
-from k8sops.timeline.wording import clock, day_of, run_said, subject_said, text_said, window_said
+from k8sops.timeline.wording import clock, subject_said, text_said
 
 __all__ = [
     "TimelineRow",
@@ -27,7 +27,6 @@ __all__ = [
     "timeline_rows",
     "timeline_sum",
     "unknown_lines",
-    "window_said",
 ]
 
 BUNDLED: Final = "timeline.json"
@@ -47,12 +46,9 @@ def bundled_timeline(path: Path) -> Timeline:
 class TimelineRow(NamedTuple):
     """One row as a door with columns of its own shows it, in UTC; all of it is safe to show."""
 
-    day: str
     time: str
-    matter: str
     subject: str
     text: str
-    run: str
     bad: bool
     matters: bool
     """Whether it tells of trouble or of a change."""
@@ -62,12 +58,9 @@ def timeline_rows(timeline: Timeline) -> list[TimelineRow]:
     """The rows in order of time, what is alike folded."""
     return [
         TimelineRow(
-            day=day_of(row.moment.at_ns),
             time=clock(row.moment.at_ns),
-            matter=row.moment.matter,
             subject=subject_said(row),
             text=text_said(row),
-            run=run_said(row),
             bad=row.moment.bad,
             matters=matters(row.moment),
         )
