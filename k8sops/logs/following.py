@@ -21,9 +21,10 @@ from k8sops.core.plan import JsonObject
 from k8sops.logs.choosing import Chooser
 from k8sops.logs.containers import is_over, state_of
 from k8sops.logs.pods import PodWatch
+from k8sops.logs.reading import Put
 from k8sops.logs.source import LogCluster
 from k8sops.logs.spool import Spool
-from k8sops.logs.stream import ContainerLog, Put
+from k8sops.logs.stream import ContainerLog
 from k8sops.logs.tally import Tally
 from k8sops.logs.targets import targets_of
 from k8sops.logs.window import Window

@@ -21,6 +21,8 @@ from typing import Final, NamedTuple
 from k8sops.core.logs import SECOND_NS, moment_of
 
 MARGIN_NS: Final = SECOND_NS
+MOST_BEFORE: Final = 1_000
+"""Lines that are remembered from before a clock was set back."""
 
 
 class Sifted(NamedTuple):
@@ -69,6 +71,11 @@ class Seam:
     def overlaps(self) -> bool:
         """Whether what is served now may have been shown."""
         return self._owed is not None
+
+    @property
+    def begins(self) -> bool:
+        """Whether nothing of a life was shown that has followed another one."""
+        return self._is_next and not self.newest
 
     @property
     def misses_last(self) -> bool:
@@ -154,7 +161,8 @@ class Seam:
             elif second == self._second - MARGIN_NS:
                 self._before.append(line)
             else:
-                self._before, self._now, self._second = [], [line], second
+                self._before = (self._before + self._now)[-MOST_BEFORE:]
+                self._now, self._second = [line], second
                 self._first = sys.maxsize
 
     def _is_new(self, at: int) -> bool:

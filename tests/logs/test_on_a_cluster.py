@@ -14,6 +14,7 @@ import pytest
 
 from k8sops.cluster.client import KubeCluster
 from k8sops.cluster.client_base import PODS
+from k8sops.cluster.logs import LONGEST_LINE
 from k8sops.core.clock import SystemClock
 from k8sops.core.errors import ForbiddenError, UsageError
 from k8sops.core.log_selection import LogSelection, LogSpan
@@ -287,6 +288,42 @@ class Refusing(ClusterLogs):
             raise ForbiddenError(f"watch pods in {namespace}: forbidden")
         async for event in super().watch(resource, namespace, **selectors):
             yield event
+
+
+async def test_three_hundred_streams_are_followed_with_nothing_lost(
+    cluster: KubeCluster, cluster_namespace: str
+) -> None:
+    """Other tools refuse at fifty; here each stream's lines are counted."""
+    names = [f"c{number}" for number in range(10)]
+    for number in range(30):
+        pod = speaking(f"many-{number}", cluster_namespace, **{"log-rate": "2"})
+        pod["spec"]["containers"] = [{"name": name, "image": "example/app:1"} for name in names]
+        await create(cluster, pod)
+    await running(cluster, cluster_namespace, 30)
+    span = LogSpan(tail=1)
+    async with following(cluster, LogSelection(namespaces=(cluster_namespace,)), span) as reader:
+        await reader.until(lambda _: reader.following.progress.said == "300 of 300 streams open")
+        seen = len(reader.entries)
+        await reader.until(lambda entries: len(entries) > seen + 1_000)
+        streams: dict[str, list[int]] = {}
+        for entry in reader.lines:
+            streams.setdefault(entry.stream.label, []).append(int(NUMBER.findall(entry.text)[0]))
+        assert len(streams) == 300
+        assert [label for label, numbers in streams.items() if not counted_on(numbers)] == []
+        assert not reader.following.summary.gaps
+
+
+async def test_a_line_of_ten_megabytes_is_cut_and_told(cluster: KubeCluster, cluster_namespace: str) -> None:
+    """A program that forgets its newlines must not take the reader's memory, nor the lines behind it."""
+    await create(cluster, speaking("long", cluster_namespace, log="longline"))
+    await running(cluster, cluster_namespace, 1)
+    async with following(
+        cluster, LogSelection(namespaces=(cluster_namespace,)), LogSpan(tail=None)
+    ) as reader:
+        await reader.until(lambda entries: sum(entry.cut > 0 for entry in entries) > 1)
+        assert {entry.cut > 9_000_000 for entry in reader.lines if entry.cut} == {True}
+        assert max(len(entry.text) for entry in reader.lines) <= LONGEST_LINE
+        assert counted_on(reader.numbers("long"))
 
 
 async def test_what_is_no_pattern_is_named(cluster: KubeCluster) -> None:

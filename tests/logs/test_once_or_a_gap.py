@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from k8sops.core.log_selection import LogGap, LogSelection, LogSpan
 from k8sops.core.logs import SECOND_NS
-from k8sops.logs import stream
+from k8sops.logs import reading, stream
 from k8sops.logs.following import Following
 from tests.logs.kubelet import Kubelet
 from tests.logs.test_following import YieldingClock
@@ -40,7 +40,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for real."""
     monkeypatch.setattr(stream, "SOON_S", 0.001)
     monkeypatch.setattr(stream, "LINGER_S", 0.01)
-    monkeypatch.setattr(stream, "SETTLED_S", 0.01)
+    monkeypatch.setattr(reading, "SETTLED_S", 0.01)
 
 
 async def play(kubelet: Kubelet, steps: list[Step]) -> None:
