@@ -67,7 +67,7 @@ class Teller:
         for error in summary.errors:
             say(f"not read: {error}")
         if not self._follows and not summary.streams and not summary.errors:
-            say("no container matches")
+            say("no container matches what was asked for; `k8sops get pods` shows which there are")
         if summary.gaps or (self._follows and not self._quiet):
             said = [counted(summary.lines, "line"), counted(summary.streams, "stream")]
             if summary.reconnects:

@@ -106,7 +106,8 @@ def error_of_connection(  # noqa: PLR0911 - a table
         case aiohttp.InvalidURL():
             return TlsError(f"{where}: the server's address is not a URL")
         case _:
-            told = one_line(str(error), 200) or type(error).__name__
+            cut = isinstance(error, aiohttp.ClientPayloadError)
+            told = "in the middle of an answer" if cut else one_line(str(error), 200) or type(error).__name__
             return UnreachableError(f"{asked.sentence}: the connection to {where} was lost: {told}")
 
 

@@ -113,12 +113,16 @@ class Following:
             raise next(filter(None, errors))
 
     def _error_of(self, watch: PodWatch) -> K8sOpsError | None:
-        if watch.error is not None or not watch.target.pod or self._numbers:
+        if watch.error is not None or not watch.target.pod:
             return watch.error
+        # In one of several namespaces is where most things are.
+        alike = [one for one in self._watches if one.target.pod == watch.target.pod]
+        if self._numbers and (self._span.goes_on or any(one.has_pods for one in alike)):
+            return None
         where = f"{watch.target.namespace}/" if watch.target.namespace else ""
         which = (
             f"container {self._selection.containers.strip('^$')} of pod"
-            if self._selection.containers
+            if self._selection.containers and watch.has_pods
             else "pod"
         )
         return NotFoundError(f"{which} {where}{watch.target.pod} does not exist")

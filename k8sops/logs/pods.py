@@ -50,6 +50,12 @@ class PodWatch:
         self._jobs: set[str] = set()
         self._jobs_known = not target.cronjob
         self._pods_known = False
+        self._doubt: asyncio.Handle | None = None
+
+    @property
+    def has_pods(self) -> bool:
+        """Whether any pod is known."""
+        return bool(self._pods)
 
     async def run(self) -> None:
         """Watch until cancelled; returns only where reading is forbidden from the start."""
@@ -72,6 +78,8 @@ class PodWatch:
                     async for event in events:
                         hear(event)
             except ForbiddenError as error:
+                if self._doubt is not None:
+                    self._doubt.cancel()
                 if not await self._poll() and not self.settled.is_set():
                     self._give_up(error)
                     return
@@ -81,7 +89,9 @@ class PodWatch:
 
     def _hear(self, event: WatchEvent) -> None:
         if event.type == "lost" and not self.settled.is_set():
-            self._give_up(UnreachableError(event.message))
+            # A refusal is told as a loss first, and raised with the next step.
+            error = UnreachableError(event.message)
+            self._doubt = asyncio.get_running_loop().call_soon(self._give_up, error)
         elif event.type == "synced":
             self.error, self._pods_known = None, True
             for uid in self._pods.keys() - self._anew:

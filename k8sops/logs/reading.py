@@ -27,6 +27,8 @@ from k8sops.logs.tally import Tally
 
 SETTLED_S: Final = 2.0
 """What there is of a log is served within this, once its first lines are."""
+REFUSED_S: Final = 60.0
+"""Whoever was served before is refused for so long before it is believed."""
 MOST_TRIES: Final = 5
 """Of a read that ends by itself; a followed one is tried for ever."""
 NEAREST: Final = 200
@@ -88,6 +90,7 @@ class LogReader:
         self._left = span.head or sys.maxsize
         self._putting = False
         self._shows = True
+        self._refused_at: float | None = None
 
     def tell(self, state: ContainerState, *, over: bool = False) -> None:
         """What the pod's status says now; `over`: none of its containers will run again."""
@@ -151,6 +154,14 @@ class LogReader:
         for block, times in held:
             await self._show(block, times, put)
 
+    def _may_pass(self) -> bool:
+        """Whether a refusal may be one of a server that has just begun, and knows nobody's rights for some seconds."""
+        if self.stream.namespace not in self._tally.served:
+            return False
+        now = self._clock.monotonic()
+        self._refused_at = now if self._refused_at is None else self._refused_at
+        return now - self._refused_at < REFUSED_S
+
     def _reach(self) -> int:
         """So many lines from the end on the last one shown should be: by how many came, and how long ago."""
         away = int(self._clock.monotonic() - self._shown_at) + 2
@@ -171,6 +182,8 @@ class LogReader:
         ):
             async for found in blocks:
                 self._blocks += 1
+                self._refused_at = None
+                self._tally.served.add(self.stream.namespace)
                 if self._seam.begins and not query.previous:
                     # It may have ended already: then these are the lines of yet another one.
                     await self._is_same_life()

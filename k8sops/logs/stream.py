@@ -120,11 +120,10 @@ class ContainerLog(LogReader):
                 reading.result()
             else:
                 trouble = "it brought nothing more after its container had ended"
-        except (ForbiddenError, CredentialsError):
-            raise
         except OtherLifeError:
             return
         except K8sOpsError as error:
+            await self._check_refusal(error, put)
             trouble = error.message
         finally:
             reading.cancel()
@@ -134,6 +133,13 @@ class ContainerLog(LogReader):
             return
         self._tally.reconnects += 1
         await self._breaks(trouble, put)
+
+    async def _check_refusal(self, error: K8sOpsError, put: Put) -> None:
+        """Raise a refusal that will not pass, having said what is missed from now on."""
+        if isinstance(error, ForbiddenError | CredentialsError) and not self._may_pass():
+            if self._blocks:
+                await self._gap(put, 0, error.message)
+            raise error
 
     async def _breaks(self, trouble: str, put: Put) -> None:
         """A connection ended before its time: wait before the next, the longer the more often."""
@@ -249,10 +255,11 @@ class ContainerLog(LogReader):
                     await self._caught_up(put, previous=previous)
                 else:
                     await self._read(query, put)
-            except (ForbiddenError, CredentialsError):
-                raise
             except K8sOpsError as error:
-                if not error.transient or (tries == MOST_TRIES and not forever):
+                if isinstance(error, ForbiddenError | CredentialsError):
+                    if not (forever and self._may_pass()):
+                        raise
+                elif not error.transient or (tries == MOST_TRIES and not forever):
                     raise
                 self._tally.reconnects += 1
                 await self._breaks(error.message, put)

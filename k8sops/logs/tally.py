@@ -20,6 +20,8 @@ class Tally:
         self.read = 0
         self.opened = 0
         self.follows = False
+        self.served: Final[set[str]] = set()
+        """Namespaces of which a log was served: whoever is refused there later was allowed before."""
         self._gaps: list[LogGap] = []
         self._more_gaps = 0
         self._errors: dict[str, None] = {}

@@ -26,7 +26,7 @@ import yaml
 from k8sops.cluster.client import KubeCluster
 from k8sops.core.clock import SystemClock
 from k8sops.sandbox.manager import SandboxManager
-from k8sops.service.chat.memory import INBOX
+from k8sops.service.chat.doors import INBOX
 from k8sops.store.database import Database, Tx, open_database
 from k8sops.store.door_rows import remembered
 from k8sops.store.outbox import undelivered

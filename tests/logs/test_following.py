@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from k8sops.core.errors import ForbiddenError, NotFoundError, UsageError
+from k8sops.core.log_selection import LogSelection, LogSpan
 from k8sops.core.logs import LogEntry, LogWanted
 from k8sops.logs import window
 from k8sops.logs.following import Following
@@ -291,3 +292,62 @@ async def test_who_may_read_one_pod_but_not_watch_pods_sees_its_log() -> None:
 
 def _but(wanted: LogWanted, **changes: Any) -> LogWanted:
     return msgspec.structs.replace(wanted, **changes)
+
+
+FORBIDDEN = ForbiddenError('log of pod shop/web-1: user "alice" may not get pods/log in namespace shop')
+
+
+async def test_a_server_that_has_just_begun_and_refuses_everybody_is_asked_again() -> None:
+    """An API server answers 403 until it has read its roles: who was served before is not given up for that."""
+    world = LogWorld(a_pod())
+    world.write("web-1/app", line(1, "before"))
+    async with reading(world, POD) as reader:
+        await reader.until("before")
+        task = asyncio.create_task(reader.until("after"))
+        await followed(world, "web-1/app")
+        world.refuses_logs = [FORBIDDEN, FORBIDDEN]
+        world.end("web-1/app", BROKEN)
+        await followed(world, "web-1/app")
+        world.write("web-1/app", line(2, "after"))
+        await task
+        assert [text for text in reader.texts if not text.startswith("--")] == ["before", "after"]
+
+
+async def test_a_right_that_was_taken_away_ends_the_stream_with_a_gap() -> None:
+    """After a minute it is no server that has just begun: what comes from then on is missing, and that is said."""
+    world = LogWorld(a_pod())
+    world.write("web-1/app", line(1, "before"))
+    following = Following(world, selection_of(POD), span_of(POD), YieldingClock())
+    reader = Reader(following.batches())
+    try:
+        await reader.until("before")
+        task = asyncio.create_task(reader.to_the_end())
+        await followed(world, "web-1/app")
+        world.refuses_logs = [FORBIDDEN] * 100
+        world.end("web-1/app", BROKEN)
+        await task
+    finally:
+        await reader.batches.aclose()
+    summary = following.summary
+    assert [gap.why for gap in summary.gaps] == [FORBIDDEN.message]
+    assert summary.errors == (f"shop/web-1/app: {FORBIDDEN.message}",)
+
+
+async def test_who_was_never_served_is_refused_at_once() -> None:
+    """Whoever lacks the right hears so now, not after a minute."""
+    world = LogWorld(a_pod())
+    world.refuses_logs = [FORBIDDEN]
+    async with reading(world, POD) as reader:
+        with pytest.raises(ForbiddenError):
+            await reader.to_the_end()
+
+
+async def test_of_several_that_were_named_the_one_that_is_not_there_is_told() -> None:
+    """A typing error in the second name must not look like silence."""
+    world = LogWorld(a_pod())
+    world.write("web-1/app", line(1, "there"))
+    selection = LogSelection(namespaces=("shop",), workloads=("pod/web-1", "pod/web-2"))
+    following = Following(world, selection, LogSpan(follow=False), YieldingClock())
+    reader = Reader(following.batches())
+    assert await reader.to_the_end() == ["there"]
+    assert following.summary.errors == ("pod shop/web-2 does not exist",)

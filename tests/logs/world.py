@@ -19,6 +19,7 @@ def kind(plural: str, group: str = "") -> Resource:
 
 
 KINDS = {one.plural: one for one in (kind("pods"), kind("services"), kind("configmaps"))} | {
+    "pod": kind("pods"),
     "deployments": kind("deployments", "apps"),
     "cronjobs": kind("cronjobs", "batch"),
     "jobs": kind("jobs", "batch"),
@@ -80,6 +81,8 @@ class LogWorld:
         self.streams: dict[str, list[_Stream]] = {}
         self.asked: list[tuple[str, LogQuery]] = []
         self.refusal: K8sOpsError | None = None
+        self.refuses_logs: list[K8sOpsError] = []
+        """What the next requests for a log are answered, one each."""
         self._events: asyncio.Queue[WatchEvent] = asyncio.Queue()
 
     async def resource(self, kind: str) -> Resource:
@@ -104,8 +107,11 @@ class LogWorld:
         self, resource: Resource, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
     ) -> AsyncGenerator[WatchEvent, None]:
         if self.refusal is not None:
+            yield WatchEvent(type="lost", message=self.refusal.message)
             raise self.refusal
         for pod in list(self.pods.values()):
+            if not f"metadata.name={pod['metadata']['name']}".endswith(field_selector):
+                continue
             yield WatchEvent(type="added", object=pod)
         yield WatchEvent(type="synced")
         while True:
@@ -144,6 +150,8 @@ class LogWorld:
     ) -> AsyncGenerator[LogBlock, None]:
         label = stream.label
         self.asked.append((label, query))
+        if self.refuses_logs:
+            raise self.refuses_logs.pop(0)
         if on_sent is not None:
             on_sent()
         if query.previous and label not in self.before:
