@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -25,8 +26,8 @@ from k8sops.bundle.staging import Made, Spool, StagedFile, Staging, Tree
 from k8sops.bundle.workplace import Workplace
 from k8sops.core.errors import UsageError
 
-THREADS: Final = 3
-"""Redaction holds Python's lock, compression and the disk do not."""
+THREADS: Final = 2
+"""One redacts, the other compresses: more only wait for Python's lock."""
 
 
 RESERVED: Final = frozenset({INDEX, REDACTION})
@@ -66,6 +67,7 @@ class BundleWriter:
             else Spool(self._place, split=form.split, at_s=form.at_s)
         )
         self._threads: Final = ThreadPoolExecutor(THREADS, thread_name_prefix="bundle")
+        self._one_looks: Final = Lock()
         self._budget: Final = Budget(form.most)
         self._files: Final[dict[str, GrowingFile]] = {}
         self._missing: Final[list[Missing]] = []
@@ -98,6 +100,7 @@ class BundleWriter:
             source=source,
             staging=self._staging,
             threads=self._threads,
+            one_looks=self._one_looks,
             budget=self._budget,
             most=self._form.most_each,
             redaction=self._redacting() if self._redacting else None,
