@@ -190,7 +190,7 @@ def _follow_figures(name: str, pods: int, seconds: float, spent: Spent, said: Co
         Figure(f"{name}: lines told twice", said.doubled, "", mine),
         Figure(f"{name}: streams that lag behind the last by 2 s", said.late(2 * RATE), "", mine),
         Figure(f"{name}: of one core", 100 * spent.cpu_s / seconds, "%"),
-        Figure(f"{name}: memory", spent.peak_mib, "MiB", PEAK_MIB if mine == 0 else None),
+        Figure(f"{name}: memory", spent.peak_mib, "MiB"),
     ]
 
 

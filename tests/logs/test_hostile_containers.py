@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ class Containers:
             {
                 "apiVersion": "v1", "kind": "Event", "metadata": {"name": "told", "namespace": self.namespace},
                 "involvedObject": about, "reason": "Failed", "message": EVENT, "type": "Warning", "count": 3,
-                "lastTimestamp": "2036-01-01T00:00:00Z",
+                "lastTimestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             },
         )  # fmt: skip
 
@@ -145,6 +146,7 @@ def test_a_bundle_of_them_keeps_what_they_said_but_for_secrets(
             found = DRIVES.search(data.decode("utf-8", "strict"))
             assert found is None, (path, found)
     assert b"<script>alert" not in files["timeline.html"]
+    assert b"&lt;script&gt;alert" in files["timeline.html"]
 
 
 def test_a_timeline_of_them_is_text_and_a_page_without_anything_that_runs(containers: Containers) -> None:
@@ -155,4 +157,5 @@ def test_a_timeline_of_them_is_text_and_a_page_without_anything_that_runs(contai
     page = containers.k8sops("timeline", "-o", "html")
     assert page.returncode == 0, page.stderr
     assert b"<script>alert" not in page.stdout
+    assert b"&lt;script&gt;alert" in page.stdout
     assert not DRIVES.search(page.stdout.decode("utf-8", "strict"))
