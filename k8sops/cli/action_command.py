@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from k8sops.cli.settings import connection_options, output_option, take_config
-from k8sops.core.params import AT_TERMINAL, METAVAR, SEVERAL, extra_of
+from k8sops.core.params import AT_TERMINAL, extra_of
 from k8sops.service.catalog import ActionSpec, check_given, params_of, spec_named
 from k8sops.service.command_line.fields import (
     SHARED_FIELDS,
     explicit_of,
     given_of,
+    namespace_option,
     own_fields,
     parameter_of,
 )
@@ -71,7 +72,10 @@ def action_command(spec: ActionSpec) -> click.Command:
         params=[
             *(parameter_of(name, field) for name, field in fields.items()),
             *_flow_options(),
-            *_connection(spec),
+            *(
+                namespace_option(spec.name, option) if option.name == "namespace" else option
+                for option in connection_options()
+            ),
         ],
         help=f"{spec.summary}\n\n{spec.details}\n\n\b\nExamples:\n{examples}",
         short_help=spec.summary,
@@ -144,21 +148,6 @@ def _flow_options() -> list[click.Parameter]:
         ),
         output_option(),
     ]
-
-
-def _connection(spec: ActionSpec) -> list[click.Parameter]:
-    """The connection's options; where an action takes several namespaces, -n may be given several times."""
-    field = params_of(spec.name).model_fields.get("namespace")
-    if field is None or extra_of(field).get(METAVAR) != SEVERAL:
-        return [*connection_options()]
-    several = click.Option(
-        ["-n", "--namespace"],
-        metavar=SEVERAL,
-        multiple=True,
-        callback=lambda _context, _option, names: ",".join(names) or None,
-        help="Namespaces; the context's own if not given.",
-    )
-    return [several if option.name == "namespace" else option for option in connection_options()]
 
 
 def _explicit(spec: ActionSpec, values: Mapping[str, Any]) -> dict[str, Any]:

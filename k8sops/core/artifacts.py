@@ -40,6 +40,8 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[ArtifactFile, ...] = ()
     folder: str = ""
     repository: str = ""
+    sha256: str = ""
+    """Of the archive, where it is in the repository alone."""
 
     @property
     def bytes(self) -> int:

@@ -66,3 +66,9 @@ def test_a_command_that_says_nothing_is_not_judged() -> None:
     assert only_where.params == {"namespace": "shop"}
     assert not read_away("scale", ["deploy/web", "--replicas", "3"], program="/k8s").bare
     assert read_away("restore", [], program="/k8s").bare
+
+
+@pytest.mark.parametrize("typed", [["-n", "shop", "-n", "legacy"], ["-n", "shop,legacy"]])
+def test_several_namespaces_are_all_meant_away_from_a_terminal_too(typed: list[str]) -> None:
+    """One that was silently left out would be missed when it is too late to collect its logs."""
+    assert read_away("logs", typed, program="/k8s").namespace == "shop,legacy"

@@ -81,7 +81,12 @@ class Place:
         finally:
             await asyncio.to_thread(_remove, first)
         artifact = Artifact(
-            id=wanted.id, name=first.name, host=host, redacted=redacted, repository=opened.location
+            id=wanted.id,
+            name=first.name,
+            host=host,
+            redacted=redacted,
+            repository=opened.location,
+            sha256=made.parts[0].sha256,
         )
         return f"bundle {wanted.id} in repository {opened.location} ({size})", artifact
 

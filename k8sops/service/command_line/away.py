@@ -22,6 +22,7 @@ from k8sops.service.command_line.fields import (
     SHARED_FIELDS,
     explicit_of,
     given_of,
+    namespace_option,
     own_fields,
     parameter_of,
 )
@@ -120,7 +121,9 @@ def command_away(spec: ActionSpec) -> click.Command:
         params=[
             *(parameter_of(name, field) for name, field in own.items()),
             click.Option([*cluster, "_cluster"], metavar="NAME", help="Which cluster."),
-            click.Option(["-n", "--namespace"], metavar="NAME", help="Which namespace."),
+            namespace_option(
+                spec.name, click.Option(["-n", "--namespace"], metavar="NAME", help="Which namespace.")
+            ),
             click.Option(["--reason"], metavar="TEXT", help="Why; recorded with the run."),
             click.Option(["--plan"], is_flag=True, help="Show the plan only; nothing can be applied."),
             click.Option(["--hold"], is_flag=True, help="Once approved, wait until I start it."),

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
-from k8sops.core.params import AT_TERMINAL, EXPLICIT, METAVAR, POSITIONAL, SHORT, extra_of
+from k8sops.core.params import AT_TERMINAL, EXPLICIT, METAVAR, POSITIONAL, SEVERAL, SHORT, extra_of
 from k8sops.service.catalog import ActionSpec, params_of
 
 SHARED_FIELDS: Final = frozenset({"namespace"})
@@ -54,6 +54,20 @@ def parameter_of(name: str, field: FieldInfo) -> click.Parameter:
         required=field.is_required() and not extra.get(AT_TERMINAL),
         metavar=metavar or (None if choices else _metavar_of(kind)),
         help=f"{field.description}{shown}",
+    )
+
+
+def namespace_option(action: str, one: click.Option) -> click.Option:
+    """The option for the namespace: `one`, but where the action takes several it may be given several times."""
+    field = params_of(action).model_fields.get("namespace")
+    if field is None or extra_of(field).get(METAVAR) != SEVERAL:
+        return one
+    return click.Option(
+        ["-n", "--namespace"],
+        metavar=SEVERAL,
+        multiple=True,
+        callback=lambda _context, _option, names: ",".join(names) or None,
+        help="Namespaces; the context's own if not given.",
     )
 
 
