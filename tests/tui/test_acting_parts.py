@@ -136,3 +136,21 @@ def test_who_may_approve_is_said() -> None:
         "Needs approval: it is production. Who may: 1 person whom policy knows, other than you; "
         "2 persons of sre, other than you."
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        ("pods", {"query": ["pods/a", "pods/b"], "namespace": "shop"}),
+        ("deploy", {"query": ["deployments/a", "deployments/b"], "namespace": "shop"}),
+        ("ns", {"namespace": "a,b"}),
+        ("no", {"node": ["a", "b"], "all_namespaces": True}),
+    ],
+)
+def test_logs_are_collected_of_whatever_the_rows_are(kind: str, asked: dict[str, object]) -> None:
+    """Before anything is touched one wants a baseline: of pods, of workloads, of whole namespaces, of a node."""
+    offer = next(one for one in offers_for(kind) if one.action == "logs")
+    where = "shop" if "query" in asked else ""
+    found = doing(offer, kind, [pod("a", namespace=where), pod("b", namespace=where)])
+    assert found.params == asked
+    params_of("logs").model_validate(found.params)

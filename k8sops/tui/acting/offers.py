@@ -63,6 +63,7 @@ SESSION_WORDS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _ANY: Final = (EDIT, *_LABELS, _DELETE)
+_COLLECT: Final = Offer("logs", "Collect logs")
 _SUSPEND: Final = Offer("suspend", "Suspend", "s")
 _RESUME: Final = Offer("resume", "Resume", "s")
 
@@ -73,6 +74,7 @@ _OFFERS: Final[Mapping[str, tuple[Offer, ...]]] = MappingProxyType(
             Offer("uncordon", "Uncordon", "u"),
             Offer("drain", "Drain", "r"),
             Offer("taint", "Set taints"),
+            _COLLECT,
             *_ANY,
         ),
         "deployments": (
@@ -80,19 +82,23 @@ _OFFERS: Final[Mapping[str, tuple[Offer, ...]]] = MappingProxyType(
             *_ROLLOUT,
             Offer("rollout-pause", "Pause rollouts"),
             Offer("rollout-resume", "Resume rollouts"),
+            _COLLECT,
             *_ANY,
         ),
-        "statefulsets": (Offer("scale", "Scale", "s"), *_ROLLOUT, *_ANY),
-        "daemonsets": (*_ROLLOUT, *_ANY),
-        "replicasets": (Offer("scale", "Scale", "s"), *_ANY),
+        "statefulsets": (Offer("scale", "Scale", "s"), *_ROLLOUT, _COLLECT, *_ANY),
+        "daemonsets": (*_ROLLOUT, _COLLECT, *_ANY),
+        "replicasets": (Offer("scale", "Scale", "s"), _COLLECT, *_ANY),
+        "jobs": (_COLLECT, *_ANY),
+        "namespaces": (_COLLECT, *_ANY),
         "pods": (
             *_SESSIONS,
+            _COLLECT,
             Offer("evict", "Evict"),
             EDIT,
             *_LABELS,
             Offer("delete", "Delete", f"{DELETE_KEYS},ctrl+k"),
         ),
-        "cronjobs": (Offer("trigger", "Run once, now", "t"), _SUSPEND, *_ANY),
+        "cronjobs": (Offer("trigger", "Run once, now", "t"), _SUSPEND, _COLLECT, *_ANY),
     }
 )
 
@@ -107,6 +113,8 @@ _SPELLINGS: Final[Mapping[str, str]] = MappingProxyType(
             "replicasets": "rs",
             "pods": "po",
             "cronjobs": "cj",
+            "jobs": "",
+            "namespaces": "ns",
         }.items()
         for spelling in (plural, plural.removesuffix("s"), *short.split())
     }
@@ -144,14 +152,23 @@ def doing(offer: Offer, kind: str, rows: Sequence[Row]) -> Doing:
         )
     plural = known_kind(kind)
     names = [row.name for row in rows]
-    if plural == "nodes" and offer.action in {"cordon", "uncordon", "drain"}:
-        params: dict[str, Any] = {"nodes": names}
-    else:
-        params = {"targets": [f"{plural}/{name}" for name in names]}
+    params = _about(offer.action, plural, names)
     namespace = next(iter(namespaces))
     if namespace:
         params["namespace"] = namespace
     return Doing(action=offer.action, params=params, title=f"{offer.label} {_what(plural, namespace, names)}")
+
+
+def _about(action: str, plural: str, names: Sequence[str]) -> dict[str, Any]:
+    """What the rows are to the action, by the name of its field."""
+    if plural == "nodes" and action in {"cordon", "uncordon", "drain"}:
+        return {"nodes": list(names)}
+    targets = [f"{plural}/{name}" for name in names]
+    if action != _COLLECT.action:
+        return {"targets": targets}
+    if plural == "nodes":
+        return {"node": list(names), "all_namespaces": True}
+    return {"namespace": ",".join(names)} if plural == "namespaces" else {"query": targets}
 
 
 def _what(kind: str, namespace: str, names: Sequence[str]) -> str:
