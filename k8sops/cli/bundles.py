@@ -147,8 +147,7 @@ async def _list(config: Config, values: dict[str, Any]) -> int:
         click.Option(
             ["--to", "to"],
             default=None,
-            type=click.Path(path_type=Path),
-            metavar="FILE",
+            metavar="FILE|FOLDER/",
             help="A file that is not there yet, for you alone.  [default: the bundle's name, here]",
         ),
     ),
@@ -180,7 +179,7 @@ async def _get(config: Config, values: dict[str, Any]) -> int:
     line = Seldom()
     async with open_bundle_desk(config, values["repo"]) as desk:
         chosen = await desk.one(values["bundle"])
-        to = (values["to"] or Path(chosen.file_name)).absolute()
+        to = _place(values["to"], chosen.file_name)
         try:
             await desk.bring(
                 chosen,
@@ -195,3 +194,12 @@ async def _get(config: Config, values: dict[str, Any]) -> int:
     else:
         put(f"{to} ({size_text(chosen.view.bytes)}, sha256 {chosen.view.sha256})")
     return 0
+
+
+def _place(typed: str | None, name: str) -> Path:
+    """The file that is meant; a folder, there already or by its slash, takes the bundle under its own name."""
+    place = Path(typed or "./").absolute()
+    if place.is_dir() or (typed or "").endswith("/"):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return place / name
+    return place

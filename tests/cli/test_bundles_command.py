@@ -59,6 +59,8 @@ def test_a_bundle_is_brought_out_for_its_owner_alone_and_on_record(
     assert str(brought) in told
     assert command("bundles", "get", id_).code == 2, "it is there already"
     command.done("bundles", "get", id_[:12], "--to", str(tmp_path / "other"))
+    command.done("bundles", "get", id_, "--to", f"{tmp_path}/case/")
+    assert (tmp_path / "case" / archive.name).is_file(), "a slash means a folder, as for collecting"
     assert command("bundles", "get", "01KNONE").code == 2
     records = command.done("audit", "list", "--code", "bundle.exported", "-o", "json").document
     assert {record["data"]["bundle"] for record in records} == {id_}
