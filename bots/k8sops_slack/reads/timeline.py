@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from k8sops.core.timeline import Timeline
 from k8sops.service.timing.rendering import (
     TimelineRow,
@@ -11,6 +13,10 @@ from k8sops.service.timing.rendering import (
     unknown_lines,
 )
 from k8sops_slack.reads.table import ROWS, Listing
+
+NAME: Final = 24
+NAME_END: Final = 6
+"""Of a pod's name what tells it from its siblings."""
 
 
 class TimelineListing(Listing, frozen=True, kw_only=True):
@@ -48,4 +54,6 @@ def _name(row: TimelineRow) -> str:
     """The object's own name: kind and namespace leave no room for what happened to it."""
     kind, _, rest = row.subject.partition(" ")
     name = rest.partition("/")[2] or rest
-    return f"run {name[:10]}" if kind == "run" else name
+    if kind == "run":
+        return f"run {name[:10]}"
+    return name if len(name) <= NAME else f"{name[: NAME - NAME_END - 1]}…{name[-NAME_END:]}"

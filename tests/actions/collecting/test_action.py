@@ -109,7 +109,9 @@ async def test_a_bundle_in_the_repository_is_nowhere_else(desk: LogsDesk) -> Non
     journal, _ = await desk.collect(to="repository")
     artifact = artifact_in(journal)
     assert artifact["repository"]
-    assert len(artifact["sha256"]) == 64, "the run's record says which bundle it was, should somebody delete it"
+    assert len(artifact["sha256"]) == 64, (
+        "the run's record says which bundle it was, should somebody delete it"
+    )
     assert not artifact["files"]
     assert f"bundle {artifact['id']} in repository" in journal.done["collect/bundle"]
     assert left_in(desk.surroundings.folder) == []

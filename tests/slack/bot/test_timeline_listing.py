@@ -47,3 +47,12 @@ def test_what_is_missing_is_said_below() -> None:
 def test_nothing_found_is_not_nothing_happened() -> None:
     """Kubernetes forgets events."""
     assert "still on record" in timeline_listing(timeline_of(title="x")).message("timeline").text
+
+
+def test_long_names_leave_room_for_what_happened() -> None:
+    """A pod's name of forty characters would leave half a word of it; its end tells it from its siblings."""
+    found = timeline_of(
+        told("01:00", "Killed", subject="Pod shop/report-builder-549b8bc65d-kfqkj"), title="x"
+    )
+    ((_, _, name, _),) = timeline_listing(found).rows
+    assert name == "report-builder-54…-kfqkj"
