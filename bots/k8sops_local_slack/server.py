@@ -123,7 +123,10 @@ class LocalSlack:
         """From now on post to this request URL, signed, once it has answered the challenge."""
         carrier = SignedHttp(self.world, Addresses.one(url))
         await carrier.start()
-        self.world.outbox.carrier = self.http = carrier
+        before, self.http = self.http, carrier
+        self.world.outbox.carrier = carrier
+        if before is not None:
+            await before.stop()
         return carrier
 
     async def until(self, true: Callable[[], Found | None], seconds: float = 60.0) -> Found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import Counter
@@ -98,6 +99,18 @@ class Site:
 
     async def bot(self, *options: str) -> Bot:
         """Another one, connected, its worker ready."""
+        bot = await self._begun(*options)
+        await self.slack.sockets_open()
+        return bot
+
+    async def http_bot(self) -> Bot:
+        """One that is reached over HTTP, as Slack reaches it from now on."""
+        bot = await self._begun("--http", "0")
+        (address,) = re.findall(r"listening over (http\S+)", bot.said)
+        await self.slack.deliver_over_http(address)
+        return bot
+
+    async def _begun(self, *options: str) -> Bot:
         app = self.slack.workspace.app
         environ = {
             "PATH": os.environ["PATH"],
@@ -108,6 +121,7 @@ class Site:
             "SLACK_API_URL": self.slack.base_url,
             "SLACK_BOT_TOKEN": app.bot_token,
             "SLACK_APP_TOKEN": app.app_token,
+            "SLACK_SIGNING_SECRET": app.signing_secret,
         }
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "k8sops", "slack", *options),
@@ -116,7 +130,6 @@ class Site:
         bot = Bot(process)
         self._bots.append(bot)
         await bot.until("it carries runs")
-        await self.slack.sockets_open()
         return bot
 
     async def dies_with(self, bot: Bot, delivery: Delivery | None) -> bool:
