@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from k8sops.core.ops import Ops
 from k8sops.core.tables import TableQuery
 from k8sops.tui.app import K8sOpsApp
+from k8sops.tui.browse import BrowseScreen
 from k8sops.tui.running.runs_screen import RunsScreen
 from k8sops.tui.screen_names import SCREEN_NAMES
 from k8sops.tui.screens import SCREENS
@@ -25,6 +26,7 @@ async def test_a_screen_named_at_the_command_line_is_opened_above_the_first_tabl
     app = K8sOpsApp(opened, TableQuery(kind="pods"), screen="runs")
     async with app.run_test(size=(100, 30)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        assert isinstance(app.screen_stack[-2], BrowseScreen)
 
 
 def test_the_command_line_knows_every_screen_there_is() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from k8sops.core.errors import ForbiddenError
-from k8sops.core.logs import LogEntry
+from k8sops.core.logs import LogEntry, LogStream
 from k8sops.tui.browse import BrowseScreen
 from k8sops.tui.logs.buffer import LogBuffer
 from k8sops.tui.logs.line_text import Look, clean, shown_text
@@ -201,3 +201,10 @@ def test_a_line_that_was_cut_says_so_and_broken_json_stays_as_it_is() -> None:
     """Neither may pass for what the container wrote."""
     assert shown_text(LogEntry(STREAM, 0, "abc", 5_000), Look())[0] == "abc … 5,000 bytes more"
     assert shown_text(LogEntry(STREAM, 0, '{"level": '), Look(json=True))[0] == '{"level": '
+
+
+def test_a_line_of_brackets_without_end_is_shown_as_it_is() -> None:
+    """JSON nested deeper than any reader goes must not take the screen along."""
+    nested = '{"a":' * 5_000 + "1" + "}" * 5_000
+    entry = LogEntry(LogStream("shop", "web-1", "app"), 0, nested)
+    assert shown_text(entry, Look(json=True))[0] == nested

@@ -13,8 +13,8 @@ import msgspec
 from k8sops.core.log_levels import LEVEL_KEYS, NAMES, Level
 from k8sops.service.loglines.safe import clean
 
-_TEXTS: Final = ("msg", "message", "@message", "@m", "@mt", "MESSAGE", "short_message", "event", "text")
-_TIMES: Final = ("time", "ts", "timestamp", "@timestamp", "@t", "t", "datetime", "Timestamp")
+TEXTS: Final = ("msg", "message", "@message", "@m", "@mt", "MESSAGE", "short_message", "event", "log", "text")
+TIMES: Final = ("time", "ts", "timestamp", "@timestamp", "@t", "t", "datetime", "Timestamp")
 _DECODER: Final = msgspec.json.Decoder(dict[str, Any])
 _BELOW: Final = "\n    "
 
@@ -33,8 +33,8 @@ def fields_of(text: str) -> dict[str, Any] | None:
 
 def laid_out(fields: dict[str, Any], level: Level, paint: Paint, colour: str) -> str:
     """The line for people, without its time, which stands before it; safe to show. Takes the fields apart."""
-    message = _taken(fields, _TEXTS)
-    _taken(fields, _TIMES)
+    message = taken(fields, TEXTS)
+    taken(fields, TIMES)
     _drop_level(fields, level)
     below: list[str] = []
     parts = [paint(f"{NAMES[level - 1].upper() if level else '-':<5}", colour)]
@@ -67,7 +67,8 @@ def _split(text: str, below: list[str], name: str) -> str:
     return clean(first.removesuffix("\r"))
 
 
-def _taken(fields: dict[str, Any], names: Collection[str]) -> Any:
+def taken(fields: dict[str, Any], names: Collection[str]) -> Any:
+    """The first of these fields that there is, taken out; None where there is none."""
     return next((fields.pop(name) for name in names if name in fields), None)
 
 

@@ -12,13 +12,11 @@ from typing import Any, Final
 import msgspec
 
 from k8sops.core.logs import LogEntry, moment_of
-from k8sops.core.text import printable
+from k8sops.service.loglines import safe
+from k8sops.service.loglines.json_line import TEXTS, TIMES, fields_of, taken
 
-_COLOURS: Final = re.compile(r"\x1b\[[0-9;:]*m")
 _TAB: Final = 4
 _LEVELS: Final = ("level", "severity", "lvl", "levelname", "log.level")
-_TEXTS: Final = ("msg", "message", "event", "log", "text")
-_TIMES: Final = ("time", "ts", "timestamp", "@timestamp", "t", "datetime")
 WORRYING: Final = re.compile(
     r"\b(?:(?P<bad>error|err|fatal|panic|critical|emerg|alert|exception)|(?P<warn>warning|warn))\b",
     re.IGNORECASE,
@@ -66,11 +64,7 @@ def look_for(entries: Collection[LogEntry], look: Look, workload: str) -> Look:
 
 def clean(text: str) -> str:
     """The text without colours, tabs widened, everything else that is invisible spelled out."""
-    if text.isprintable():
-        return text
-    if "\x1b" in text:
-        text = _COLOURS.sub("", text)
-    return printable(text.expandtabs(_TAB))
+    return safe.clean(text).expandtabs(_TAB)
 
 
 def _whose(entry: LogEntry, look: Look) -> str:
@@ -88,20 +82,14 @@ def _clock(at: int) -> str:
 
 def _laid_out(text: str) -> str:
     """A JSON object as level, message and the rest; any other line as it is."""
-    if not text.startswith("{"):
+    found = fields_of(text)
+    if found is None:
         return text
-    try:
-        found = msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.MsgspecError:
-        return text
-    level, message = _taken(found, _LEVELS), _taken(found, _TEXTS)
-    _taken(found, _TIMES)
+    level, message = taken(found, _LEVELS), taken(found, TEXTS)
+    taken(found, TIMES)
     rest = " ".join(f"{name}={_value(value)}" for name, value in found.items())
-    return "  ".join(part for part in (f"{str(level or '-').upper():<5}", _value(message), rest) if part)
-
-
-def _taken(found: dict[str, Any], names: Collection[str]) -> Any:
-    return next((found.pop(name) for name in names if name in found), "")
+    shown = "" if message is None else _value(message)
+    return "  ".join(part for part in (f"{str(level or '-').upper():<5}", shown, rest) if part)
 
 
 def _value(value: Any) -> str:
