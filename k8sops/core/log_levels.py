@@ -167,7 +167,7 @@ class LevelReader:
 def _of_json(text: str) -> Level:
     try:
         said = _DECODER.decode(text)
-    except (msgspec.MsgspecError, UnicodeEncodeError):
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
         return Level.UNKNOWN
     for field in said.__struct_fields__:
         value = getattr(said, field)

@@ -170,8 +170,8 @@ def _said(line: bytes) -> str:
     if line.startswith(b"{"):
         try:
             found = _DECODER.decode(line)
-        except msgspec.DecodeError:
-            # Cut, or JSON only at first sight.
+        except (msgspec.DecodeError, RecursionError):
+            # Cut, nested without end, or JSON only at first sight.
             found = {}
         for key in _MESSAGES:
             if isinstance(found.get(key), str) and found[key]:

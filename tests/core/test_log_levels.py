@@ -160,3 +160,9 @@ def test_any_text_has_a_level_or_none(text: str) -> None:
     """A container writes what it likes."""
     assert level_of(text) in Level
     assert LevelReader().read(APP, text) in Level
+
+
+def test_brackets_without_end_have_the_level_they_show_and_end_nothing() -> None:
+    """One container's line must not end the following of all the others."""
+    nested = '{"level":"error","a":' + '{"a":' * 5_000 + "1" + "}" * 5_001
+    assert level_of(nested) is Level.ERROR

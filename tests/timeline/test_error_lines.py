@@ -159,3 +159,11 @@ def test_the_last_line_counts_though_nothing_ends_it() -> None:
     """A container that crashes rarely writes the newline."""
     (one,) = _found(f"{stamp('05:00')} panic: out of memory".encode())
     assert one.text == "panic: out of memory"
+
+
+def test_brackets_without_end_are_told_as_they_are() -> None:
+    """A line that no reader of JSON gets to the end of is still a line of an error."""
+    lines = ErrorLines(LogStream("shop", "web-1", "app"))
+    lines.feed(b'2026-11-22T16:00:00.000000001Z {"level":"error","a":' + b'{"a":' * 5_000 + b"\n")
+    (moment,) = lines.moments()
+    assert '{"level":"error"' in moment.text
