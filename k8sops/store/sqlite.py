@@ -36,8 +36,11 @@ PRAGMAS: Final = (
     "PRAGMA cell_size_check=ON",
     "PRAGMA journal_size_limit=67108864",
 )
-# SQLite's own waiting sleeps up to 100 ms between tries, and starves under load; ours tries every few milliseconds.
+# SQLite's own waiting sleeps up to 100 ms between tries, and a writer starves in it under load; ours tries every few
+# milliseconds. Opening and reading wait SQLite's way: only for a file that is being recovered or let go by its last
+# connection (https://www.sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode).
 SHORT_WAIT_S: Final = 0.008
+WRITING: Final = "BEGIN IMMEDIATE"
 STATEMENTS_CACHED: Final = 512
 PREPARING: Final = 4
 """How many times longer than for a transaction to wait until the tables can be looked at."""
@@ -194,7 +197,7 @@ class SqliteStore:
     def _prepare(self, *, change: bool) -> None:
         # Another process may be making the tables, which takes longer than any transaction after it.
         patience = self._busy_timeout_s * PREPARING
-        session = self._session("BEGIN IMMEDIATE", patience)
+        session = self._session(WRITING, patience)
         try:
             raw = session.raw
             found = migrate.sqlite_revision(raw, str(self.path))
@@ -214,7 +217,7 @@ class SqliteStore:
             session = self._session("BEGIN", self._busy_timeout_s)
             session.raw.execute("PRAGMA query_only=ON")
         else:
-            session = self._session("BEGIN IMMEDIATE", self._busy_timeout_s)
+            session = self._session(WRITING, self._busy_timeout_s)
             session.raw.execute("PRAGMA foreign_keys=ON")
         return session
 
@@ -232,7 +235,7 @@ class SqliteStore:
     def _connect(self) -> sqlite3.Connection:
         raw = sqlite3.connect(
             self.path,
-            timeout=min(SHORT_WAIT_S, self._busy_timeout_s),
+            timeout=self._busy_timeout_s,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=STATEMENTS_CACHED,
@@ -242,7 +245,10 @@ class SqliteStore:
         return raw
 
     def _session(self, begin: str, busy_timeout_s: float) -> SqliteSession:
-        return SqliteSession(self._engine.connect(), begin, self._times, busy_timeout_s, self._hot)
+        session = SqliteSession(self._engine.connect(), begin, self._times, busy_timeout_s, self._hot)
+        if begin == WRITING:
+            session.raw.execute(f"PRAGMA busy_timeout={int(min(SHORT_WAIT_S, busy_timeout_s) * 1000)}")
+        return session
 
 
 def until_free(do: Callable[[], Any], seconds: float) -> None:

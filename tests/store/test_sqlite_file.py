@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,25 @@ async def test_a_lock_held_for_too_long_is_named(tmp_path: Path) -> None:
     await store.write(put("b"), name="test")
     assert await keys(store) == ["a", "b"]
     await store.aclose()
+
+
+async def test_a_file_that_another_process_has_alone_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    """As it has while it recovers what a killed one left, and when the last one lets the file go."""
+    path = tmp_path / "k8sops.db"
+    store = await _open(path)
+    await store.write(put("a"), name="test")
+    await store.aclose()
+    alone = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    alone.execute("PRAGMA locking_mode=EXCLUSIVE")
+    alone.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreBusyError, match=r"for more than 0\.05 s"):
+        await _open(path, busy_timeout_s=0.05)
+    letting_go = threading.Timer(0.2, alone.close)
+    letting_go.start()
+    store = await _open(path)
+    assert await keys(store) == ["a"]
+    await store.aclose()
+    letting_go.join()
 
 
 async def test_a_full_store_keeps_nothing_of_the_change(tmp_path: Path) -> None:
