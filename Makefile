@@ -23,8 +23,8 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## a real control plane, filled, with the live screen on it (a tour without a terminal)
 	@$(BIN)/k8sops demo
 
-test: $(STAMP) ## all tests, on real control planes, in JOBS processes (one more than cores)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations 15
+test: $(STAMP) ## all tests, on real control planes, in JOBS processes (one more than cores); what fails once more, alone
+	@$(BIN)/python -m tools.run_tests -n $(JOBS) --dist loadfile --durations 15
 
 browser: ## where there is none, install one for tests of the local Slack's page (as root, with apt); else they are skipped
 	@sh tools/get_browser.sh
