@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from k8sops.core.run import RunState
 from k8sops.engine.timing import Timing
@@ -13,6 +14,9 @@ from tests.engine.carriers.hands import Hands, dying_in_step
 from tests.support.engine_records import chain_of, in_order
 from tests.support.engine_world import BOB, World, eventually
 from tests.support.ledger import lines_of
+
+MANY: Final = 500
+"""Steps, as many as a plan may have: more than are done before a cancel comes through."""
 
 
 class Stops:
@@ -58,7 +62,7 @@ class Stops:
         """Whenever it comes: what the ledger shows and what the outcome says agree."""
         for number in range(8):
             ledger = tmp_path / f"ledger{number}"
-            run = await world.queued("once", ledger, items=300, targets=f"t{number}")
+            run = await world.queued("once", ledger, items=MANY, targets=f"t{number}")
             async with hands.at_work(world):
                 await eventually(partial(has_more_lines, ledger, 3 + number))
                 await world.desk.cancel(run.id, BOB, "")
@@ -66,7 +70,7 @@ class Stops:
             assert done.state is RunState.CANCELLED
             told, _, left = done.outcome.removeprefix("cancelled by bob: ").partition("; ")
             assert told.removeprefix("done: ").count("lines/") == len(lines_of(ledger)), done.outcome
-            assert left.removeprefix("not done: ").count("lines/") == 300 - len(lines_of(ledger))
+            assert left.removeprefix("not done: ").count("lines/") == MANY - len(lines_of(ledger))
             await in_order(world.database, run.id)
 
     async def test_a_parked_run_is_cancelled_at_once_carrier_or_not(
