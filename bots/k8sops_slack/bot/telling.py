@@ -11,7 +11,7 @@ from typing import Final
 
 from slack_sdk.errors import SlackApiError
 
-from k8sops.core.errors import DeniedError
+from k8sops.core.errors import AlreadyDecidedError, DeniedError
 from k8sops.core.moments import in_words
 from k8sops.core.run import Run, RunFilter, RunState
 from k8sops.service.chat.asked import NUDGED_AGAIN, Asked, Reminder, reminders
@@ -76,12 +76,15 @@ class Telling:
     async def nudge(self, run: Run, person: str, team: str) -> Message:
         """Ask those once more who have been asked, for a person of that team; what they are told.
 
-        Raises DeniedError where somebody else asked for the run, or where they were just asked again.
+        Raises DeniedError where somebody else asked for the run, or where they were just asked again, and
+        AlreadyDecidedError where it waits no more: who is rung for nothing does not come the next time.
         """
         if run.person != person:
             raise DeniedError(
                 f"run {run.id} is {run.person or run.actor.name}'s: whoever asked for it asks again"
             )
+        if run.state is not RunState.AWAITING_APPROVAL:
+            raise AlreadyDecidedError(f"run {run.id} waits for nobody's approval any more")
         memory, key = self._chat.memory, f"nudged/{run.id}"
         if not await memory.hold(key):
             raise DeniedError("they are being asked again just now")

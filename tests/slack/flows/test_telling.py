@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from k8sops.core.errors import DeniedError
+from k8sops.core.errors import AlreadyDecidedError, DeniedError
 from k8sops.core.run import Run
 from k8sops.service.chat.acting import ChatUser
 from k8sops.service.chat.memory import HELD_MS
@@ -20,7 +20,7 @@ from k8sops_slack.thread.several import LISTED
 from k8sops_slack.typed.commands import Asked as Typed
 from tests.slack.flows.bots import OPS, OTHER, TEAM, TTL, USERS, Bots, open_bots
 from tests.slack.flows.conftest import Desk
-from tests.support.engine_world import BOB
+from tests.support.engine_world import ALICE, BOB
 
 HELD = timedelta(milliseconds=HELD_MS)
 
@@ -172,6 +172,19 @@ async def test_the_requester_sees_who_was_told_and_may_ask_again_every_ten_minut
     assert "Asked again just now." in await nudged(bots, run, replica=1)
     with pytest.raises(DeniedError, match="whoever asked for it asks again"):
         await bots.replicas[0].telling.nudge(run, "carol", TEAM)
+
+
+async def test_nobody_is_asked_again_for_what_waits_no_more(bots: Bots) -> None:
+    """An approver who comes, and finds that it was withdrawn, does not come the next time."""
+    withdrawn, denied = await bots.ask(items=1), await bots.ask(items=2)
+    await bots.round()
+    await bots.world.desk.cancel(withdrawn.id, ALICE, "")
+    await bots.world.vote(denied, BOB, "deny", reason="not now")
+    before = bots.rang("carol")
+    for run in (withdrawn, denied):
+        with pytest.raises(AlreadyDecidedError, match="waits for nobody's approval any more"):
+            await nudged(bots, await bots.world.get(run.id))
+    assert bots.rang("carol") == before
 
 
 async def test_who_was_asked_is_seen_again_by_the_requester_alone(bots: Bots) -> None:
