@@ -170,6 +170,12 @@ class ScheduleChangedError(UsageError):
     code = "schedule_changed"
 
 
+class ReasonWantedError(UsageError):
+    """Policy wants a reason, or one that names a ticket; the same request with it may go on."""
+
+    code = "reason_wanted"
+
+
 class FencedOutError(K8sOpsError):
     """Another carrier has taken the run over: this one may neither write nor change the cluster any more."""
 
@@ -399,6 +405,7 @@ EXIT_CODES: Final[dict[str, ExitCode]] = {
     "no_such_grant": ExitCode.USAGE,
     "schedule_exists": ExitCode.USAGE,
     "schedule_changed": ExitCode.USAGE,
+    "reason_wanted": ExitCode.USAGE,
     "key": ExitCode.USAGE,
     "denied": ExitCode.DENIED,
     "statement": ExitCode.DENIED,

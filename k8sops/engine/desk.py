@@ -22,6 +22,7 @@ from k8sops.core.errors import (
     BlockedError,
     DeniedError,
     K8sOpsError,
+    ReasonWantedError,
     TargetLockedError,
     UsageError,
 )
@@ -79,7 +80,7 @@ class Desk:
         plan = msgspec.structs.replace(plan, decision=decision)
         unreasoned = self._rules.reason_refused(decision, reason) if decision.effect != "deny" else ""
         if unreasoned:
-            raise UsageError(f"{plan.action}: {unreasoned}", hint="add --reason TEXT")
+            raise ReasonWantedError(f"{plan.action}: {unreasoned}", hint="add --reason TEXT")
         # What is blocked cannot be approved either: it is put forward for its requester to see.
         asks = decision.effect == "approve" and not plan.blockers
         state = RunState.AWAITING_APPROVAL if asks else RunState.PROPOSED

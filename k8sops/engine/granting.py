@@ -16,7 +16,7 @@ from k8sops.core.actor import Actor
 from k8sops.core.audit import AuditEntry
 from k8sops.core.clock import IdSource
 from k8sops.core.digests import SHORTEST_DIGEST, is_named
-from k8sops.core.errors import AlreadyDecidedError, DeniedError, K8sOpsError, UsageError
+from k8sops.core.errors import AlreadyDecidedError, DeniedError, K8sOpsError, ReasonWantedError, UsageError
 from k8sops.core.plan import Decision
 from k8sops.core.run import Approval, Vote
 from k8sops.engine.books import Books
@@ -77,7 +77,7 @@ class GrantDesk:
     async def request(self, spec: GrantSpec, actor: Actor, *, reason: str, cluster_name: str) -> Grant:
         """Put a grant on record; in force at once where policy asks for nobody's vote, else it waits.
 
-        One that policy denies is on record as well. Raises UsageError where the reason does not do.
+        One that policy denies is on record as well. Raises ReasonWantedError where the reason does not do.
         """
         said = self._books.text(reason)
 
@@ -86,7 +86,7 @@ class GrantDesk:
             decision = self._rules.decide_grant(spec, actor, now)
             state: GrantState = {"approve": "awaiting", "deny": "denied"}.get(decision.effect, "active")  # type: ignore[assignment]
             if state != "denied" and (why := self._rules.reason_refused(decision, reason)):
-                raise UsageError(f"the grant: {why}", hint="add --reason TEXT")
+                raise ReasonWantedError(f"the grant: {why}", hint="add --reason TEXT")
             grant = Grant(
                 id=self._ids.new(),
                 spec=spec,

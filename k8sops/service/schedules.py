@@ -22,6 +22,7 @@ from k8sops.core.errors import (
     BlockedError,
     DeniedError,
     K8sOpsError,
+    ReasonWantedError,
     ScheduleExistsError,
     UsageError,
 )
@@ -127,7 +128,7 @@ class ScheduleDesk:
         if decision.effect == "deny":
             raise DeniedError(f"the schedule {spec.name!r} would be denied: {decision.why}")
         if unreasoned := self._rules.reason_refused(decision, spec.reason):
-            raise UsageError(f"the schedule {spec.name!r}: {unreasoned}", hint="add --reason TEXT")
+            raise ReasonWantedError(f"the schedule {spec.name!r}: {unreasoned}", hint="add --reason TEXT")
         spec = msgspec.structs.replace(spec, params=plan.params)
         standing = StandingApproval(
             action=plan.action,

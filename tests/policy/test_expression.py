@@ -14,6 +14,7 @@ from k8sops.core.plan import INLINE_STEP_LIMIT, Decision
 from k8sops.policy.expression import VARIABLES, Condition, ConditionError, Pattern, bounded
 from k8sops.policy.facts import Facts
 from k8sops.policy.reasons import reason_refused
+from k8sops.policy.ticket_words import ticket_in_words
 from tests.policy.cases import decision, plan, policy, request, step
 
 LARGE = plan(*(step(name=f"w{place}", namespace=f"ns-{place % 40}") for place in range(INLINE_STEP_LIMIT)))
@@ -151,6 +152,25 @@ def test_a_reason_names_its_ticket(
     asked = Decision(effect="confirm", why="", reason_required=reason_required, tickets=tickets)
     assert refused in reason_refused(asked, reason)
     assert bool(refused) == bool(reason_refused(asked, reason))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ("OPS-[0-9]+", "OPS-[0-9]+, as in OPS-123"),
+        (r"\b(OPS|DB)-\d+\b", r"\b(OPS|DB)-\d+\b, as in OPS-123"),
+        ("(INC|CHG)[0-9]{7}", "(INC|CHG)[0-9]{7}, as in INC1234567"),
+        ("[A-Z]{2,5}-[0-9]+", "[A-Z]{2,5}-[0-9]+, as in AB-123"),
+        ("OPS", "OPS"),
+        ("(a.c)+", "(a.c)+"),
+        ("(?=x)", "(?=x)"),
+    ],
+)
+def test_a_tickets_pattern_is_told_with_an_example(pattern: str, told: str) -> None:
+    """Who is on call reads no patterns; an example that would be refused were worse than none."""
+    assert ticket_in_words(pattern) == told
+    asked = Decision(effect="confirm", why="", reason_required=True, tickets=(pattern,))
+    assert reason_refused(asked, "") == f"the policy asks for a reason that names a ticket: {told}"
 
 
 def test_no_pattern_takes_years() -> None:
