@@ -28,7 +28,7 @@ def prove(config: Config, who: ChatUser, person: str) -> list[str]:
 
 async def _acts(config: Config, who: ChatUser) -> list[ActsAs]:
     async with open_chat(config) as chat:
-        return await acts_as(chat, who)
+        return await acts_as(chat, who, chat.desk.clusters)
 
 
 def _told(one: ActsAs) -> str:

@@ -82,6 +82,7 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
     """`NAME`, `KIND/NAME`, or `NAMESPACE/KIND/NAME`, as plans print them."""
     run: str = ""
     """A run's id, or how it begins."""
+    cluster_uid: str = ""
     code: str = ""
     """A code, or the beginning of one with a `*`, as in `step.*`."""
     outcome: str = ""

@@ -81,18 +81,7 @@ class AuditTrail:
 
     async def find(self, wanted: AuditFilter) -> tuple[Found, ...]:
         """The latest records that fit, oldest first."""
-
-        def work(tx: Tx) -> list[Found]:
-            found: list[Found] = []
-            for kept in search(tx, wanted):
-                one = _opened(kept)
-                if one.record is None or fits(one.record, wanted):
-                    found.append(one)
-                if len(found) == wanted.limit:
-                    break
-            return found[::-1]
-
-        return tuple(await (await self.database()).read(work))
+        return (await find(await self.database(), wanted))[::-1]
 
     async def checkpoint(self) -> SignedCheckpoint | None:
         """Sign what the chain is now; None where nothing has come since."""
@@ -104,6 +93,22 @@ class AuditTrail:
         """The public half of this installation's key, which is made where there is none."""
         public = (await asyncio.to_thread(checkpoint_key)).public
         return KeyShown(id=public.key_id, key=public.text)
+
+
+async def find(database: Database, wanted: AuditFilter) -> tuple[Found, ...]:
+    """The latest records that fit, newest first."""
+
+    def work(tx: Tx) -> list[Found]:
+        found: list[Found] = []
+        for kept in search(tx, wanted):
+            one = _opened(kept)
+            if one.record is None or fits(one.record, wanted):
+                found.append(one)
+            if len(found) == wanted.limit:
+                break
+        return found
+
+    return tuple(await database.read(work))
 
 
 @asynccontextmanager
@@ -133,7 +138,9 @@ def _opened(kept: FoundRecord) -> Found:
 
 
 def fits(record: Record, wanted: AuditFilter) -> bool:
-    """What the columns beside a record cannot tell: the actor's name, and the objects."""
+    """What the columns beside a record cannot tell: the cluster, the actor's name, and the objects."""
+    if wanted.cluster_uid and wanted.cluster_uid != record.cluster_uid:
+        return False
     if wanted.person and wanted.person not in {record.person, record.actor.name if record.actor else ""}:
         return False
     if not wanted.object:

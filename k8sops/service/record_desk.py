@@ -27,7 +27,6 @@ from k8sops.service.action_book import repositories_of
 from k8sops.service.audit_check import Asked, check
 from k8sops.service.audit_leaving import NewFile, export
 from k8sops.service.audit_trail import AuditTrail, os_actor
-from k8sops.service.audit_words import view_of
 from k8sops.service.backup_desk import BackupDesk, Chosen
 from k8sops.service.backup_inside import browse, cat
 from k8sops.service.backup_live import LiveDiff, Scope
@@ -170,8 +169,7 @@ class RecordDesk:
 
     async def audit(self, wanted: AuditFilter) -> tuple[AuditView, ...]:
         """The latest records that fit, newest first."""
-        found = await self._trail.find(wanted)
-        return await asyncio.to_thread(lambda: tuple(view_of(one) for one in reversed(found)))
+        return await self._records.audit(wanted)
 
     async def verify_audit(self) -> AuditProof:
         """Prove that the chain holds."""

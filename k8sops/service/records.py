@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 
+from k8sops.core.audit import AuditFilter
 from k8sops.core.clock import Clock
+from k8sops.core.desk import AuditView
 from k8sops.core.events import Event
 from k8sops.core.run import Run, RunFilter, RunId, RunState, RunSummary
 from k8sops.core.schedules import ScheduleView
 from k8sops.engine.following import follow
 from k8sops.engine.reading import find_run, get_run, runs_matching
 from k8sops.engine.schedules import ledger, table
+from k8sops.service.audit_trail import find
+from k8sops.service.audit_words import view_of as audit_view_of
 from k8sops.service.schedule_views import view_of
 from k8sops.service.storing import Storage
 from k8sops.store.carriers import live_carriers
@@ -36,11 +41,20 @@ class Records:
         """Reviews nobody has closed."""
         return tuple(await (await self._storage.database()).read(open_reviews))
 
-    async def schedules(self) -> tuple[ScheduleView, ...]:
-        """All schedules, by name."""
+    async def audit(self, wanted: AuditFilter) -> tuple[AuditView, ...]:
+        """The latest records of the audit trail that fit, newest first."""
+        found = await find(await self._storage.database(), wanted)
+        return await asyncio.to_thread(lambda: tuple(audit_view_of(one) for one in found))
+
+    async def schedules(self, cluster_uid: str = "") -> tuple[ScheduleView, ...]:
+        """All schedules, or those of one cluster, by name."""
         database = await self._storage.database()
         found, alive = await database.read(lambda tx: (table.every(tx), live_carriers(tx)))
-        return tuple(view_of(schedule, self._clock.now(), alive) for schedule in found)
+        return tuple(
+            view_of(schedule, self._clock.now(), alive)
+            for schedule in found
+            if cluster_uid in {"", schedule.cluster_uid}
+        )
 
     async def schedule(self, name: str) -> ScheduleView:
         """A schedule and its last firings. Raises NoSuchScheduleError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import aclosing, suppress
 from typing import Final
 
@@ -10,6 +11,7 @@ from k8sops.core.audit import AuditFilter
 from k8sops.core.errors import K8sOpsError, UnreachableError
 from k8sops.core.ops import Ops
 from k8sops.core.overview import Gauge, Overview
+from k8sops.core.plan import ClusterInfo
 from k8sops.core.run import Run, RunFilter, RunState
 from k8sops.core.tables import TableQuery
 from k8sops.service.chat.acting import Acting, ChatUser
@@ -47,7 +49,7 @@ class Reading:
                 help_on(asked.about, self._chat.command) if asked.about else help_message(self._chat.command)
             )
         if asked.word == "whoami":
-            return await self._whoami(heard)
+            return await self._whoami(asked, heard)
         if asked.word in {"run", "approve", "deny"}:
             person = await self._chat.desk.person(heard.who)
             run = await self._chat.records.get_run(asked.about)
@@ -64,18 +66,26 @@ class Reading:
 
     async def kept(self, asked: Asked, heard: Heard) -> Listing | None:
         """What the store alone tells. Raises DeniedError: whoever the policy does not know reads nothing."""
-        records, now = self._chat.records, self._chat.clock.now()
-        person = await self._chat.desk.person(heard.who)
-        if asked.word == "runs":
-            wanted = RunFilter(
-                states=(RunState(asked.state),) if asked.state else (),
-                person=person.name if asked.mine else "",
-            )
-            names = {info.uid: info.name for info in self._chat.desk.clusters}
-            return runs_listing(await records.runs(wanted), names, now)
+        if asked.word not in {"runs", "schedules", "audit"}:
+            return None
+        desk, records, now = self._chat.desk, self._chat.records, self._chat.clock.now()
+        name = (await desk.person(heard.who)).name
+        person = name if asked.mine else ""
+        uid = (await desk.cluster_named(asked.cluster)).uid if asked.cluster else ""
         if asked.word == "schedules":
-            return schedules_listing(await records.schedules(), now)
-        return None
+            return schedules_listing(await records.schedules(uid), now)
+        if asked.word == "audit":
+            return await self._audit(AuditFilter(run=asked.about, person=person, cluster_uid=uid))
+        states = (RunState(asked.state),) if asked.state else ()
+        found = await records.runs(RunFilter(states=states, person=person, cluster_uid=uid))
+        return runs_listing(found, {info.uid: info.name for info in desk.clusters}, now)
+
+    async def _audit(self, wanted: AuditFilter) -> Listing:
+        """Records of the trail. Raises NoSuchRunError: of a run that is not there, silence would be an answer."""
+        found = await self._chat.records.audit(wanted)
+        if wanted.run and not found:
+            await self._chat.records.get_run(wanted.run)
+        return audit_listing(found)
 
     async def of_cluster(self, asked: Asked, heard: Heard, acting: Acting) -> Listing | Message:
         """What a cluster tells the person who asks."""
@@ -90,10 +100,9 @@ class Reading:
             return objects_listing(await ops.table(query), query=query, cluster=ops.cluster_info.name)
         if asked.word == "timeline":
             return await self._timeline(asked, ops)
-        records = await ops.records()
-        if asked.word == "backups":
-            return backups_listing(await records.backups(), self._chat.clock.now())
-        return audit_listing(await records.audit(AuditFilter(run=asked.about)))
+        found = await (await ops.records()).backups()
+        only = ops.cluster_info.uid if asked.cluster or heard.cluster else ""
+        return backups_listing(found, self._chat.clock.now(), only=only)
 
     async def _timeline(self, asked: Asked, ops: Ops) -> Listing:
         wanted = timeline_wanted(
@@ -106,16 +115,17 @@ class Reading:
         )
         return timeline_listing(await (await ops.reading()).timeline(wanted, lambda _: None))
 
-    async def _whoami(self, heard: Heard) -> Message:
-        person = (await self._chat.desk.policy()).person_of(heard.who.actor, "")
-        acts = await acts_as(self._chat, heard.who)
-        return whoami_message(heard.who.actor, person, acts)
+    async def _whoami(self, asked: Asked, heard: Heard) -> Message:
+        desk = self._chat.desk
+        person = (await desk.policy()).person_of(heard.who.actor, "")
+        clusters = [await desk.cluster_named(asked.cluster)] if asked.cluster else desk.clusters
+        return whoami_message(heard.who.actor, person, await acts_as(self._chat, heard.who, clusters))
 
 
-async def acts_as(chat: ChatService, who: ChatUser) -> list[ActsAs]:
-    """As whom a user acts on each cluster, or what is missing for that."""
+async def acts_as(chat: ChatService, who: ChatUser, clusters: Iterable[ClusterInfo]) -> list[ActsAs]:
+    """As whom a user acts on each of these clusters, or what is missing for that."""
     acts = []
-    for info in chat.desk.clusters:
+    for info in clusters:
         try:
             acting = await chat.desk.acting(who, info.uid)
             identity = await acting.ops.whoami()

@@ -69,23 +69,28 @@ def schedules_listing(views: Sequence[ScheduleView], now: datetime) -> Listing:
     return Listing(title="Schedules", heads=heads, rows=rows, note=note, nothing="There is no schedule.")
 
 
-def backups_listing(found: BackupList, now: datetime) -> Listing:
-    """Backups, newest first; those that cannot be read are told below."""
+def backups_listing(found: BackupList, now: datetime, *, only: str = "") -> Listing:
+    """Backups, newest first, of the cluster of the uid `only` or of all; those that cannot be read are told below."""
+    shown = [one for one in found.backups if only in {"", one.cluster}]
+    apart = len({one.cluster for one in shown}) > 1
     rows = [
         (
             str(one.seq),
+            *([one.cluster_name or one.cluster[:8]] if apart else []),
             "complete" if one.complete else f"INCOMPLETE ({counted(len(one.gaps), 'gap')})",
             age(one.last_read_at, now),
             f"{one.objects:,}",
             size_text(one.bytes),
             one.name or one.selected,
         )
-        for one in found.backups
+        for one in shown
     ]
-    unread = [f"number {one.seq} cannot be read: {one.why}" for one in found.unreadable]
+    unread = [
+        f"number {one.seq} cannot be read: {one.why}" for one in found.unreadable if only in {"", one.cluster}
+    ]
     return Listing(
         title="Backups",
-        heads=("NO", "STATE", "AGE", "OBJECTS", "SIZE", "OF"),
+        heads=("NO", *(["CLUSTER"] if apart else []), "STATE", "AGE", "OBJECTS", "SIZE", "OF"),
         rows=rows,
         note="; ".join(unread),
         nothing="; ".join(["There is no backup yet.", *unread]),

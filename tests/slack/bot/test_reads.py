@@ -251,6 +251,20 @@ def test_a_backup_that_lacks_something_says_so() -> None:
     assert "number 1 cannot be read" in none.text
 
 
+def test_backups_of_one_cluster_are_of_that_one_and_of_several_each_says_whose() -> None:
+    """Number 3 of staging is not number 3 of production."""
+    other = msgspec.structs.replace(a_backup(3), cluster="c-us", cluster_name="prod-us")
+    unreadable = tuple(
+        MissingView(seq=seq, cluster=uid, why="lost") for seq, uid in ((1, "c-eu"), (2, "c-us"))
+    )
+    found = BackupList(location="", backups=(a_backup(3), other), unreadable=unreadable)
+    both = backups_listing(found, NOW)
+    assert both.heads[:2] == ("NO", "CLUSTER")
+    assert [row[1] for row in both.rows] == ["prod-eu", "prod-us"]
+    only = backups_listing(found, NOW, only="c-us")
+    assert (len(only.rows), only.note) == (1, "number 2 cannot be read: lost")
+
+
 def test_an_audit_record_that_cannot_be_read_says_so() -> None:
     """A gap in the trail is the news."""
     records = [
