@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Final
 
 from slack_sdk.errors import SlackApiError
@@ -20,13 +21,14 @@ from k8sops.service.chat.memory import Notice, ShownMessage
 from k8sops.service.chat.opening import ChatService
 from k8sops_slack.bot.handing import Handing
 from k8sops_slack.bot.newscast import Newscast
+from k8sops_slack.bot.once import once
 from k8sops_slack.bot.posting import AWAY, Poster
 from k8sops_slack.bot.refusing import defect_said
 from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.bot.showing import Showing
 from k8sops_slack.bot.telling import Telling
 from k8sops_slack.refused import is_final, word_of
-from k8sops_slack.thread.ending import channel_failure, concerns_channel, end_reply
+from k8sops_slack.thread.ending import channel_failure, concerns_channel, end_reply, rings
 
 LOOK_S: Final = 1.0
 PACE_S: Final = 3.0
@@ -83,7 +85,8 @@ class Following:
         """Tell what is to be told now."""
         for notice in await self._chat.memory.notices():
             try:
-                await self._tell(notice)
+                if not await self._tell(notice):
+                    continue
             except SlackApiError as error:
                 if not is_final(error):
                     raise
@@ -103,14 +106,15 @@ class Following:
             await self._chat.memory.forget_old()
             self._forgot_at = self._chat.clock.monotonic()
 
-    async def _tell(self, notice: Notice) -> None:
+    async def _tell(self, notice: Notice) -> bool:
+        """Whether it is told; where another replica is at it, whether it was is looked at again later."""
         try:
             run = await self._chat.records.get_run(notice.run) if notice.run else None
         except NoSuchRunError:
-            return
+            return True
         if run is None:
             await self._newscast.take_in(notice, None)
-            return
+            return True
         await self._showing.refresh(run.id)
         if run.state is RunState.AWAITING_APPROVAL:
             await self._telling.ask(run, wave=0)
@@ -120,8 +124,10 @@ class Following:
             task.add_done_callback(lambda _: self._progress.pop(run.id, None))
         elif run.state.ended:
             await self.handing.owe(run)
-            await self._ended(run)
+            if not await self._ended(run):
+                return False
         await self._newscast.take_in(notice, run)
+        return True
 
     async def _follow(self, run_id: RunId) -> None:
         """Edit the progress message until the run has ended."""
@@ -142,15 +148,21 @@ class Following:
         if card is not None:
             await self._showing.progress(await self._chat.records.get_run(run_id), card)
 
-    async def _ended(self, run: Run) -> None:
-        """A new reply, as edits notify nobody; nothing where nobody here saw it begin."""
+    async def _ended(self, run: Run) -> bool:
+        """A new reply, as edits notify nobody; nothing where nobody here saw it asked. False: another is at it."""
         card = await self._card_of(run.id)
-        if card is None or run.started_at is None or not await self._chat.memory.once(f"end/{run.id}"):
-            return
+        if card is None:
+            return True
         room = await room_of(self._chat, card.team)
-        await self._poster.post(card.channel, end_reply(run, room), thread=card.ts)
-        if concerns_channel(run) and card.role == "channel":
-            await self._poster.post(card.channel, channel_failure(run, room))
+        # What was in doubt and was settled ends once more.
+        end = f"{run.id}/{run.ended_at}"
+        reply = partial(self._poster.post, card.channel, end_reply(run, room), thread=card.ts)
+        if rings(run, room) and not await once(self._chat.memory, f"end/{end}", reply):
+            return False
+        if not concerns_channel(run) or card.role != "channel":
+            return True
+        failure = partial(self._poster.post, card.channel, channel_failure(run, room))
+        return await once(self._chat.memory, f"failure/{end}", failure)
 
     async def _card_of(self, run_id: RunId) -> ShownMessage | None:
         """The card below which the run is followed: the channel's, else the requester's own, else that of the news."""

@@ -16,6 +16,7 @@ from k8sops.service.chat.opening import ChatService
 from k8sops_slack.blocks.sending import Message
 from k8sops_slack.bot.filing import Filing
 from k8sops_slack.bot.heard import Heard
+from k8sops_slack.bot.once import once
 from k8sops_slack.bot.posting import Place, Poster
 from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.bot.together import ShownTogether, mark_of
@@ -42,10 +43,14 @@ class Showing:
             if one.role == "channel" and one.user == channel:
                 return one
         # Remembered without mentions: the first edit leaves them out, and there is none only for that.
-        plain = await self._said(run, team)
-        rings = run.state is RunState.AWAITING_APPROVAL and await self._chat.memory.once(f"mention/{run.id}")
-        said = await self._said(run, team, mentions=True) if rings else plain
-        place = await self._poster.post(channel, said, to=to)
+        plain, posted = await self._said(run, team), list[Place]()
+
+        async def mentioning() -> None:
+            posted.append(await self._poster.post(channel, await self._said(run, team, mentions=True), to=to))
+
+        if run.state is RunState.AWAITING_APPROVAL:
+            await once(self._chat.memory, f"mention/{run.id}", mentioning)
+        place = posted[0] if posted else await self._poster.post(channel, plain, to=to)
         return await self._remember(run.id, team, place, plain, role="channel", user=channel)
 
     async def to_person(self, run: Run, team: str, user: str, role: Role) -> ShownMessage:

@@ -18,6 +18,7 @@ from k8sops.service.chat.asked import NUDGED_AGAIN, Asked, Reminder, reminders
 from k8sops.service.chat.audience import ESCALATED, Told, approvers_of, due, requester_of
 from k8sops.service.chat.opening import ChatService
 from k8sops_slack.blocks.sending import Message
+from k8sops_slack.bot.once import once
 from k8sops_slack.bot.posting import Poster
 from k8sops_slack.bot.rooms import room_of
 from k8sops_slack.bot.showing import Showing
@@ -137,16 +138,11 @@ class Telling:
         return [run for run in wanted.runs if wanted.mark(run) in left]
 
     async def _escalate(self, run: Run) -> None:
-        memory, key = self._chat.memory, f"escalated/{run.id}"
-        if not await memory.not_yet([key]) or not await memory.hold(key):
-            return
-        try:
-            if await memory.not_yet([key]):
-                await self.ask(run, wave=1)
-                await self._tell_requester(run)
-                await memory.done_once([key])
-        finally:
-            await memory.let_go(key)
+        async def ask_the_others() -> None:
+            await self.ask(run, wave=1)
+            await self._tell_requester(run)
+
+        await once(self._chat.memory, f"escalated/{run.id}", ask_the_others)
 
     async def _tell_requester(self, run: Run) -> None:
         """That others are asked now, or that nobody is left; nothing where all were asked to begin with."""

@@ -26,6 +26,20 @@ def end_reply(run: Run, room: Room) -> Message:
     return message(joined(" ", [who, sentence(run, room)]), [section(joined("\n", lines)), *actions(pressed)])
 
 
+def rings(run: Run, room: Room) -> bool:
+    """Whether its end is news to whoever asked: not where they ended it themselves, or were refused as they asked."""
+    if run.started_at is not None:
+        return True
+    if run.state is RunState.CANCELLED:
+        names = {run.actor.name, run.person, room.users.get(run.person)}
+        return not any(run.outcome.startswith(f"cancelled by {name}:") for name in names if name)
+    if run.state is RunState.DENIED:
+        asked = run.plan.decision is None or run.plan.decision.effect != "deny"
+        own = run.person or run.actor.name
+        return asked and not any(one.vote.verdict == "deny" and one.who == own for one in run.approvals)
+    return True
+
+
 def concerns_channel(run: Run) -> bool:
     """Whether everybody is told, not only who follows the thread."""
     return run.state in _FOR_ALL

@@ -102,13 +102,6 @@ class ChatMemory:
             lambda tx: tell_once(tx, HELD, key, "", again_ms=HELD_MS), name="slack.hold"
         )
 
-    async def once(self, key: str) -> bool:
-        """Whether it is to be done: nobody has, as far as is known. For what would only be a nuisance twice."""
-        database = await self._storage.database()
-        return await database.write(
-            lambda tx: tell_once(tx, ONCE, key, "", again_ms=ONCE_MS), name="slack.once"
-        )
-
     async def not_yet(self, keys: Iterable[str]) -> frozenset[str]:
         """Those of the keys of which `done_once` does not know."""
         wanted = tuple(keys)

@@ -127,13 +127,13 @@ async def test_what_was_done_or_ended_long_ago_is_forgotten_and_nothing_else(sto
     for run in (old, young):
         for channel in ("C1", "C2"):
             await memory.show(ShownMessage(run=run, team="T1", channel=channel, ts="1.0", role="channel"))
-    assert await memory.once("end/old")
+    await memory.done_once(["end/old"])
 
     def months_pass(tx: Tx) -> None:
         tx.execute(door_state.update().values(cursor=door_state.c.cursor - DONE_KEPT_MS - 1))
 
     await database.write(months_pass, name="test.months")
-    assert await memory.once("end/young")
+    await memory.done_once(["end/young"])
     await memory.forget_old()
     assert await memory.not_yet(["end/old", "end/young"]) == {"end/old"}
     assert (await memory.shown(old), len(await memory.shown(young))) == ((), 2)

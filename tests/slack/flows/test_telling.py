@@ -264,6 +264,19 @@ async def test_the_card_of_a_request_mentions_its_group_once_and_only_where_poli
         assert "2 of @sre" in card.all_text()
 
 
+async def test_a_card_that_slack_did_not_take_mentions_its_group_when_it_is_back(tmp_path: Path) -> None:
+    """One 503 must not cost the request its only ring."""
+    group = {"team": TEAM, "usergroup": "S0SRE", "group": "sre", "mention": True}
+    async with open_bots(tmp_path, slack_rules={"usergroups": [group]}) as bots:
+        run, showing = await bots.ask(), bots.replicas[0].showing
+        bots.slack.faults.fail("chat.postMessage")
+        with pytest.raises(SlackApiError):
+            await showing.in_channel(run, TEAM, OPS, to="")
+        await showing.in_channel(run, TEAM, OPS, to="")
+        (card,) = bots.slack.messages(OPS)
+        assert "2 of <!subteam^S0SRE>" in card.all_text()
+
+
 async def test_a_bot_that_dies_before_it_has_sent_is_made_up_for_by_the_next(bots: Bots) -> None:
     """What it had begun stands in the store: nobody is left out, and nobody asked twice."""
     run = await bots.ask()
