@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from k8sops.redact.finding import NOTHING, Hit, Looked, Place, meant
+from k8sops.redact.finding import NOTHING, Hit, Looked, Place
 from k8sops.redact.harmless import is_no_secret
+from k8sops.redact.judging import NAME, REACH, judged, name_begins
 from k8sops.redact.lines_after import BlockText, ValueBelow
 from k8sops.redact.naming import kind_of, name_words
-from k8sops.redact.places import BLANKS, Sign, is_docker_auth
+from k8sops.redact.places import BLANKS, Sign
 from k8sops.redact.values import Value, plain, quote_at, value_at
 
-_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
-_CHAR: Final = "[A-Za-z0-9_.-]"
-_REACH: Final = 80
 _KNOWN: Final = 4096
 _NAME: Final = re.compile(rb"(?i:[a-z]+ (?=key|phrase|string|by))?[A-Za-z0-9_.-]+")
 _FLAG: Final = re.compile(rb"[\s\"',\[]?--?([A-Za-z0-9-]+)")
@@ -46,15 +44,15 @@ class Named:
         words = f"(?i:{name_words()})"
         return (
             Sign(
-                rf"(?:(?:{words}{_CHAR}{{0,40}}(?: [0-9]{{1,2}})?|(?i:auth))[\"'\\\]]{{0,6}}[ \t]{{0,24}}"
-                rf"|{words}{_CHAR}{{0,40}}[\"'\\]{{0,6}}[ \t]{{0,4}},?[ \t]{{0,4}}[\"'\\]{{0,6}}"
+                rf"(?:(?:{words}{NAME}{{0,40}}(?: [0-9]{{1,2}})?|(?i:auth))[\"'\\\]]{{0,6}}[ \t]{{0,24}}"
+                rf"|{words}{NAME}{{0,40}}[\"'\\]{{0,6}}[ \t]{{0,4}},?[ \t]{{0,4}}[\"'\\]{{0,6}}"
                 r"(?i:value)[\"'\\]{0,6}[ \t]{0,4})[:=]",
                 self._pair,
                 b":=",
                 sure=True,
             ),
             Sign(
-                rf"(?i:\bname|\bkey)[\"']?[ \t]?:[ \t]{{0,8}}[\"']?{_CHAR}{{0,40}}{words}{_CHAR}{{0,40}}"
+                rf"(?i:\bname|\bkey)[\"']?[ \t]?:[ \t]{{0,8}}[\"']?{NAME}{{0,40}}{words}{NAME}{{0,40}}"
                 r"[\"']?,?[ \t]{0,8}\r?$",
                 self._below,
                 begins=b"nNkK",
@@ -79,7 +77,7 @@ class Named:
     def _pair(self, place: Place) -> Looked:
         """`name: value`, `name=value`, `"name": "value"`, `name: NAME, value: value`."""
         data, end = place.data, place.end
-        start = _begin(place)
+        start = name_begins(place)
         run = _NAME.match(data, place.at, end)
         stop = run.end() if run else place.at
         kind = self._kind(data[start:stop])
@@ -89,13 +87,13 @@ class Named:
             or after[:1] == b":"
             or after == b"//"
             or _PINNED.match(data, end, place.line.end)
-            or _OF_ANOTHER.search(data, max(0, start - _REACH), start)
+            or _OF_ANOTHER.search(data, max(0, start - REACH), start)
         ):
             return NOTHING
         separator = data[end - 1 : end]
         end += after[:1] in {b"=", b">"}
-        rest = data[end : min(place.line.end, end + _REACH)].strip(b" \t\r\n")
-        lead = data[place.line.start : start] if start - place.line.start < _REACH else b"x"
+        rest = data[end : min(place.line.end, end + REACH)].strip(b" \t\r\n")
+        lead = data[place.line.start : start] if start - place.line.start < REACH else b"x"
         first = bool(_LEAD.match(lead))
         if separator == b":" and first and _BLOCK.match(rest):
             return Looked(following=BlockText(kind, len(lead)))
@@ -117,7 +115,7 @@ class Named:
         # `volume "token" : secret "web" not found`
         prose |= data[value.end : value.end + 2] == b' "' and not value.quote
         wrap = quote if separator == b":" and not value.quote else b""
-        return _judged(kind, data[start:stop], place, value, prose=prose, wrap=wrap)
+        return judged(kind, data[start:stop], place, value, prose=prose, wrap=wrap)
 
     def _below(self, place: Place) -> Looked:
         """`name: DB_PASSWORD` alone on its line: the value stands on the next."""
@@ -137,7 +135,7 @@ class Named:
         start += len(quote_at(place.data, start, end))
         while start < end and place.data[start] in b", \t":
             start += 1
-        return _judged(kind, found[1], place, value_at(place.data, start, end), prose=True)
+        return judged(kind, found[1], place, value_at(place.data, start, end), prose=True)
 
     def _tag(self, place: Place) -> Looked:
         """`<password>x</password>`."""
@@ -147,18 +145,7 @@ class Named:
         kind = self._kind(name)
         if not kind or stop < 0:
             return NOTHING
-        return _judged(kind, name, place, Value(start, stop), prose=False)
-
-
-def _judged(kind: str, name: bytes, place: Place, value: Value, *, prose: bool, wrap: bytes = b"") -> Looked:
-    secret = meant(place, value)
-    if prose and secret.startswith(b"-"):
-        return NOTHING
-    if is_no_secret(name.decode("latin-1"), secret, quoted=bool(value.quote or wrap), prose=prose):
-        return NOTHING
-    if kind == "docker-auth" and not is_docker_auth(secret):
-        return NOTHING
-    return Looked((Hit(kind, value.start, value.end, secret, wrap),))
+        return judged(kind, name, place, Value(start, stop), prose=False)
 
 
 def _listed(kind: str, name: bytes, place: Place, at: int) -> Looked:
@@ -173,7 +160,7 @@ def _listed(kind: str, name: bytes, place: Place, at: int) -> Looked:
         if not quote:
             return Looked(tuple(hits))
         value = value_at(data, at, end)
-        found = _judged(kind, name, place, value, prose=False).hits
+        found = judged(kind, name, place, value, prose=False).hits
         if not found:
             return Looked(tuple(hits))
         hits += found
@@ -195,13 +182,3 @@ def _header(kind: str, place: Place, at: int) -> Looked:
     if is_no_secret(kind, secret, quoted=False, prose=True) or (not scheme and len(secret) < 8):
         return NOTHING
     return Looked((Hit(kind, start, value.end, secret),))
-
-
-def _begin(place: Place) -> int:
-    """Where the name begins of which a part stands at the place."""
-    before = place.data[max(place.floor, place.line.start, place.at - _REACH) : place.at]
-    start = place.at - (len(before) - len(before.rstrip(_BYTES)))
-    # The n of an escaped line end in a JSON text is no letter of the name.
-    if place.floor < start < place.at and place.data[start - 1] == 0x5C and place.data[start] in b"nrt":
-        start += 1
-    return start

@@ -108,11 +108,6 @@ def _value_of_flag(place: Place, start: int) -> Looked:
     return Looked((Hit("password", value.start, value.end, secret),))
 
 
-def _after_flag(place: Place) -> Looked:
-    """`mysql -psecret`, `sshpass -p secret`, `docker login -p secret`."""
-    return _value_of_flag(place, place.end + (place.data[place.end : place.end + 1] in {b" ", b"="}))
-
-
 def _after_word(place: Place) -> Looked:
     """`IDENTIFIED BY 'secret'`, `PASSWORD 'secret'`, from the quote on."""
     start = place.end - 1
@@ -167,18 +162,6 @@ PLACES: Final = (
         r"(?:^|[\s\"',])(?:-u|--user|--proxy-user|-U)[ \t=]*[\"']?[A-Za-z0-9_.@-]{1,64}:[^\s/]",
         _user_flag,
         begins=BLANKS + b"\"',-",
-    ),
-    Sign(
-        r"(?:\bmysql|\bmysqldump|\bmysqladmin|\bmariadb|\bsshpass|\bredis-cli)[^\r\n|;]{0,160}[ \t]-[pa]",
-        _after_flag,
-        b"pa",
-        b"msr",
-    ),
-    Sign(
-        r"(?:\bdocker|\bpodman|\bhelm|\bskopeo|\bcrane|\baz|\boc)[^\r\n|;]{0,60}\blogin\b[^\r\n|;]{0,160}[ \t]-p",
-        _after_flag,
-        b"p",
-        b"acdhops",
     ),
     Sign(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b", _bootstrap_token, _LOW, _LOW),
     Sign(r"(?:^|[\s\"'])[A-Za-z0-9._-]{1,32}:\$[0-9a-z]{1,8}\$", _hash, b"$"),

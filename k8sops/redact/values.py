@@ -47,7 +47,7 @@ def value_at(data: bytes, at: int, end: int, *, whole_line: bool = False, cut: b
     quote = quote_at(data, prefix.end() if prefix else start, end)
     if quote:
         start = (prefix.end() if prefix else start) + len(quote)
-        return Value(start, _closing(data, start, end, quote), quote)
+        return Value(start, closing(data, start, end, quote), quote)
     if whole_line:
         return Value(start, start + len(_trimmed(_run(_LINE, data, start, end), cut)))
     # What is not taken is read again by whoever asks for the next value: it must not be much.
@@ -88,7 +88,7 @@ def _run(pattern: re.Pattern[bytes], data: bytes, start: int, end: int) -> bytes
     return found[0] if found else b""
 
 
-def _closing(data: bytes, start: int, end: int, quote: bytes) -> int:
+def closing(data: bytes, start: int, end: int, quote: bytes) -> int:
     """Where a quoted value ends: at its quote, at one that stands further out, or with the line."""
     depth = len(quote) - 1
     mark = quote[-1:]

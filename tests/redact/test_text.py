@@ -22,7 +22,7 @@ from k8sops.redact.stream import LINE_LIMIT, WITHHELD
 from tests.redact.support import TOKEN, Sample, samples
 
 REDACTOR = TextRedactor(KeyedRedactor(bytes(32)))
-SECRETS = list(samples("tokens.txt", "named.txt", "places.txt"))
+SECRETS = list(samples("tokens.txt", "named.txt", "places.txt", "bundled.txt"))
 HARMLESS = list(samples("harmless.txt"))
 
 
