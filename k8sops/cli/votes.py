@@ -196,7 +196,7 @@ def _told(run: Run) -> str:
     if run.state is RunState.AWAITING_APPROVAL:
         return run.events[-1].text
     if run.state is RunState.PROPOSED:
-        return f"approved; it is held until {run.actor.name} starts it"
+        return f"approved; it is held until {run.who} starts it"
     if run.state is RunState.QUEUED and run.progress.waiting_for:
         return f"approved and queued; {run.events[-1].text}"
     return f"approved; it is {run.state} now"
@@ -221,7 +221,7 @@ def _digest(run: Run, given: str, *, approve: bool) -> str:
     say(identity_line(run.plan, run.actor))
     for line in plan_lines(run.plan, sys.stderr):
         say(line)
-    if answer(f"Approve this plan of {run.actor.name} for {run.plan.cluster.name}? [y/N] ") not in {
+    if answer(f"Approve this plan of {run.who} for {run.plan.cluster.name}? [y/N] ") not in {
         "y",
         "yes",
     }:

@@ -46,6 +46,7 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
 
     run: str
     actor: str
+    """As people call them: the person, else the name at the door."""
     reason: str = ""
     leaving: bool = False
     """A cancelled task is then no cancelled run: another carrier goes on, so nothing may be taken back."""

@@ -108,6 +108,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     """What the plan said it would do."""
     actor: Actor
+    person: str = ""
+    """Whom policy knew the actor to be; empty where it knew nobody."""
     cluster_uid: str
     risk: str
     digest: str
@@ -115,6 +117,13 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     schedule: str = ""
+    waiting_since: datetime | None = None
+    """Since when it waits for what the headline says; None where that is something else."""
+
+    @property
+    def who(self) -> str:
+        """The person who asked, else the name at the door."""
+        return self.person or self.actor.name
 
 
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +162,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     outcome: str = ""
     error: RunError | None = None
+
+    @property
+    def who(self) -> str:
+        """The person who asked, else the name at the door."""
+        return self.person or self.actor.name
 
     @property
     def headline(self) -> str:

@@ -178,7 +178,7 @@ class Desk:
             )
         if run.state is RunState.PROPOSED and vote.verdict == "approve":
             return AlreadyDecidedError(
-                f"run {run.id} needs no approval now; {run.actor.name} starts it", hint="deny it to stop it"
+                f"run {run.id} needs no approval now; {run.who} starts it", hint="deny it to stop it"
             )
         if run.state not in {RunState.AWAITING_APPROVAL, RunState.PROPOSED}:
             return AlreadyDecidedError(f"run {run.id} is {standing(run)}; it takes no more votes")
@@ -259,7 +259,7 @@ class Desk:
                 return DeniedError(f"the plan of run {run.id} has expired", hint="plan again")
             if (actor.name, actor.team) != (run.actor.name, run.actor.team):
                 stranger = DeniedError(
-                    f"run {run.id} was proposed by {run.actor.name}; only its requester starts it",
+                    f"run {run.id} was proposed by {run.who}; only its requester starts it",
                     hint="propose it yourself",
                 )
                 person = self._rules.person_of(actor, run.plan.cluster.uid)
@@ -296,7 +296,8 @@ class Desk:
             )
             for code, outcome in (("break_glass.used", used), ("review.opened", "open"))
         ]
-        what = f"the glass was broken by {actor.name}" if break_glass else f"an emergency, says {actor.name}"
+        who = self._rules.person_of(actor, run.plan.cluster.uid) or actor.name
+        what = f"the glass was broken by {who}" if break_glass else f"an emergency, says {who}"
         return change_state(
             tx,
             self._books,
@@ -322,7 +323,9 @@ class Desk:
 
         def work(tx: Tx) -> Run:
             run, row = locked(tx, wanted)
-            who = f"{actor.name}: {why}" if why else actor.name
+            person = self._rules.person_of(actor, run.plan.cluster.uid)
+            name = person or actor.name
+            who = f"{name}: {why}" if why else name
             if run.state.ended:
                 raise AlreadyDecidedError(f"run {run.id} is {standing(run)}; there is nothing to cancel")
             carried = lease_held(tx, row) or (
@@ -331,7 +334,6 @@ class Desk:
             if carried and row.cancel_by is not None:
                 return run
             said = say(tx, self._signer, about(run, "cancel", reason=why), actor)
-            person = self._rules.person_of(actor, run.plan.cluster.uid)
             if not carried:
                 text = f"cancelled by {who}: {_account(tx, run)}"
                 return change_state(

@@ -82,7 +82,7 @@ class RunJournal(Recording):
     def errand(self) -> Errand:
         """On whose behalf this is, as of now."""
         run = self._run
-        return Errand(run=run.id, actor=run.actor.name, reason=run.reason, leaving=self.hand_over)
+        return Errand(run=run.id, actor=run.who, reason=run.reason, leaving=self.hand_over)
 
     @property
     def may_leave(self) -> bool:

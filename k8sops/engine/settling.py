@@ -44,28 +44,36 @@ async def settle(
         why = rules.resume_refused(run, actor)
         if why:
             return refused(tx, books, run, DeniedError(f"run {run.id} cannot be settled: {why}"), actor)
+        person = rules.person_of(actor, run.plan.cluster.uid)
+        who = person or actor.name
         entries = []
         if signer is not None:
             settled = _say_steps(tx, signer, run, how, actor)
         else:
-            settled = _settle_steps(tx, run, how, actor)
+            settled = _settle_steps(tx, run, how, who)
             entries = [
-                run_entry(run, "step.settled", tx.now(), actor=actor, step=path, outcome=outcome)
+                run_entry(
+                    run, "step.settled", tx.now(), actor=actor, person=person, step=path, outcome=outcome
+                )
                 for path, outcome in settled.items()
             ]
         data = {"steps": [*settled], "as": how}
-        resumed = run_entry(run, "run.resumed", tx.now(), actor=actor, outcome=how, data=data)
+        resumed = run_entry(run, "run.resumed", tx.now(), actor=actor, person=person, outcome=how, data=data)
         entries.append(with_statement(resumed, next(iter(settled.values()), "") if signer else ""))
         if how == "abandon":
-            text = f"given up by {actor.name}: {row.outcome}"
-            return change_state(tx, books, run, RunState.FAILED, text, actor=actor, entries=entries)
-        text = f"resumed by {actor.name}: {', '.join(settled)} {_WORDS[how]}"
-        return change_state(tx, books, run, RunState.RUNNING, text, actor=actor, entries=entries)
+            text = f"given up by {who}: {row.outcome}"
+            return change_state(
+                tx, books, run, RunState.FAILED, text, actor=actor, person=person, entries=entries
+            )
+        text = f"resumed by {who}: {', '.join(settled)} {_WORDS[how]}"
+        return change_state(
+            tx, books, run, RunState.RUNNING, text, actor=actor, person=person, entries=entries
+        )
 
     return await answered(database, work, name="run.resumed")
 
 
-def _settle_steps(tx: Tx, run: Run, how: Settlement, actor: Actor) -> dict[str, str]:
+def _settle_steps(tx: Tx, run: Run, how: Settlement, who: str) -> dict[str, str]:
     """What becomes of each step in doubt, by path."""
     doubtful = [path for path, record in load_steps(tx, run.id).items() if record.state == "started"]
     settled = {}
@@ -77,7 +85,7 @@ def _settle_steps(tx: Tx, run: Run, how: Settlement, actor: Actor) -> dict[str, 
             continue
         done = how == "done" and not bulk
         settled[path] = "done" if done else "not_done"
-        result = f"taken as done by {actor.name}" if done else f"to be done again, says {actor.name}"
+        result = f"taken as done by {who}" if done else f"to be done again, says {who}"
         end_step(tx, run.id, path, state="done" if done else "failed", result=result)
     return settled
 

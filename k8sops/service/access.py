@@ -67,7 +67,7 @@ class Access:
         finding = Finding(
             level="blocker",
             code=CODE,
-            text=f"{actor.name} may not do this themselves: the cluster does not allow them to {lacking}",
+            text=f"{self._called(actor)} may not do this themselves: the cluster does not allow them to {lacking}",
             subjects=(actor.name,),
         )
         return msgspec.structs.replace(plan, findings=(*plan.findings, finding))
@@ -88,8 +88,8 @@ class Access:
         lacking = await _lacking(await self._about(actor), run.plan)
         if lacking:
             raise DeniedError(
-                f"the vote does not count: {actor.name} may not do this themselves, as the policy asks of approvers;"
-                f" the cluster does not allow them to {lacking}",
+                f"the vote does not count: {self._called(actor)} may not do this themselves, as the policy asks of"
+                f" approvers; the cluster does not allow them to {lacking}",
                 hint="somebody approves who may do it, or an administrator grants the right",
             )
 
@@ -106,6 +106,10 @@ class Access:
                 return AccessAnswer(allowed=False, reason="it may not be asked here")
 
         return ask
+
+    def _called(self, actor: Actor) -> str:
+        """What people call them: the chat's ids say nothing to anybody."""
+        return self._policy.person_of(actor, self._cluster.info.uid).name or actor.name
 
     def _identity_of(self, actor: Actor) -> Identity:
         """What the cluster calls them: for a user of the chat as whom the policy says, else the name they go by."""

@@ -223,7 +223,8 @@ class Changing:
         found = await desk.cancel(found.id, actor, why, taken_back=takes_back(self._actions, own=own))
         if found.state.ended:
             return found
-        self._carrier.cancel_at_once(found.id, f"{actor.name}: {why}" if why else actor.name)
+        who = self._rules.person_of(actor, found.plan.cluster.uid) or actor.name
+        self._carrier.cancel_at_once(found.id, f"{who}: {why}" if why else who)
         if not own and not await self._stopped(found, SOON_S):
             own = await self._may_take_over(found)
         if own:

@@ -157,7 +157,7 @@ def runs_said(found: Sequence[RunSummary]) -> tuple[Tile, Tile]:
 
 
 def _named(run: RunSummary) -> str:
-    return f"{run.action} by {run.actor.name}, {run.headline}"
+    return f"{run.action} by {run.who}, {run.headline}"
 
 
 def _more(runs: Sequence[RunSummary]) -> str:

@@ -110,7 +110,7 @@ class RecordDesk:
                         kind=one.kind,
                         opened_at=opened,
                         headline=run.headline,
-                        actor=run.actor.name,
+                        actor=run.who,
                     )
                 )
         return tuple(found)

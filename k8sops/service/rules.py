@@ -78,7 +78,7 @@ class PolicyRules:
             return ""
         if self.policy.is_administrator(person):
             return ""
-        return f"it is for its requester, {run.person or run.actor.name}, or a policy administrator"
+        return f"it is for its requester, {run.who}, or a policy administrator"
 
     def most_at_once(self, cluster_uid: str) -> int:
         """How many runs may go on this cluster at once."""

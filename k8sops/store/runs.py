@@ -199,6 +199,7 @@ def _summary_of(row: Row[Any]) -> RunSummary:
         headline=headline_of(row.outcome, progress, summary),
         summary=summary,
         actor=actor,
+        person=row.person,
         cluster_uid=row.cluster_uid,
         risk=row.risk,
         digest=row.digest,

@@ -47,7 +47,7 @@ def _moments(run: Run) -> Iterator[Moment]:
     started = run.started_at is not None
     if run.proposed_at is not None:
         asked = (
-            f"asked for by {run.person or run.actor.name}: {_what(run.plan)}: {sentence(run.plan.summary)}"
+            f"asked for by {run.who}: {_what(run.plan)}: {sentence(run.plan.summary)}"
         )
         why = f" ({sentence(run.reason)})" if run.reason else ""
         yield Moment(at_ns=nanoseconds(run.proposed_at), matter="run", subject=about, text=f"{asked}{why}")

@@ -31,6 +31,7 @@ WORDS: Final[Mapping[RunState, str]] = {state: str(state).replace("_", " ") for 
 NAMED: Final = 3
 BAR: Final = 12
 TOLD: Final = 400
+NOTHING: Final = "nothing was changed"
 
 
 def standing_lines(run: Run, room: Room) -> list[Mrkdwn]:
@@ -78,7 +79,7 @@ def account(run: Run) -> Mrkdwn:
     """What was done and what was not."""
     done, left = done_steps(run)
     if not done:
-        return written("nothing was changed")
+        return written("" if NOTHING in told(run) else NOTHING)
     parts = [escaped(f"done: {_named(done)}", TOLD)]
     if left:
         parts.append(escaped(f"not done: {_named(left)}", TOLD))
@@ -151,7 +152,8 @@ def _succeeded(run: Run, room: Room) -> Iterator[Mrkdwn]:
 def _ended(run: Run, room: Room) -> Iterator[Mrkdwn]:
     why = told(run)
     yield joined(" " if why.startswith("by ") else ": ", [head(run), escaped(why, TOLD)])
-    yield account(run)
+    if done := account(run):
+        yield done
     if run.error is not None and run.error.hint and run.state is RunState.FAILED:
         yield prose(run.error.hint, 200)
 
@@ -170,12 +172,12 @@ def _denied(run: Run, room: Room) -> Iterator[Mrkdwn]:
     else:
         by = joined(" ", [head(run), written("by"), room.person(no.actor, no.person)])
         yield joined(": ", [by, escaped(no.vote.reason, TOLD)])
-    yield written("nothing was changed")
+    yield written(NOTHING)
 
 
 def _before_it_began(run: Run, room: Room) -> Iterator[Mrkdwn]:
     yield joined(": ", [head(run), escaped(told(run), 600)])
-    yield written("nothing was changed")
+    yield written(NOTHING)
 
 
 _OF_STATE: Final[Mapping[RunState, Callable[[Run, Room], Iterator[Mrkdwn]]]] = {

@@ -68,7 +68,7 @@ def _votes(run: Run) -> Iterator[Line]:
 def _record(run: Run) -> Iterator[Line]:
     yield Line("Record", f"run {run.id}, {str(run.state).replace('_', ' ')}")
     yield Line("Record", f"digest {run.plan.digest[:SHORTEST_DIGEST]}")
-    yield Line("Record", f"by {run.person or run.actor.name}" + (f": {run.reason}" if run.reason else ""))
+    yield Line("Record", f"by {run.who}" + (f": {run.reason}" if run.reason else ""))
     if run.plan.execute_as:
         yield Line("Record", f"as {identity_in_words(run.plan.execute_as)}")
     if run.outcome:

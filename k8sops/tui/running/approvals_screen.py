@@ -121,7 +121,7 @@ class ApprovalsScreen(ListScreen):
 
 def _request(run: RunSummary) -> Row:
     digest = run.digest[:SHORTEST_DIGEST]
-    cells = ("", run.risk, run.action, run.actor.name, digest, run.headline, run.id)
+    cells = ("", run.risk, run.action, run.who, digest, run.headline, run.id)
     return row_of(run.id, cells, created=run.proposed_at)
 
 

@@ -141,7 +141,7 @@ def _voted(run: Run, verdict: str) -> str:
     if run.state is RunState.AWAITING_APPROVAL:
         return run.events[-1].text if run.events else "approved; more approvals are needed"
     if run.state is RunState.PROPOSED:
-        return f"approved; it is held until {run.actor.name} starts it"
+        return f"approved; it is held until {run.who} starts it"
     if run.state is RunState.QUEUED and run.progress.waiting_for:
         return f"approved and queued; it waits for {run.progress.waiting_for}"
     return f"approved; it is {run.state} now"

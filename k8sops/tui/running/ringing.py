@@ -45,7 +45,7 @@ def ring(app: App[Any], new: Sequence[RunSummary]) -> None:
 def told(new: Sequence[RunSummary]) -> str:
     """Who asks for what, in a sentence."""
     if len(new) == 1:
-        return f"{new[0].actor.name} asks for {new[0].action}: {new[0].summary}"
+        return f"{new[0].who} asks for {new[0].action}: {new[0].summary}"
     return f"{counted(len(new), 'new request')} to approve"
 
 

@@ -203,7 +203,7 @@ class RunScreen(LeftOnce[None]):
         ask(
             self.app,
             "Approve",
-            f"Approve plan {run.plan.digest[:SHORTEST_DIGEST]} of {run.actor.name} for "
+            f"Approve plan {run.plan.digest[:SHORTEST_DIGEST]} of {run.who} for "
             f"{run.plan.cluster.name} ({run.plan.risk})?{drifted}",
             (Choice("y", "Approve"), Choice("n", "Cancel")),
             lambda answer: self._do("approving", self._deeds.vote(run, "approve", answer.text)),
@@ -217,7 +217,7 @@ class RunScreen(LeftOnce[None]):
         ask(
             self.app,
             "Deny",
-            f"Deny plan {run.plan.digest[:SHORTEST_DIGEST]} of {run.actor.name}? The run ends there.",
+            f"Deny plan {run.plan.digest[:SHORTEST_DIGEST]} of {run.who}? The run ends there.",
             (Choice("x", "Deny"), Choice("n", "Cancel")),
             lambda answer: self._do("denying", self._deeds.vote(run, "deny", answer.text)),
             prompt="reason (optional); it is recorded with the vote",

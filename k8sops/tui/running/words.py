@@ -76,7 +76,7 @@ def headline(run: Run, now: datetime) -> str:
     """State, action, by whom and since when."""
     since = run.ended_at or run.started_at or run.proposed_at
     word = "ended" if run.ended_at else "began" if run.started_at else "proposed"
-    parts = [state_text(run.state), run.plan.action, f"by {run.actor.name}"]
+    parts = [state_text(run.state), run.plan.action, f"by {run.who}"]
     if since is not None:
         parts.append(f"{word} {age(since, now)} ago")
     return SEPARATOR.join(parts)

@@ -165,7 +165,7 @@ LATER = {
     RunState.QUEUED: ["⏳ *queued* · approved by bob · begins in a moment", "[Cancel?] [Details]"],
     RunState.RUNNING: [
         "🔄 *running* · ███░░░░░░░░░ 12 of 57 pods · about 1 min left",
-        "waits for payments-pdb: 0 disruptions allowed, since 40 s",
+        "waits for payments-pdb: 0 disruptions allowed, since <!date^1795348760^{time_secs}|11:59:20 UTC>",
         "approved by bob",
         "[Cancel?] [Details]",
     ],
@@ -212,6 +212,16 @@ def test_the_card_says_what_has_become_of_the_run(run: Run) -> None:
     """Cards stay true: whoever scrolls back sees the end, not the question."""
     expected = LATER[run.state]
     assert shown(run).splitlines()[-len(expected) :] == expected
+
+
+def test_that_nothing_was_changed_is_said_once() -> None:
+    """Twice in three lines reads as if it were in doubt."""
+    outcome = "cancelled by alice: not today: it had not started, nothing was changed"
+    run = a_run(RunState.CANCELLED, outcome=outcome)
+    found = card(run, ROOM)
+    assert "⏹️ *cancelled* by alice: not today: it had not started" in drawn(found.blocks)
+    assert drawn(found.blocks).count("nothing was changed") == 1
+    assert found.text.lower().count("nothing was changed") == 1
 
 
 @pytest.mark.parametrize("run", EVERY_STATE, ids=lambda run: str(run.state))
