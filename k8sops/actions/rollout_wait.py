@@ -22,7 +22,7 @@ from k8sops.actions.workload import (
 )
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError, NotFoundError, OverruledError, UnreachableError, WaitError
-from k8sops.core.events import Emission, Emit
+from k8sops.core.events import Emission, Emit, waits
 from k8sops.core.plan import JsonObject, Step
 from k8sops.core.ports import Cluster, Resource, ScaleView, WatchEvent
 from k8sops.core.text import counted
@@ -43,7 +43,7 @@ class _Waiter:
         self.emit = emit
         self.clock = clock
         self.label = step.target.label
-        self.started = clock.monotonic()
+        self.started = clock.now()
         self.last = Readiness(existing=0, ready=0, observed=False)
         self.lost = ""
         self.told = ""
@@ -131,13 +131,11 @@ class _Waiter:
         if (text + remaining) == self.told:
             return
         self.told = text + remaining
-        waited = self.clock.monotonic() - self.started
-        waiting_for = f"{self.label}: {remaining}, since {waited:.0f} s" if remaining else ""
         data = {
             "done": ready,
             "total": self.wanted,
             "unit": "replicas ready",
-            "waiting_for": waiting_for,
+            **waits(f"{self.label}: {remaining}" if remaining else "", self.started),
         }
         await self.emit(Emission(kind="progress", step=self.step.id, text=text, data=data))
 

@@ -133,8 +133,9 @@ class _Crowd:
         if self._failed:
             text += f", {self._failed} failed"
         slowest = min((self._last[key] for key in self._going), key=_share, default=None)
-        waiting_for = str(slowest.data.get("waiting_for", "")) if slowest else ""
-        data = {"done": done, "total": total, "unit": unit, "waiting_for": waiting_for}
+        said = slowest.data if slowest else {}
+        waiting = {"waiting_for": said.get("waiting_for", ""), "waiting_since": said.get("waiting_since")}
+        data = {"done": done, "total": total, "unit": unit, **waiting}
         return Emission(kind="progress", step=slowest.step if slowest else "", text=text, data=data)
 
 

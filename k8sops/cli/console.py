@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 import click
@@ -89,6 +89,7 @@ class ProgressLine:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._shown = ""
+        self._says: Callable[[], str] | None = None
         self._live = self._stream.isatty()
         self.over: set[str] = set()
         """What has ended: how far it had come is told no more."""
@@ -107,9 +108,19 @@ class ProgressLine:
             self._stream.write(text + "\n")
         self._stream.flush()
 
+    def keep(self, says: Callable[[], str]) -> None:
+        """Replace the line by what `says` returns, which `tick` asks it for again."""
+        self._says = says
+        self.show(says())
+
+    def tick(self) -> None:
+        """Some time has passed: on a terminal the line says so; what is written once per change stays."""
+        if self._live and self._says is not None:
+            self.show(self._says())
+
     def clear(self) -> None:
         """Leave the line empty for what comes next."""
         if self._live and self._shown:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
-        self._shown = ""
+        self._shown, self._says = "", None

@@ -5,16 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from k8sops.cli.columns_text import age, aligned
 from k8sops.cli.console import ProgressLine, paint, put, put_json, say
 from k8sops.cli.plan_items import hung
 from k8sops.cli.plan_text import STEPS_SHOWN, plan_lines
+from k8sops.core.clock import Clock, parse_rfc3339
 from k8sops.core.documents import run_document
 from k8sops.core.errors import ExitCode, exit_code_of
-from k8sops.core.events import MADE, Event
-from k8sops.core.run import Approval, Run, RunState, RunSummary
+from k8sops.core.events import MADE, Event, waiting_text
+from k8sops.core.run import Approval, Run, RunState, RunSummary, headline_at
 from k8sops.core.text import identity_in_words, printable
 from k8sops.service.command_words import command_line
 
@@ -60,30 +62,37 @@ def exit_of(run: Run) -> ExitCode:
     return _EXIT_OF_STATE.get(run.state, ExitCode.FAILED)
 
 
-def tell_event(event: Event, line: ProgressLine) -> None:
-    """One event as it comes.
+def tell_event(event: Event, line: ProgressLine, clock: Clock) -> None:
+    """One event as it comes; on a terminal the age of what is waited for runs on by `clock`.
 
     How far a step was is recorded seldom, and may come behind its end; what is waited for after it is told.
     """
     if event.kind in {"step_done", "step_failed"}:
         line.over.add(event.step)
     if event.kind == "progress":
-        waiting = event.data.get("waiting_for")
+        waiting = str(event.data.get("waiting_for") or "")
         if event.step in line.over and not waiting:
             return
-        shown = event.text if not waiting or waiting == event.text else f"{event.text}; waiting for {waiting}"
-        line.show(f"  {shown}")
+        line.keep(partial(_progress_line, event, waiting, clock))
     elif event.kind in _GLYPHS and not event.data.get("quiet"):
         line.clear()
         for part in hung(f"  {_GLYPHS[event.kind]} {event.text}", "", "    ", sys.stderr):
             say(part)
 
 
+def _progress_line(event: Event, waiting: str, clock: Clock) -> str:
+    if not waiting or waiting == event.text:
+        return f"  {event.text}"
+    told = event.data.get("waiting_since")
+    said = waiting_text(waiting, parse_rfc3339(told) if told else None, clock.now())
+    return f"  {event.text}; waiting for {said}"
+
+
 def summary_lines(runs: tuple[RunSummary, ...], now: datetime) -> Iterator[str]:
     """A table, newest first."""
     rows = [("RUN", "STATE", "ACTION", "BY", "AGE", "WHAT")]
     rows += [
-        (run.id, str(run.state), run.action, run.actor.name, age(run.proposed_at, now), run.headline)
+        (run.id, str(run.state), run.action, run.who, age(run.proposed_at, now), headline_at(run, now))
         for run in runs
     ]
     yield from aligned(rows, styles=[_STYLES.get(run.state, "") for run in runs], styled=1)
@@ -93,13 +102,12 @@ def waiting_lines(runs: tuple[RunSummary, ...], now: datetime) -> Iterator[str]:
     """What waits for a vote, with what a vote is on."""
     rows = [("RUN", "DIGEST", "RISK", "BY", "AGE", "WHAT")]
     rows += [
-        (run.id, run.digest[:12], run.risk, run.actor.name, age(run.proposed_at, now), run.headline)
-        for run in runs
+        (run.id, run.digest[:12], run.risk, run.who, age(run.proposed_at, now), run.headline) for run in runs
     ]
     yield from aligned(rows, styles=[run.risk for run in runs], styled=2)
 
 
-def run_lines(run: Run) -> Iterator[str]:
+def run_lines(run: Run, now: datetime) -> Iterator[str]:
     """All of a run: what, who, why, votes, the plan, events."""
     plan = run.plan
     yield f"run       {run.id}"
@@ -107,7 +115,7 @@ def run_lines(run: Run) -> Iterator[str]:
     yield f"on        {printable(plan.cluster.name)} ({plan.cluster.environment})"
     yield f"state     {paint(str(run.state), _STYLES.get(run.state, ''), sys.stdout)}" + _told(run)
     if run.progress.waiting_for and not run.state.ended:
-        yield f"waiting   {printable(run.progress.waiting_for)}"
+        yield f"waiting   {printable(run.progress.waiting(now))}"
     yield f"by        {who(run.actor.name, run.person)}, {_SURFACES.get(run.actor.surface, run.actor.surface)}"
     if run.reason:
         yield f"reason    {printable(run.reason)}"

@@ -104,6 +104,7 @@ def show_command(**values: Any) -> int:
 async def _show(config: Config, wanted: str, *, as_json: bool) -> int:
     from k8sops.cli.console import put, put_json
     from k8sops.cli.run_text import run_lines
+    from k8sops.core.clock import SystemClock
     from k8sops.core.documents import run_document
     from k8sops.service import open_records
 
@@ -112,7 +113,7 @@ async def _show(config: Config, wanted: str, *, as_json: bool) -> int:
     if as_json:
         put_json(run_document(run))
     else:
-        for line in run_lines(run):
+        for line in run_lines(run, SystemClock().now()):
             put(line)
     return 0
 
@@ -140,20 +141,19 @@ def watch_command(**values: Any) -> int:
 async def _watch(config: Config, wanted: str, after: int, *, as_json: bool) -> ExitCode:
     from contextlib import aclosing
 
-    from k8sops.cli.console import ProgressLine, put_json_line
-    from k8sops.cli.run_text import close_run, exit_of, tell_event
+    from k8sops.cli.console import put_json_line
+    from k8sops.cli.following import tell_to_end
+    from k8sops.cli.run_text import close_run, exit_of
     from k8sops.core.documents import struct_document
     from k8sops.service import open_records
 
-    line = ProgressLine()
     async with open_records(config) as records:
         async with aclosing(records.watch(wanted, after=after)) as events:
-            async for event in events:
-                if as_json:
+            if as_json:
+                async for event in events:
                     put_json_line(struct_document(event))
-                else:
-                    tell_event(event, line)
-        line.clear()
+            else:
+                await tell_to_end(events)
         run = await records.get_run(wanted)
     return exit_of(run) if as_json else close_run(run, as_json=False)
 

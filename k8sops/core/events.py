@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from k8sops.core.clock import rfc3339
+from k8sops.core.moments import in_words
 from k8sops.core.plan import JsonObject
 
 EventKind = Literal[
@@ -15,7 +17,7 @@ EventKind = Literal[
     "step_started",  # a step's mutation is about to be sent
     "step_done",  # the step's change is made, data holds what the cluster answered
     "step_failed",
-    "progress",  # data: done, total, unit, eta_s, waiting_for
+    "progress",  # data: done, total, unit, eta_s, waiting_for, waiting_since
     "note",  # something the watcher should read: a reconnect, a conflict retried
 ]
 
@@ -49,10 +51,27 @@ Emit = Callable[[Emission], Awaitable[None]]
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a run is; `waiting_for` names the object and since when."""
+    """How far a run is; `waiting_for` names the object and what about it."""
 
     done: int = 0
     total: int = 0
     unit: str = ""
     eta_s: float | None = None
     waiting_for: str = ""
+    waiting_since: datetime | None = None
+    """Told once: how long that is, each reader's own clock says, for nothing may happen for as long as it lasts."""
+
+    def waiting(self, now: datetime) -> str:
+        """`payments-pdb: 0 disruptions allowed, since 40 s`; empty where it waits for nothing."""
+        return waiting_text(self.waiting_for, self.waiting_since, now)
+
+
+def waits(what: str, since: datetime | None) -> JsonObject:
+    """The part of a progress event's data that says what is waited for, and since when."""
+    return {"waiting_for": what, "waiting_since": rfc3339(since) if what and since else None}
+
+
+def waiting_text(what: str, since: datetime | None, now: datetime) -> str:
+    """What is waited for, with how long by the reader's clock; the first second is not counted."""
+    waited_s = (now - since).total_seconds() if what and since is not None else 0.0
+    return f"{what}, since {in_words(waited_s)}" if waited_s >= 1 else what

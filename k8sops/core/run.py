@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from k8sops.core.actor import Actor
-from k8sops.core.events import Event, Progress
+from k8sops.core.events import Event, Progress, waiting_text
 from k8sops.core.plan import Plan
 
 RunId = str
@@ -173,7 +173,17 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         """One line that says how it stands."""
         return headline_of(self.outcome, self.progress, self.plan.summary)
 
+    @property
+    def waiting_since(self) -> datetime | None:
+        """Since when it waits for what the headline says; None where that is something else."""
+        return None if self.outcome else self.progress.waiting_since
+
 
 def headline_of(outcome: str, progress: Progress, summary: str) -> str:
     """One line for a list: the outcome once ended, what it waits for while running, else the plan's summary."""
     return outcome or progress.waiting_for or summary
+
+
+def headline_at(run: Run | RunSummary, now: datetime) -> str:
+    """The headline, with how long it has waited by now."""
+    return waiting_text(run.headline, run.waiting_since, now)

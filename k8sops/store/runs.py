@@ -207,4 +207,5 @@ def _summary_of(row: Row[Any]) -> RunSummary:
         started_at=from_ms(row.started_at) if row.started_at is not None else None,
         ended_at=from_ms(row.ended_at) if row.ended_at is not None else None,
         schedule=row.schedule,
+        waiting_since=None if row.outcome else progress.waiting_since,
     )

@@ -120,7 +120,7 @@ class Session:
     def __init__(
         self, open_ops: Opener, post: Callable[[Message], object], clock: Clock | None = None
     ) -> None:
-        self._clock = clock if clock is not None else SystemClock()
+        self.clock: Final = clock if clock is not None else SystemClock()
         self._open_ops = open_ops
         self._post = post
         self._used: _Connection | None = None
@@ -282,7 +282,7 @@ class Session:
     async def _follow(self, query: TableQuery, contexts: Sequence[str]) -> None:
         try:
             if contexts:
-                rows = await browse_across(self.reach, contexts, query, self._clock)
+                rows = await browse_across(self.reach, contexts, query, self.clock)
             else:
                 rows = await self.ops.browse(query)
             try:

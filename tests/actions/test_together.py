@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import pytest
 
 from k8sops.actions.together import wait_together
+from k8sops.core.clock import rfc3339
 from k8sops.core.errors import WaitError
-from k8sops.core.events import Emission, Emit
+from k8sops.core.events import Emission, Emit, waits
 from k8sops.core.journal import Fenced
 from k8sops.core.plan import Step, Target
 from k8sops.core.risk import Risk
+
+SINCE: Final = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
 WITHIN_S = 180
 
@@ -26,8 +30,8 @@ def step(name: str) -> Step:
 
 def progress(name: str, done: int, total: int, missing: str) -> Emission:
     """What one wait says."""
-    waiting = f"shop/deployments/{name}: {missing}, since 3 s" if missing else ""
-    data = {"done": done, "total": total, "unit": "replicas ready", "waiting_for": waiting}
+    waiting = waits(f"shop/deployments/{name}: {missing}" if missing else "", SINCE)
+    data = {"done": done, "total": total, "unit": "replicas ready", **waiting}
     return Emission(kind="progress", step=name, text=f"{done} of {total} ready", data=data)
 
 
@@ -96,7 +100,8 @@ async def test_the_progress_is_of_all_and_names_the_slowest() -> None:
     both = next(one for one in told if one.data["done"] == 4)
     assert both.text == "0 of 2 workloads complete, 4 of 8 replicas ready"
     assert both.data["total"] == 8
-    assert both.data["waiting_for"] == "shop/deployments/api: 3 replicas not ready, since 3 s"
+    assert both.data["waiting_for"] == "shop/deployments/api: 3 replicas not ready"
+    assert both.data["waiting_since"] == rfc3339(SINCE)
     assert both.step == "api"
     assert told[-1].text == "2 of 2 workloads complete, 8 of 8 replicas ready"
     assert told[-1].data["waiting_for"] == ""

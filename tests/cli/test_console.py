@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from io import StringIO
 
@@ -9,7 +10,9 @@ import pytest
 
 from k8sops.cli.console import ProgressLine, safe_lines
 from k8sops.cli.run_text import tell_event
-from k8sops.core.events import Event, EventKind
+from k8sops.core.clock import SystemClock
+from k8sops.core.events import Event, EventKind, waits
+from tests.tui.feeds import FixedClock
 
 
 @pytest.mark.parametrize(
@@ -39,8 +42,34 @@ def test_how_far_a_step_was_is_not_told_once_it_has_ended() -> None:
     ]
     for seq, (kind, step, text) in enumerate(told, 1):
         at = datetime(2026, 11, 21, tzinfo=UTC)
-        tell_event(Event(seq=seq, at=at, kind=kind, step=step, text=text), line)
+        tell_event(Event(seq=seq, at=at, kind=kind, step=step, text=text), line, SystemClock())
     assert stream.getvalue() == "  1 of 2\n  1 of 9\n"
     waits = Event(seq=9, at=at, kind="progress", step="a", text="1 of 2 ready", data={"waiting_for": "web-1"})
-    tell_event(waits, line)
+    tell_event(waits, line, SystemClock())
     assert stream.getvalue().endswith("  1 of 2 ready; waiting for web-1\n")
+
+
+def test_what_is_waited_for_grows_older_on_a_terminal_without_another_event() -> None:
+    """A stuck rollout tells nothing more: `since 0 s` for two minutes looks like a program that hangs."""
+    reader, writer = os.openpty()
+    clock = FixedClock()
+    data = waits("web: 1 replica is old", clock.now())
+    with os.fdopen(writer, "w") as stream, os.fdopen(reader, "rb", buffering=0) as shown:
+        line = ProgressLine(stream)
+        event = Event(seq=1, at=clock.now(), kind="progress", text="2 of 2", data=data)
+        tell_event(event, line, clock)
+        assert b"since" not in shown.read(1000)
+        clock.forward(134)
+        line.tick()
+        assert b"since 2 min 14 s" in shown.read(1000)
+
+
+def test_in_a_log_what_is_waited_for_is_written_once() -> None:
+    """A file or a job's output would fill with a line a second."""
+    stream, clock = StringIO(), FixedClock()
+    line = ProgressLine(stream)
+    event = Event(seq=1, at=clock.now(), kind="progress", text="1 of 2", data=waits("web-1", clock.now()))
+    tell_event(event, line, clock)
+    clock.forward(134)
+    line.tick()
+    assert stream.getvalue() == "  1 of 2; waiting for web-1\n"

@@ -226,4 +226,5 @@ def _summary(run: Run) -> RunSummary:
         risk=str(run.plan.risk),
         digest=run.plan.digest,
         proposed_at=START,
+        waiting_since=run.waiting_since,
     )

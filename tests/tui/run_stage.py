@@ -30,10 +30,10 @@ class StageApp(ApprovingApp):
     def __init__(self, ops: DeskOps) -> None:
         super().__init__()
         self.desk = Desk(ops)
-        self._clock = FixedClock()
+        self._clock = self.clock = FixedClock()
         self.animation_level = "none"
         self.bells = 0
-        self.session = Session(lambda _: self.desk.open(), self._hear)
+        self.session = Session(lambda _: self.desk.open(), self._hear, self.clock)
 
     def _hear(self, message: Message) -> None:
         """Nothing here shows what the connection says."""

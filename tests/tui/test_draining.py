@@ -18,7 +18,7 @@ from k8sops.tui.draining.drawing import (
     wave_lines,
     waves_title,
 )
-from k8sops.tui.draining.filling import filling_of, waited
+from k8sops.tui.draining.filling import filling_of
 from k8sops.tui.draining.knowing import known_lines, verdict
 from k8sops.tui.draining.picture import has_picture, picture_of
 from k8sops.tui.draining.toned import TonedLine, cells
@@ -98,21 +98,6 @@ def test_bars_count_pods_that_the_plan_does_not_list_by_the_share_of_all_that_ha
     assert line.endswith("39 →  70 % cpu    290 of 600")
 
 
-@pytest.mark.parametrize(
-    ("told", "after_s", "shown"),
-    [
-        ("shop/pay-pdb: 0 disruptions allowed, since 40 s", 0, "shop/pay-pdb 0:40: 0 disruptions allowed"),
-        ("shop/pay-pdb: 0 disruptions allowed, since 40 s", 25, "shop/pay-pdb 1:05: 0 disruptions allowed"),
-        ("pod shop/web-1 to end", 25, "pod shop/web-1 to end"),
-    ],
-)
-def test_the_clock_of_what_is_waited_for_runs_on_between_what_the_run_tells(
-    told: str, after_s: int, shown: str
-) -> None:
-    """A number that stands still for ten seconds looks like a drain that hangs."""
-    assert waited(Progress(waiting_for=told), START, START + timedelta(seconds=after_s)) == shown
-
-
 def test_waves_stand_on_one_axis_with_the_budget_that_paces_them() -> None:
     """Why it takes a minute is as much worth as that it does."""
     axis, first, second = _texts(wave_lines(PICTURE, None, 90))
@@ -162,7 +147,7 @@ def test_a_run_fills_the_same_lines_in_pod_by_pod() -> None:
         told(6, "step_started", "cart-1"),
         told(7, "step_done", "cart-1"),
     )
-    progress = Progress(waiting_for="shop/payments-pdb: 0 disruptions allowed, since 40 s")
+    progress = Progress(waiting_for="shop/payments-pdb: 0 disruptions allowed")
     filling = filling_of(PICTURE, drain_run(), events, progress, START + timedelta(seconds=30))
     assert filling is not None
     found = {line.split()[1]: line[0] for line in _texts(pod_lines(PICTURE, filling, 90)) if "shop/" in line}

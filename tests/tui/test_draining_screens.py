@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 from textual.widget import Widget
 
+from k8sops.core.events import waits
 from k8sops.core.plan import Decision
 from k8sops.core.run import RunState
 from k8sops.tui.acting.form_pane import FormPane
@@ -18,7 +21,7 @@ from k8sops.tui.status import SaidLine
 from tests.tui.acting_desk import Acting, ActingOps, acting, made_plan
 from tests.tui.drain_scenes import SUMMARY, a_pod, drain_plan, drain_run
 from tests.tui.fake_runs import RunOps
-from tests.tui.feeds import node
+from tests.tui.feeds import START, node
 from tests.tui.run_stage import Stage, stage
 
 
@@ -161,12 +164,17 @@ async def test_the_same_picture_fills_in_while_the_run_goes_on(size: tuple[int, 
         path = "drain/node:node-3/evict:shop."
         ops.tell("01DRAIN", "step_started", "web-1", step=f"{path}web-1")
         ops.tell("01DRAIN", "step_done", "gone", step=f"{path}web-1")
-        waiting = "shop/payments-pdb: 0 disruptions allowed, since 40 s"
+        began = START - timedelta(seconds=40)
         ops.tell(
             "01DRAIN",
             "progress",
             "1 of 5",
-            data={"done": 1, "total": 5, "waiting_for": waiting, "leaving": []},
+            data={
+                "done": 1,
+                "total": 5,
+                "leaving": [],
+                **waits("shop/payments-pdb: 0 disruptions allowed", began),
+            },
         )
         await seen.until(lambda: _glyphs(seen).get("shop/web-1") == "✓")
         await seen.until(lambda: _glyphs(seen).get("shop/pay-1") == "!")

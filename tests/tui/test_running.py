@@ -6,11 +6,13 @@ from textual.widgets import Button, Input
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import StoreUnreachableError
-from k8sops.core.events import Progress
+from k8sops.core.events import Progress, waits
 from k8sops.core.plan import Decision
 from k8sops.core.run import RunError, RunState
+from k8sops.tui.live_table import LiveTable
 from k8sops.tui.running.lines_view import LinesView
 from k8sops.tui.running.run_screen import RunScreen
+from k8sops.tui.running.runs_screen import RunsScreen
 from k8sops.tui.session import Session
 from tests.tui.fake_runs import RunOps, a_run
 from tests.tui.feeds import START
@@ -51,21 +53,22 @@ async def test_each_step_has_a_glyph_for_how_far_it_is() -> None:
 
 
 async def test_progress_and_what_is_waited_for_stand_above_the_steps() -> None:
-    """A drain that stands still must say what it waits for, and since when."""
+    """A drain that stands still must say what it waits for, and since when by the reader's clock."""
     ops = _running()
     async with stage(ops) as shown:
         await _opened(shown)
-        waiting = "payments-pdb: 0 disruptions allowed, since 40 s"
+        waiting = waits("payments-pdb: 0 disruptions allowed", START)
         ops.tell(
             RUN,
             "progress",
             "12 of 57",
-            data={"done": 12, "total": 57, "unit": "pods moved", "waiting_for": waiting},
+            data={"done": 12, "total": 57, "unit": "pods moved", **waiting},
         )
-        await shown.sees("12 of 57 pods moved", f"waiting for {waiting}")
+        await shown.sees("12 of 57 pods moved", "waiting for payments-pdb 0:00: 0 disruptions allowed")
         ops.tell(RUN, "step_done", "web-1 is gone", step="drain/node-3/evict:shop.web-1")
         await shown.sees("web-1 is gone")
-        await shown.sees(f"waiting for {waiting}")
+        shown.clock.forward(134)
+        await shown.sees("waiting for payments-pdb 2:14: 0 disruptions allowed")
         ops.tell(RUN, "progress", "57 of 57", data={"done": 57, "total": 57, "unit": "pods moved"})
         await shown.sees("57 of 57 pods moved")
         assert "payments-pdb" not in shown.text()
@@ -223,3 +226,32 @@ async def test_progress_on_record_is_shown_to_who_comes_later() -> None:
     async with stage(ops) as shown:
         await _opened(shown)
         await shown.sees("3 of 9 pods moved")
+
+
+async def test_the_list_of_runs_says_how_long_each_has_waited_by_now() -> None:
+    """Nothing happens to a stuck run, and yet its row must grow older."""
+    ops = RunOps()
+    waiting = Progress(waiting_for="shop/web: 1 replica not ready", waiting_since=START)
+    ops.put(a_run(RUN, state=RunState.RUNNING, progress=waiting))
+    async with stage(ops) as shown:
+        await shown.open(RunsScreen)
+        await shown.until(lambda: "shop/web: 1 replica not ready" in _what(shown))
+        shown.clock.forward(134)
+        await shown.until(lambda: "shop/web: 1 replica not ready, since 2 min 14 s" in _what(shown))
+
+
+def _what(shown: Stage) -> list[str]:
+    return [row.cells[4] for row in shown.app.screen.query_one(LiveTable).shown]
+
+
+async def test_who_leaves_is_told_how_long_a_run_has_waited() -> None:
+    """Whether to cancel depends on it."""
+    ops = RunOps()
+    waiting = Progress(waiting_for="shop/web: 1 replica not ready", waiting_since=START)
+    ops.put(a_run(RUN, state=RunState.RUNNING, progress=waiting))
+    ops.carrying.append(RUN)
+    async with stage(ops) as shown:
+        await _opened(shown)
+        shown.app.clock.forward(134)
+        shown.leave()
+        await shown.sees("shop/web: 1 replica not ready, since 2 min 14 s")

@@ -10,7 +10,7 @@ from k8sops.core.moments import in_words
 from k8sops.core.plan import Step
 from k8sops.core.plan_words import step_title
 from k8sops.core.run import Run, RunState
-from k8sops_slack.blocks.markup import Mrkdwn, bold, code, escaped, joined, prose, written
+from k8sops_slack.blocks.markup import Mrkdwn, bold, clock_time, code, escaped, joined, prose, written
 from k8sops_slack.cards.room import Room
 from k8sops_slack.cards.words import DOT, needs_line
 
@@ -67,6 +67,11 @@ def done_steps(run: Run) -> tuple[list[Step], list[Step]]:
     ]
 
 
+def changes_nothing(run: Run) -> bool:
+    """Whether its plan found all as it is to be: there is nothing to begin and nothing to stop."""
+    return run.state is RunState.PROPOSED and not run.plan.steps and not run.plan.blockers
+
+
 def undoable(run: Run) -> bool:
     """Whether there is anything to take back."""
     done, _ = done_steps(run)
@@ -76,7 +81,7 @@ def undoable(run: Run) -> bool:
 
 
 def account(run: Run) -> Mrkdwn:
-    """What was done and what was not."""
+    """What was done and what was not; empty where how it ended says that already."""
     done, left = done_steps(run)
     if not done:
         return written("" if NOTHING in told(run) else NOTHING)
@@ -98,6 +103,14 @@ def progress_text(progress: Progress) -> Mrkdwn:
     return joined(DOT, parts)
 
 
+def waits_text(progress: Progress, limit: int) -> Mrkdwn:
+    """What it waits for, and since when: a moment, for a message is not drawn again while nothing happens."""
+    said = escaped(f"waits for {progress.waiting_for}", limit)
+    if progress.waiting_since is None:
+        return said
+    return joined(", since ", [said, clock_time(progress.waiting_since)])
+
+
 def _named(steps: list[Step]) -> str:
     names = ", ".join(step_title(one) for one in steps[:NAMED])
     return f"{names} and {len(steps) - NAMED} more" if len(steps) > NAMED else names
@@ -113,7 +126,7 @@ def _proposed(run: Run, room: Room) -> Iterator[Mrkdwn]:
     if run.plan.blockers:
         flags = ", ".join(dict.fromkeys(one.override for one in run.plan.blockers if one.override))
         yield joined(" ", [written("⛔ *blocked*"), escaped(f"{flags} would override" if flags else "", 200)])
-    elif not run.plan.steps:
+    elif changes_nothing(run):
         yield written("✅ nothing to change")
     elif room.preview:
         yield written("👀 only a plan: nothing can be applied from here")
@@ -137,7 +150,7 @@ def _queued(run: Run, room: Room) -> Iterator[Mrkdwn]:
 def _running(run: Run, room: Room) -> Iterator[Mrkdwn]:
     yield joined(DOT, [head(run), progress_text(run.progress)])
     if run.progress.waiting_for:
-        yield escaped(f"waits for {run.progress.waiting_for}", TOLD)
+        yield waits_text(run.progress, TOLD)
     if yes := _approvers(run, room):
         yield yes
 

@@ -12,7 +12,7 @@ from k8sops.core.run import Run
 from k8sops_slack.blocks.building import context, section
 from k8sops_slack.blocks.markup import Mrkdwn, clock_time, escaped, joined, written
 from k8sops_slack.blocks.sending import Message, message
-from k8sops_slack.cards.standing import done_steps, head, progress_text
+from k8sops_slack.cards.standing import done_steps, head, progress_text, waits_text
 from k8sops_slack.cards.words import DOT, subject
 
 NEWS_SHOWN: Final = 5
@@ -23,7 +23,7 @@ def progress_message(run: Run) -> Message:
     """The message as of now."""
     lines = [joined(DOT, [head(run), progress_text(run.progress)])]
     if run.progress.waiting_for and not run.state.ended:
-        lines.append(escaped(f"waits for {run.progress.waiting_for}", 300))
+        lines.append(waits_text(run.progress, 300))
     news = [event for event in run.events if is_news(event)]
     if (before := len(news) - NEWS_SHOWN) > 0:
         lines.append(written(f"… {before} before"))

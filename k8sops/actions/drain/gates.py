@@ -114,15 +114,19 @@ class Gates:
             return 1
         return budget.status.disruptions_allowed - len(self._spent[key])
 
+    def closed_for_s(self, gate: Gate) -> float:
+        """How long it has been closed."""
+        now = self._clock.monotonic()
+        return now - self._closed_since.get(gate, now)
+
     def why_closed(self, gate: Gate) -> str:
-        """`payments/payments-pdb: 0 disruptions allowed, since 40 s`."""
-        since = self._clock.monotonic() - self._closed_since.get(gate, self._clock.monotonic())
+        """`payments/payments-pdb: 0 disruptions allowed`."""
         key = next((key for key in self.over(gate) if not self._opens(key, unhealthy=False)), "")
         allowed = max(0, self.allowed(key)) if key else 0
         if not key or (allowed and key in self._trying):
             return ""
         counted = "1 disruption" if allowed == 1 else f"{allowed} disruptions"
-        return f"{key}: {counted} allowed, since {since:.0f} s"
+        return f"{key}: {counted} allowed"
 
     def longest_closed(self, gates: set[Gate]) -> Gate | None:
         """Of these gates the one that has been closed for the longest."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from k8sops.actions.drain.departing import Departure, NodeDrain
 from k8sops.actions.drain.floor import Floor
 from k8sops.actions.drain.gates import Gates
 from k8sops.actions.drain.settling import Replacements, still_attached
-from k8sops.core.events import Emission
+from k8sops.core.events import Emission, waits
 from k8sops.core.journal import Journal
 from k8sops.core.plan import Plan
 from k8sops.forecast.objects import Pod
@@ -77,7 +77,7 @@ class Teller:
             "total": total,
             "unit": "pods moved",
             "eta_s": self._eta(done, total, now - self._began),
-            "waiting_for": obstacle + since,
+            **waits(obstacle, since),
             "leaving": _leaving(nodes),
         }
         text = f"{done} of {total} pods moved"
@@ -104,18 +104,17 @@ def _pressing(
     gates: Gates,
     replacements: Replacements,
     now: datetime,
-) -> tuple[str, str]:
+) -> tuple[str, datetime | None]:
     """What holds the drain up most, and since when: a lost connection, a stuck pod, a budget, else what takes time."""
     if floor.lost:
-        return next(iter(floor.lost.values())), ""
+        return next(iter(floor.lost.values())), None
     present = [one for node in nodes.values() for one in node.present]
     if stuck := next(filter(None, (_stuck(one, floor, now) for one in present)), ""):
-        return stuck, ""
+        return stuck, None
     gate = gates.longest_closed({one.gate for one in present if one.state == "waiting"})
     if gate and (closed := gates.why_closed(gate)):
-        obstacle, comma, since = closed.rpartition(", since ")
-        return obstacle, comma + since
-    return (_takes_time(present) or _settles(nodes, floor, replacements)), ""
+        return closed, now - timedelta(seconds=gates.closed_for_s(gate))
+    return (_takes_time(present) or _settles(nodes, floor, replacements)), None
 
 
 def _stuck(one: Departure, floor: Floor, now: datetime) -> str:

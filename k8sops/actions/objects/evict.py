@@ -26,7 +26,7 @@ from k8sops.core.errors import (
     UsageError,
     WaitError,
 )
-from k8sops.core.events import Emission
+from k8sops.core.events import Emission, waits
 from k8sops.core.journal import Journal
 from k8sops.core.params import KIND_AND_NAME, PlainText, Seconds, option, positional
 from k8sops.core.plan import Finding, Forecast, Plan, Step
@@ -121,7 +121,7 @@ async def _evicted(
 ) -> None:
     """Send the eviction until a budget allows it, the pod is gone, or the time is over."""
     target = step.target
-    began = journal.clock.monotonic()
+    began = journal.clock.now()
     while True:
         try:
             await cluster.evict(target.name, target.namespace, uid=target.uid, grace_period_seconds=grace_s)
@@ -134,11 +134,9 @@ async def _evicted(
                     f"{target.label} could not be evicted within {timeout_s} s: {said_of_budget(error)}",
                     hint="a budget that never opens: see `k8sops get pdb`, or give a longer --timeout",
                 ) from error
-            waiting = f"{target.label}: {said_of_budget(error)}, since {now - began:.0f} s"
+            data = waits(f"{target.label}: {said_of_budget(error)}", began)
             text = "no budget allows it yet"
-            await journal.tell(
-                Emission(kind="progress", step=step.id, text=text, data={"waiting_for": waiting})
-            )
+            await journal.tell(Emission(kind="progress", step=step.id, text=text, data=data))
             await journal.clock.sleep(min(error.retry_after or LOOK_AGAIN_S, max(0.0, until - now)))
         else:
             return

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import NotFoundError, WaitError
-from k8sops.core.events import Emission, Emit
+from k8sops.core.events import Emission, Emit, waits
 from k8sops.core.plan import JsonObject, Step
 from k8sops.core.ports import Cluster, Resource
 
@@ -22,7 +23,7 @@ async def wait_until_gone(
     """Return once the step's object no longer exists; raises WaitError at the deadline, naming its finalizers."""
     target = step.target
     last: JsonObject = {}
-    began = clock.monotonic()
+    began = clock.now()
 
     async def gone() -> None:
         nonlocal last
@@ -40,7 +41,7 @@ async def wait_until_gone(
                     if event.type == "deleted":
                         return
                     last, seen = event.object, True
-                    await emit(_waiting(step, what_holds(last), clock.monotonic() - began))
+                    await emit(_waiting(step, what_holds(last), began))
                 elif event.object or (event.type == "synced" and not seen):
                     return
 
@@ -65,6 +66,6 @@ def what_holds(found: JsonObject) -> str:
     return "its kubelet or controller has not let it go"
 
 
-def _waiting(step: Step, why: str, waited_s: float) -> Emission:
-    data = {"waiting_for": f"{step.target.label}: {why}, since {waited_s:.0f} s"}
+def _waiting(step: Step, why: str, since: datetime) -> Emission:
+    data = waits(f"{step.target.label}: {why}", since)
     return Emission(kind="progress", step=step.id, text="not gone yet", data=data)

@@ -15,7 +15,7 @@ from k8sops.actions.rollouts.templates import template_hash
 from k8sops.actions.troubles import pods_in_trouble
 from k8sops.core.clock import Clock
 from k8sops.core.errors import NotFoundError, OverruledError, WaitError
-from k8sops.core.events import Emission, Emit
+from k8sops.core.events import Emission, Emit, waits
 from k8sops.core.plan import JsonObject, Step
 from k8sops.core.ports import Cluster, Resource
 
@@ -29,7 +29,7 @@ class Follower:
         self._step = step
         self._emit = emit
         self._clock = clock
-        self._began = clock.monotonic()
+        self._began = clock.now()
         self._template = ""
         self._told = ""
         self._lost = ""
@@ -90,13 +90,12 @@ class Follower:
         if (news := text + state.missing) == self._told:
             return
         self._told = news
-        waited = self._clock.monotonic() - self._began
-        waiting = f"{self._step.target.label}: {state.missing}, since {waited:.0f} s" if state.missing else ""
+        waiting = f"{self._step.target.label}: {state.missing}" if state.missing else ""
         data = {
             "done": min(state.updated, state.available),
             "total": state.wanted,
             "unit": "replicas rolled out",
-            "waiting_for": waiting,
+            **waits(waiting, self._began),
         }
         await self._emit(Emission(kind="progress", step=self._step.id, text=text, data=data))
 

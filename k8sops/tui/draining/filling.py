@@ -6,7 +6,6 @@ waited for all of them. Nodes fill as the pods go that the plan expects there: w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal
@@ -97,19 +96,6 @@ def _share_gone(picture: Picture, states: Mapping[str, PodState], progress: Prog
     others = progress.total - listed
     gone = progress.done - sum(state == "gone" for state in states.values())
     return min(max(gone / others, 0.0), 1.0) if others > 0 else 0.0
-
-
-def waited(progress: Progress, told_at: datetime, now: datetime) -> str:
-    """`payments/payments-pdb 0:40: 0 disruptions allowed`: what is waited for, with a clock that runs on."""
-    found = _SINCE.fullmatch(progress.waiting_for)
-    if found is None:
-        return progress.waiting_for
-    seconds = int(found["since"]) + max(0, int((now - told_at).total_seconds()))
-    minutes, left = divmod(seconds, 60)
-    return f"{found['name']} {minutes}:{left:02}{found['why'] or ''}"
-
-
-_SINCE: Final = re.compile(r"(?P<name>.+?)(?P<why>: .*)?, since (?P<since>\d+) s")
 
 
 def _is_held(pod: PodMove, progress: Progress) -> bool:

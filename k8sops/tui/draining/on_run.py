@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from textual.screen import Screen
 
-from k8sops.core.events import Progress
-from k8sops.tui.draining.filling import filling_of, waited
+from k8sops.tui.draining.filling import filling_of
 from k8sops.tui.draining.pane import DrainPane
 from k8sops.tui.draining.picture import has_picture
 from k8sops.tui.running.following import RunFollower
@@ -35,13 +33,6 @@ class RunDrainPane(DrainPane):
     def _place(self) -> None:
         self.screen.set_class(True, "-drain")
         self.screen.set_class(self.shows_details, "-drain-details")
-
-
-def _ticking(follower: RunFollower, now: datetime) -> Progress:
-    """The progress as last told, with the clock of what is waited for running on."""
-    told = next((event.at for event in reversed(follower.events) if event.kind == "progress"), now)
-    progress = follower.progress
-    return msgspec.structs.replace(progress, waiting_for=waited(progress, told, now))
 
 
 class RunPicture:
@@ -73,7 +64,7 @@ class RunPicture:
         pane = self._pane
         filling = filling_of(pane.picture(run.plan), run, follower.events, follower.progress, now)
         said = [line.text for line in standing_lines(run, drift)]
-        if not run.state.ended and (going := progress_text(_ticking(follower, now))):
+        if not run.state.ended and (going := progress_text(follower.progress, now)):
             said.append(going)
         pane.show(run.plan, filling, "\n".join(said))
 

@@ -98,7 +98,7 @@ class RunFollower:
         self.events.append(event)
         if event.kind in {"step_done", "step_failed"}:
             if event.step == self._waiting:
-                self.progress = msgspec.structs.replace(self.progress, waiting_for="")
+                self.progress = msgspec.structs.replace(self.progress, waiting_for="", waiting_since=None)
         elif event.kind == "progress":
             # Also of a step that is done: its change is made, and the run waits for what comes of it.
             known = {key: event.data[key] for key in Progress.__struct_fields__ if key in event.data}

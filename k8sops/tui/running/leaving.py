@@ -14,7 +14,7 @@ from textual.worker import WorkType
 
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.ops import Ops
-from k8sops.core.run import WAITING, RunId
+from k8sops.core.run import WAITING, RunId, headline_at
 from k8sops.core.text import counted
 from k8sops.tui.running.actor import actor_at_screen
 from k8sops.tui.running.asking import AskScreen, Choice
@@ -65,6 +65,7 @@ async def _leave(app: App[int], connection: Session) -> None:
 async def _carried(connection: Session) -> Carried:
     """What was started here and has not ended; what the store cannot tell of now counts as going."""
     found: Carried = []
+    now = connection.clock.now()
     for ops in connection.all_ops:
         for run_id in ops.carried_here:
             try:
@@ -73,7 +74,8 @@ async def _carried(connection: Session) -> Carried:
                 found.append((ops, run_id, f"run {run_id} ({error.message})"))
                 continue
             if not run.state.ended and run.state not in WAITING:
-                found.append((ops, run_id, f"{run.plan.action} on {run.plan.cluster.name}: {run.headline}"))
+                said = f"{run.plan.action} on {run.plan.cluster.name}: {headline_at(run, now)}"
+                found.append((ops, run_id, said))
     return found
 
 

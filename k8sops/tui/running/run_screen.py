@@ -346,7 +346,7 @@ class RunScreen(LeftOnce[None]):
         doing = f" · {self._busy} …" if self._busy else ""
         self.query_one("#headline", SaidLine).say(headline(run, self._clock.now()) + doing)
         self._put("#verdict", run.plan.summary)
-        going = "" if run.state.ended else progress_text(follower.progress)
+        going = "" if run.state.ended else progress_text(follower.progress, self._clock.now())
         self._put("#progress", going)
         self._picture.tell(follower, self._drift, self._clock.now())
         self.query_one("#page", LinesView).show(run_lines(run, steps_told(run, follower.events), self._drift))

@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from k8sops.core.clock import Clock
 from k8sops.core.ops import Ops
-from k8sops.core.run import RunFilter, RunState, RunSummary
+from k8sops.core.run import RunFilter, RunState, RunSummary, headline_at
 from k8sops.core.tables import Column, Row
 from k8sops.tui.desk.list_screen import ListScreen, row_of
 from k8sops.tui.running.run_screen import RunScreen
@@ -46,10 +46,8 @@ class RunsScreen(ListScreen):
 
     def show(self, found: Sequence[RunSummary]) -> None:
         """Show them; rows of runs that have not changed stay the same rows."""
-        known = self._rows
         self._rows = {
-            run.id: known[run.id] if run.id in known and known[run.id][0] == run else (run, self._row(run))
-            for run in found
+            run.id: self._rows[run.id] if self._stands(run) else (run, self._row(run)) for run in found
         }
         self.put([row for _, row in self._rows.values()])
 
@@ -63,8 +61,14 @@ class RunsScreen(ListScreen):
         """Open the run."""
         self.app.push_screen(RunScreen(self._connection, row.uid, self._clock))
 
+    def _stands(self, run: RunSummary) -> bool:
+        """Whether its row says all that is to be said; a wait grows longer by itself."""
+        known = self._rows.get(run.id)
+        return known is not None and known[0] == run and run.waiting_since is None
+
     def _row(self, run: RunSummary) -> Row:
         return row_of(run.id, tuple(self._cells(run)), created=run.proposed_at)
 
     def _cells(self, run: RunSummary) -> Iterator[str]:
-        yield from ("", SIGNS[run.state].word, run.action, run.actor.name, run.headline, run.risk, run.id)
+        what = headline_at(run, self._clock.now())
+        yield from ("", SIGNS[run.state].word, run.action, run.who, what, run.risk, run.id)

@@ -87,8 +87,8 @@ def sentence_of(error: K8sOpsError) -> str:
     return f"{error.message} ({error.hint})" if error.hint else error.message
 
 
-def progress_text(progress: Progress) -> str:
-    """A bar, the count, the time left; empty where there is nothing to count."""
+def progress_text(progress: Progress, now: datetime) -> str:
+    """A bar, the count, the time left, what is waited for; empty where there is nothing of it."""
     parts = []
     if progress.total > 0:
         full = round(BAR_CELLS * min(progress.done, progress.total) / progress.total)
@@ -97,8 +97,17 @@ def progress_text(progress: Progress) -> str:
         if progress.eta_s and progress.done < progress.total:
             parts.append(f"about {in_words(progress.eta_s)} left")
     if progress.waiting_for:
-        parts.append(f"waiting for {progress.waiting_for}")
+        parts.append(f"waiting for {_waiting(progress, now)}")
     return SEPARATOR.join(parts)
+
+
+def _waiting(progress: Progress, now: datetime) -> str:
+    """`payments/payments-pdb 0:40: 0 disruptions allowed`: the clock before what may be cut."""
+    if progress.waiting_since is None:
+        return progress.waiting_for
+    name, colon, why = progress.waiting_for.partition(": ")
+    minutes, seconds = divmod(max(0, int((now - progress.waiting_since).total_seconds())), 60)
+    return f"{name} {minutes}:{seconds:02}{colon}{why}"
 
 
 def outcome_lines(run: Run) -> Iterator[Line]:

@@ -142,10 +142,11 @@ def test_with_disable_eviction_there_are_no_gates() -> None:
 
 
 def test_what_holds_a_pod_back_is_named_with_its_time() -> None:
-    """`waiting_for` says since when."""
+    """What is waited for is told with since when."""
     made, _, clock = gates(budget(disruptions_allowed=0))
     gate = made.of(pod("a"))
     assert not made.is_open(gate)
     clock.at += 40
-    assert made.why_closed(gate) == "shop/web-pdb: 0 disruptions allowed, since 40 s"
+    assert made.why_closed(gate) == "shop/web-pdb: 0 disruptions allowed"
+    assert made.closed_for_s(gate) == 40
     assert made.longest_closed({gate}) == gate

@@ -105,7 +105,12 @@ RAN: Final[Mapping[str, Any]] = {
     "ended_at": NOW + timedelta(seconds=110),
 }
 RUNNING: Final = Progress(
-    done=12, total=57, unit="pods", eta_s=60, waiting_for="payments-pdb: 0 disruptions allowed, since 40 s"
+    done=12,
+    total=57,
+    unit="pods",
+    eta_s=60,
+    waiting_for="payments-pdb: 0 disruptions allowed",
+    waiting_since=NOW - timedelta(seconds=40),
 )
 FAILED: Final = RunError(code="failed", message="node-2 did not answer", hint="look at its kubelet")
 EVERY_STATE: Final[tuple[Run, ...]] = (

@@ -22,6 +22,7 @@ from tests.slack.bot.runs_shown import (
     BOB,
     CONFIRM,
     EVERY_STATE,
+    NEEDS_ONE,
     NOW,
     ROOM,
     WARNINGS,
@@ -80,14 +81,31 @@ def test_what_only_its_requester_decides_shows_apply_and_cancel() -> None:
 def test_what_the_confirmation_says_is_what_and_where() -> None:
     """A thumb slips: the cluster and the count are read once more before anything is meant."""
     asks = button(a_run(RunState.AWAITING_APPROVAL), clicks.APPROVE)["confirm"]
-    assert asks["text"]["text"] == "drain 3 nodes on PRODUCTION prod-eu. It begins once it is approved."
+    assert asks["text"]["text"] == (
+        "drain 3 nodes on PRODUCTION prod-eu. Fits: 57 pods move, none stays pending; payments-pdb paces wave 2; "
+        "about 1 min 50 s. It begins once it is approved."
+    )
     assert asks["confirm"]["text"] == "Approve"
+
+
+@pytest.mark.parametrize("state", [RunState.AWAITING_APPROVAL, RunState.PROPOSED])
+def test_what_a_confirmation_ends_with_is_never_cut(state: RunState) -> None:
+    """To six replicas and to none is one word apart, and neither name nor sentence may push it out."""
+    decision = NEEDS_ONE if state is RunState.AWAITING_APPROVAL else CONFIRM
+    target = Target(kind="deployments.apps", name="x" * 250, namespace="y" * 60, uid="u")
+    plan = a_plan(nodes=1, summary="s" * 150 + " to 0", decision=decision)
+    plan = msgspec.structs.replace(plan, steps=(msgspec.structs.replace(plan.steps[0], target=target),))
+    action = clicks.APPROVE if state is RunState.AWAITING_APPROVAL else clicks.APPLY
+    text = button(a_run(state, plan=plan), action)["confirm"]["text"]["text"]
+    assert len(text) <= 300
+    assert " to 0 It begins" in text
+    assert text.endswith(".")
 
 
 def test_where_the_name_is_typed_no_tap_confirms() -> None:
     """Policy wants the cluster's name for what destroys: a dialog of its own asks for it."""
     typed = Decision(effect="confirm", why="destroys", typed_name=True)
-    assert "confirm" not in button(a_run(RunState.PROPOSED, plan=a_plan(decision=typed)), clicks.APPLY)
+    assert "confirm" not in button(a_run(RunState.PROPOSED, plan=a_plan(decision=typed)), clicks.APPLY_NAMED)
 
 
 def test_denying_always_asks_why_so_its_button_needs_no_confirmation() -> None:
@@ -117,7 +135,7 @@ def test_approvals_that_count_at_a_terminal_only_offer_no_button() -> None:
     demands = (Demand(count=1, groups=("sre",), at_terminal=1),)
     decision = Decision(effect="approve", why="x", demands=demands, ttl_s=3600)
     found = shown(a_run(RunState.AWAITING_APPROVAL, plan=a_plan(decision=decision)))
-    assert "1 of them at a terminal: `k8sops approve 01KAJ4ZZ…`" in found
+    assert f"1 of them at a terminal: `k8sops approve {EVERY_STATE[0].id}`" in found, "it can be copied"
     assert "[!Deny] [Details]" in found
     assert "Approve" not in found
 
@@ -152,6 +170,13 @@ def test_a_plan_that_is_only_shown_has_nothing_to_press() -> None:
     found = card(run, Room(now=NOW, preview=True))
     assert [block["type"] for block in found.blocks] == ["section"]
     assert "only a plan" in drawn(found.blocks)
+    assert "alice only looks · “kernel update”" in drawn(found.blocks)
+
+
+def test_a_plan_with_nothing_to_do_has_nothing_to_cancel() -> None:
+    """There is nothing that a button could stop."""
+    run = a_run(RunState.PROPOSED, plan=a_plan(nodes=0, decision=CONFIRM))
+    assert shown(run).splitlines()[-2:] == ["✅ nothing to change", "[Details]"]
 
 
 def test_held_until_its_requester_starts_it() -> None:

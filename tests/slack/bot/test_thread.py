@@ -48,7 +48,7 @@ def test_progress_is_one_message_with_the_last_that_happened() -> None:
     found = progress_message(running(*done(1, 2), quiet))
     assert drawn(found.blocks).splitlines() == [
         "🔄 *running* · ███░░░░░░░░░ 12 of 57 pods · about 1 min left",
-        "waits for payments-pdb: 0 disruptions allowed, since 40 s",
+        "waits for payments-pdb: 0 disruptions allowed, since <!date^1795348760^{time_secs}|11:59:20 UTC>",
         "✓ <!date^1795348801^{time_secs}|12:00:01 UTC> node-1 is empty",
         "✓ <!date^1795348802^{time_secs}|12:00:02 UTC> node-2 is empty",
         "2 of 3 steps done",
