@@ -65,7 +65,7 @@ def _url(place: Place) -> Looked:
     data, stop = place.data, place.end - 1
     colon = data.find(b":", place.at + 3, place.end)
     if colon < 0:
-        return one("url-token", place, place.at + 3, stop) if _has_digit(place.head) else NOTHING
+        return one("url-token", place, place.at + 3, stop) if _is_token(place) else NOTHING
     while further := _MORE_USERINFO.match(data, stop + 1, place.line.end):
         stop = further.end() - 1
     secret = plain(data[colon + 1 : stop], url=True)
@@ -144,6 +144,13 @@ def is_docker_auth(secret: bytes) -> bool:
         return len(secret) >= 16 and _has_digit(secret) and b" " not in secret
 
 
+def _is_token(place: Place) -> bool:
+    """Whether what stands alone before a URL's host is made like a token: a user of ssh has a name."""
+    user = place.head[3:-1]
+    web = place.data[max(0, place.at - 5) : place.at].endswith((b"http", b"https"))
+    return _has_digit(user) and (len(user) >= 20 or (web and not (user.islower() or user.isupper())))
+
+
 def _has_digit(text: bytes) -> bool:
     return any(byte in b"0123456789" for byte in text)
 
@@ -154,10 +161,16 @@ PLACES: Final = (
     Sign(r"://[^\s/?#\"'<>@:\\]{0,128}:[^\s/?#\"'<>@]{0,256}@", _url, b"@", b":"),
     # With a slash in the password, it cannot be told from a path where a port's digits stand.
     Sign(r"://[^\s/?#\"'<>@:\\]{1,128}:[^\s/?#\"'<>@0-9][^\s\"'<>@]{0,256}@", _url, b"@", b":"),
-    Sign(r"://[A-Za-z0-9_-]{20,128}@", _url, b"@", b":"),
+    Sign(r"://[A-Za-z0-9_-]{10,128}@", _url, b"@", b":"),
     Sign(r"[^\s/@:]@(?:tcp|unix|udp)\(", _dsn, b"("),
     Sign(r"(?i:\bbearer|\bbasic)[ \t]+[A-Za-z0-9+/._~=-]{8}", _credentials, begins=b"bB"),
-    Sign(r"(?i:\bidentified by|\bpassword)[ \t]+\\{0,3}'", _after_word, b"'", b"iIpP"),
+    Sign(
+        r"(?i:\bidentified by|\bidentified with [^\s]{1,64} (?:by|as)|\bpassword"
+        r"|\bset password for [^\s=]{1,128}[ \t]*=)[ \t]+\\{0,3}'",
+        _after_word,
+        b"'",
+        b"iIpPsS",
+    ),
     Sign(
         r"(?:^|[\s\"',])(?:-u|--user|--proxy-user|-U)[ \t=]*[\"']?[A-Za-z0-9_.@-]{1,64}:[^\s/]",
         _user_flag,

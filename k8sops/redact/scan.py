@@ -10,9 +10,12 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from k8sops.redact.announced import ANNOUNCED
 from k8sops.redact.commands import COMMANDS
+from k8sops.redact.encoded import ENCODED
 from k8sops.redact.finding import NOTHING, Looked, Place
 from k8sops.redact.linear import LinearPattern
+from k8sops.redact.markup import MARKUP
 from k8sops.redact.named import Named
 from k8sops.redact.places import PLACES, Sign
 from k8sops.redact.secret_objects import OBJECTS
@@ -26,7 +29,7 @@ class Scanner:
 
     def __init__(self) -> None:
         # Of two that begin at one place the first is found: a name that goes on before a head that may be part of it.
-        signs = (*Named().signs(), *PLACES, *COMMANDS, *OBJECTS)
+        signs = (*Named().signs(), *PLACES, *COMMANDS, *ANNOUNCED, *MARKUP, *ENCODED, *OBJECTS)
         union = "|".join((*(sign.pattern for sign in signs), shape_heads()))
         self._anywhere: Final = LinearPattern(f"(?m:{union})")
         self._signs: Final = [(sign, _Asked.of(sign)) for sign in signs]

@@ -270,6 +270,9 @@ HOSTILE = [
     "data:\n", " data:\n  ", "kind: Secret\n", "name: password\n", "--password ", "-p", "mysql -p", "a@tcp(", "x:$6$",
     "curl -u a:b ", "password: |\n ", "<password>a", "$2y$", "{{", "password=${", "[", "password:[", "password:['a',",
     "aaaaaa.aaaaaaaaaaaaaaaa ", "secret", "key", "\t", " ", "://a:b@", "password:token:",
+    "mysql -pinvalid ", "- mysql\n- -p\n", "mysql \\'-p", "requirepass invalid ", "login a password ", "machine a\nlogin b\n",
+    "password a:", "password x:\n\n", 'form-data; name="password"\n', '"password">invalid<', "<password a>", "password</name>\n",
+    "password%3Dinvalid%26", "password%3D%25", "identified with a by ", "://aaaaaaaaaa",
 ]  # fmt: skip
 
 
