@@ -119,7 +119,13 @@ class Changing:
         plan, grant = await self._planned(action, params, actor)
         check_reviewed(plan, digest)
         return Run(
-            id=self._ids.new(), plan=plan, state=RunState.PROPOSED, actor=actor, reason=reason, grant=grant
+            id=self._ids.new(),
+            plan=plan,
+            state=RunState.PROPOSED,
+            actor=actor,
+            reason=reason,
+            person=self._rules.person_of(actor, plan.cluster.uid),
+            grant=grant,
         )
 
     async def propose(

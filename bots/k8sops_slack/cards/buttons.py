@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from k8sops.core.risk import Risk
 from k8sops.core.run import Run, RunState
 from k8sops_slack.blocks.building import Block, button, confirm
+from k8sops_slack.blocks.markup import short
 from k8sops_slack.cards import clicks
 from k8sops_slack.cards.room import Room
-from k8sops_slack.cards.standing import undoable
+from k8sops_slack.cards.standing import changes_nothing, undoable
 from k8sops_slack.cards.words import subject, votable
 
+ABOUT: Final = 100
+SUMMARY: Final = 160
 _ONCE_MORE = frozenset({RunState.VOID, RunState.EXPIRED})
 
 
@@ -31,14 +35,14 @@ def startable(run: Run) -> bool:
 
 
 def _deciding(run: Run) -> Iterator[Block]:
-    value, about = clicks.click_on(run).value, subject(run)
+    value = clicks.click_on(run).value
     if run.state is RunState.AWAITING_APPROVAL:
         if votable(run):
-            asks = confirm("Approve?", f"{about}. It begins once it is approved.", "Approve", "Not now")
+            asks = confirm("Approve?", _repeated(run, "It begins once it is approved."), "Approve", "Not now")
             yield button("Approve", clicks.APPROVE, value, style="primary", confirm=asks)
         yield button("Deny", clicks.DENY, value, style="danger")
     if startable(run):
-        asks = confirm("Apply?", f"{about}. It begins at once.", "Apply", "Not now")
+        asks = confirm("Apply?", _repeated(run, "It begins at once."), "Apply", "Not now")
         yield button(
             "Apply",
             clicks.APPLY,
@@ -48,9 +52,14 @@ def _deciding(run: Run) -> Iterator[Block]:
         )
 
 
+def _repeated(run: Run, then: str) -> str:
+    """Where, what, and to what end, once more before it is meant; what follows is never what is cut."""
+    return f"{short(subject(run), ABOUT)}. {short(run.plan.summary, SUMMARY)} {then}"
+
+
 def _following(run: Run) -> Iterator[Block]:
     value, about = clicks.click_on(run).value, subject(run)
-    if not run.state.ended and run.state is not RunState.AWAITING_APPROVAL:
+    if not (run.state.ended or run.state is RunState.AWAITING_APPROVAL or changes_nothing(run)):
         stops = "It stops within a step, and says what was done." if run.state is RunState.RUNNING else ""
         asks = confirm("Cancel?", f"{about}. {stops}".rstrip(), "Cancel it", "Keep it", style="danger")
         yield button("Cancel", clicks.CANCEL, value, confirm=asks)

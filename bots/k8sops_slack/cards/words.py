@@ -65,12 +65,14 @@ def finding_lines(findings: Iterable[Finding]) -> Iterator[Mrkdwn]:
 
 
 def asker_line(run: Run, room: Room) -> Mrkdwn:
-    """Who asks, as whom it would run where that is somebody else, and why."""
+    """Who asks, or only looks, as whom it would run where that is somebody else, and why."""
     by = f"schedule {run.schedule}" if run.schedule else ""
     who = escaped(by, 80) if by else room.person(run.actor, run.person)
-    parts = [joined(" ", [who, written("asks")])]
+    parts = [joined(" ", [who, written("only looks" if room.preview else "asks")])]
     if other := runs_as(run):
-        parts.append(joined(" ", [written("runs as"), escaped(other, 80)]))
+        parts.append(
+            joined(" ", [written("would run as" if room.preview else "runs as"), escaped(other, 80)])
+        )
     if run.emergency:
         parts.append(written("went round approvals in an emergency"))
     if run.reason:
@@ -95,7 +97,7 @@ def needs_line(run: Run, room: Room) -> Mrkdwn:
         names = joined(", ", (room.person(one.actor, one.person) for one in given))
         parts.append(joined(" ", [written("approved by"), names]))
     if decision is not None and (terminal := at_terminal(decision)):
-        command = code(f"k8sops approve {run.id[:8]}…")
+        command = code(f"k8sops approve {run.id}")
         parts.append(joined(" ", [written(f"{terminal} of them at a terminal:"), command]))
     if until := expiry(run):
         parts.append(joined(" ", [written("expires"), until]))
