@@ -92,6 +92,9 @@ async def test_scaling_takes_the_value_and_two_keys_and_begins_with_what_is_ther
         await seen.press("enter")
         assert [one[1]["replicas"] for one in ops.proposals] == ["56"]
         await _back(seen)
+        await seen.press("s", "9", "ctrl+u", "7")
+        assert seen.dialog.query_one("#form Input", Input).value == "7", "Ctrl-U clears what is typed"
+        await _back(seen)
         seen.mark("deployments", WEB, pod("api"))
         await seen.press("s")
         assert seen.dialog.query_one("#form Input", Input).value == "", "they have not the same number"

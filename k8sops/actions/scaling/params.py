@@ -73,8 +73,11 @@ class ScaleParams(Params):
         text = str(value).strip() if value is not None else ""
         if not text:
             return None
-        if text.isascii() and text.isdigit() and int(text) <= MOST_REPLICAS:
-            return int(text)
+        if text.isascii() and text.isdigit():
+            digits = text.lstrip("0") or "0"
+            if len(digits) > len(str(MOST_REPLICAS)) or int(digits) > MOST_REPLICAS:
+                raise ValueError(f"should be at most {MOST_REPLICAS}, the most an API server takes")
+            return int(digits)
         if not _RELATIVE.fullmatch(text):
             raise ValueError("should be a number from 0 on, +N or -N, or a percentage such as 50%")
         return text

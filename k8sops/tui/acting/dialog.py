@@ -74,8 +74,11 @@ class ActionDialog(ModalScreen[None], LeftOnce[None]):
         Binding("up", "app.focus_previous", "Previous", show=False, id="dialog.previous"),
         Binding("right", "turn(1)", "Next part", key_display="←/→", show=False, id="dialog.turn"),
         Binding("left", "turn(-1)", "Part before", show=False, id="dialog.turn_back"),
-        Binding("ctrl+d,pagedown", "scroll(1)", "Scroll", priority=True, id="dialog.page_down"),
-        Binding("ctrl+u,pageup", "scroll(-1)", "Scroll up", priority=True, show=False, id="dialog.page_up"),
+        Binding("pagedown", "scroll(1)", "Scroll", priority=True, id="dialog.page_down"),
+        Binding("pageup", "scroll(-1)", "Scroll up", priority=True, show=False, id="dialog.page_up"),
+        # Where something is typed these belong to the text: Ctrl-U clears it.
+        Binding("ctrl+d", "scroll(1)", "Scroll", show=False, id="dialog.scroll_down"),
+        Binding("ctrl+u", "scroll(-1)", "Scroll up", show=False, id="dialog.scroll_up"),
     ]
     DEFAULT_CSS = """
     ActionDialog { align: center middle; }

@@ -1,7 +1,8 @@
 """Asking once, in the middle of the screen: a question, what may be typed with the answer, and the answers.
 
-Every answer has a letter and can be clicked. Where the first answer must not be given by accident, the last one,
-which changes nothing, has the focus.
+Every answer can be clicked and has a letter, which counts where nothing is being typed; where something is, the answers
+say what Enter and Esc do. Where the first answer must not be given by accident, the last one, which changes nothing,
+has the focus.
 """
 
 from __future__ import annotations
@@ -97,9 +98,7 @@ class AskScreen(ModalScreen[Answer | None], LeftOnce[Answer | None]):
             yield Static("", id="refusal")
             with Horizontal():
                 for choice in self._choices:
-                    yield Button(
-                        Content(f"{choice.label} ({choice.key})"), compact=True, id=f"choice-{choice.key}"
-                    )
+                    yield Button(self._said(choice, typing=False), compact=True, id=f"choice-{choice.key}")
 
     def on_mount(self) -> None:
         """Give the focus to what is wanted first."""
@@ -108,6 +107,12 @@ class AskScreen(ModalScreen[Answer | None], LeftOnce[Answer | None]):
             self.query_one(Input).focus()
         else:
             (buttons.last() if self._careful else buttons.first()).focus()
+
+    def on_descendant_focus(self) -> None:
+        """Say of each answer the key that gives it now."""
+        typing = isinstance(self.focused, Input)
+        for choice in self._choices:
+            self.query_one(f"#choice-{choice.key}", Button).label = self._said(choice, typing=typing)
 
     def on_key(self, event: events.Key) -> None:
         """A letter gives its answer, unless it is being typed."""
@@ -123,9 +128,14 @@ class AskScreen(ModalScreen[Answer | None], LeftOnce[Answer | None]):
         self._give((event.button.id or "").removeprefix("choice-"))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter behind the text gives the first answer."""
+        """Enter behind the text gives the first answer; behind an answer's letter alone, that one."""
         event.stop()
-        self._give(self._choices[0].key)
+        typed = event.value.strip()
+        if any(typed == choice.key for choice in self._choices):
+            event.input.clear()
+            self._give(typed)
+        else:
+            self._give(self._choices[0].key)
 
     def action_give_up(self) -> None:
         """Answer nothing."""
@@ -134,6 +144,12 @@ class AskScreen(ModalScreen[Answer | None], LeftOnce[Answer | None]):
     def action_interrupt(self) -> None:
         """Answer what an interrupt stands for."""
         self.dismiss(Answer(self._on_interrupt) if self._on_interrupt else None)
+
+    def _said(self, choice: Choice, *, typing: bool) -> Content:
+        key = choice.key
+        if typing:
+            key = {self._choices[-1].key: "Esc", self._choices[0].key: "Enter"}.get(choice.key, "")
+        return Content(f"{choice.label} ({key})" if key else choice.label)
 
     def _give(self, key: str) -> None:
         if key == self._choices[-1].key:
