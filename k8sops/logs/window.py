@@ -1,6 +1,7 @@
 """Lines of many streams put in order of time, within a window: what comes 200 ms apart comes out in order.
 
 A line leaves when it has waited for the window, and with it all that is older by its stamp, so that none waits longer.
+What is stamped ahead of time takes only what has waited as long: one node's clock disorders nobody else's lines.
 Within one stream the order is the file's, whatever its stamps say: while a line waits, later ones of its stream do.
 What waits is bounded in bytes; a reader that is slow makes `put` wait, and the kubelet holds the rest.
 """
@@ -15,9 +16,10 @@ from itertools import accumulate
 from typing import Final
 
 from k8sops.core.clock import Clock
-from k8sops.core.logs import LogEntry
+from k8sops.core.logs import SECOND_NS, LogEntry
 
 SPAN_S: Final = 0.2
+SPAN_NS: Final = round(SPAN_S * SECOND_NS)
 TICK_S: Final = 0.1
 MOST_HELD: Final = 16 << 20
 """Characters of text that wait, and what carries them."""
@@ -59,12 +61,44 @@ class _Lane:
             self.arrivals.popleft()
 
 
+class _Time:
+    """What time it is, in nanoseconds: by our clock, unless the streams' stamps say that it is off."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._leads: dict[int, int] = {}
+        """By stream: how far its stamps were ahead of the monotonic clock at most, as of what came soonest."""
+        self._order: list[int] = []
+        """All leads, the least first; empty where it has to be made anew."""
+
+    def heard(self, lane: int, stamp: int) -> None:
+        """A stream's newest stamp, as it comes."""
+        lead = stamp - _ns(self._clock.monotonic())
+        if lead > self._leads.get(lane, lead - 1):
+            self._leads[lane], self._order = lead, []
+
+    def before(self) -> int:
+        """What was written by then has come by now, unless it takes longer than the window."""
+        past = _ns(self._clock.monotonic()) - SPAN_NS
+        ours = _ns(self._clock.now().timestamp()) - SPAN_NS
+        self._order = self._order or sorted(self._leads.values())
+        if not self._order:
+            return ours
+        # The lower one of two: what is ahead does harm, what is behind does none.
+        middle = self._order[(len(self._order) - 1) // 2] + past
+        if middle <= ours <= self._order[-1] + past + SPAN_NS:
+            return ours
+        # The middle is late by as long as its lines take to come, which is not known; half a window is given for it.
+        return middle + min(abs(middle - ours), SPAN_NS // 2)
+
+
 class Window:
     """The lines between the streams and their one reader."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lanes: dict[int, _Lane] = {}
+        self._time = _Time(clock)
         self._held = 0
         self._room = asyncio.Condition()
         self._some = asyncio.Event()
@@ -77,7 +111,10 @@ class Window:
             async with self._room:
                 await self._room.wait_for(lambda: self._held < MOST_HELD)
         self._held += _cost(batch)
-        self._lanes.setdefault(lane, _Lane()).add(batch, self._clock.monotonic())
+        waiting = self._lanes.setdefault(lane, _Lane())
+        waiting.add(batch, self._clock.monotonic())
+        if not batch[-1].marker:
+            self._time.heard(lane, waiting.keys[-1])
         self._some.set()
 
     def close(self, error: BaseException | None = None) -> None:
@@ -105,12 +142,14 @@ class Window:
 
     def _leaving(self, *, everything: bool) -> list[LogEntry]:
         before = self._clock.monotonic() - SPAN_S
-        ripe = (lane.keys[-1] if everything else lane.ripe(before) for lane in self._lanes.values())
-        until = max(ripe, default=0)
+        ripe = {
+            number: lane.keys[-1] if everything else lane.ripe(before) for number, lane in self._lanes.items()
+        }
+        until = min(max(ripe.values(), default=0), self._time.before())
         keys: list[int] = []
         entries: list[LogEntry] = []
         for number, lane in list(self._lanes.items()):
-            lane.take(until, keys, entries)
+            lane.take(max(until, ripe[number]), keys, entries)
             if not lane.keys:
                 del self._lanes[number]
         order = sorted(range(len(keys)), key=keys.__getitem__)
@@ -125,3 +164,7 @@ class Window:
 
 def _cost(batch: list[LogEntry]) -> int:
     return sum([len(entry.text) for entry in batch]) + LINE_COST * len(batch)
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * SECOND_NS)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -12,8 +15,8 @@ from hypothesis import strategies as st
 
 from k8sops.core.logs import LogEntry, LogStream
 from k8sops.logs.spool import Spool, SpoolError
-from k8sops.logs.window import Window
-from tests.tui.feeds import FixedClock
+from k8sops.logs.window import SPAN_S, TICK_S, Window
+from tests.tui.feeds import START, FixedClock
 
 A, B = LogStream("shop", "web-1", "app"), LogStream("shop", "web-2", "app")
 MS = 1_000_000
@@ -48,6 +51,122 @@ async def test_within_a_stream_the_order_is_the_files() -> None:
     window.close()
     found = [one.text for batch in [batch async for batch in window.batches()] for one in batch]
     assert found == ["other", "one", "two", "three"]
+
+
+class Written(NamedTuple):
+    """A line's times in milliseconds: when it was written, how long it took to come, and its node's error."""
+
+    at: int
+    takes: int
+    ahead: int
+
+
+class Playing:
+    """A clock that is off by `off` ms, in whose waiting the lines come that a test has written."""
+
+    def __init__(self, streams: Mapping[str, Sequence[Written]], off: int = 0) -> None:
+        self.window = Window(self)
+        self.came: dict[str, list[LogEntry]] = {name: [] for name in streams}
+        self.ms = 0
+        self.waited: list[int] = []
+        self._off = off
+        self._came_at: dict[tuple[str, str], int] = {}
+        # A connection keeps its lines' order, however long one of them takes.
+        self._coming = sorted(
+            (max(other.at + other.takes for other in lines[: place + 1]), number, place, name, one)
+            for number, (name, lines) in enumerate(streams.items())
+            for place, one in enumerate(lines)
+        )
+
+    def now(self) -> datetime:
+        return START + timedelta(milliseconds=self.ms + self._off)
+
+    def monotonic(self) -> float:
+        return self.ms / 1_000
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.ms + round(seconds * 1_000)
+        while self._coming and self._coming[0][0] <= until:
+            await self._come()
+        self.ms = until
+
+    async def _come(self) -> None:
+        self.ms, number, place, name, one = self._coming.pop(0)
+        at = round((START + timedelta(milliseconds=one.at + one.ahead)).timestamp() * 1_000) * MS
+        line = LogEntry(LogStream("shop", name, "app"), at, f"{one.at} {place}")
+        self.came[name].append(line)
+        self._came_at[name, line.text] = self.ms
+        await self.window.put(number, [line])
+
+    async def played(self) -> list[LogEntry]:
+        """All lines as they leave; `waited` has how long each was held."""
+        found: list[LogEntry] = []
+        reading = asyncio.create_task(self._read(found))
+        while self._coming or len(found) < len(self._came_at):
+            # Whoever reads sleeps while anything waits; where nothing does, the next one comes.
+            if len(found) == len(self._came_at):
+                await self._come()
+            await asyncio.sleep(0)
+        self.window.close()
+        await reading
+        return found
+
+    async def _read(self, found: list[LogEntry]) -> None:
+        async for batch in self.window.batches():
+            found += batch
+            self.waited += [self.ms - self._came_at[one.stream.pod, one.text] for one in batch]
+
+
+def healthy(found: Sequence[LogEntry]) -> list[int]:
+    """When the lines of nodes whose clocks are right were written, as they left."""
+    return [one.at for one in found if one.stream.pod.startswith("right")]
+
+
+def written(most: int, ahead: st.SearchStrategy[int]) -> st.SearchStrategy[list[Written]]:
+    """A stream's lines: some at once, some after a pause, each at most `most` ms on its way."""
+    steps = st.lists(st.tuples(st.integers(0, 400), st.integers(0, most)), min_size=1, max_size=25)
+    return st.builds(
+        lambda found, off: [
+            Written(sum(pause for pause, _ in found[: place + 1]), takes, off)
+            for place, (_, takes) in enumerate(found)
+        ],
+        steps,
+        ahead,
+    )
+
+
+def rights(most: int) -> st.SearchStrategy[list[list[Written]]]:
+    """Streams of nodes whose clocks are right."""
+    return st.lists(written(most, st.just(0)), min_size=2, max_size=4)
+
+
+AHEAD = st.one_of(st.integers(1, 500), st.sampled_from([2_000, 60_000, 3_600_000]))
+
+
+@given(rights(199), written(199, AHEAD), st.lists(written(199, AHEAD.map(lambda off: -off)), max_size=3))
+async def test_a_node_whose_clock_is_off_disorders_nobody_else_s_lines_as_they_come(
+    right: list[list[Written]], ahead: list[Written], behind: list[list[Written]]
+) -> None:
+    """One bad clock in a cluster must not turn the story of all others around; nor does anything wait for it."""
+    streams = {f"right-{number}": lines for number, lines in enumerate(right)} | {"ahead": ahead}
+    playing = Playing(streams | {f"behind-{number}": lines for number, lines in enumerate(behind)})
+    found = await playing.played()
+    assert healthy(found) == sorted(healthy(found))
+    assert max(playing.waited) <= (SPAN_S + TICK_S) * 1_000
+    for name, lines in playing.came.items():
+        assert [one for one in found if one.stream.pod == name] == lines
+
+
+@given(rights(99), written(99, AHEAD), st.sampled_from([-3_600_000, -5_000, -300, 300, 5_000, 3_600_000]))
+async def test_our_own_clock_may_be_the_one_that_is_off(
+    right: list[list[Written]], ahead: list[Written], off: int
+) -> None:
+    """A laptop that slept tells the wrong time; the pods' lines still come in their order."""
+    streams = {f"right-{number}": lines for number, lines in enumerate(right)}
+    playing = Playing(streams | ({"ahead": ahead} if off < 0 else {}), off)
+    found = await playing.played()
+    assert healthy(found) == sorted(healthy(found))
+    assert max(playing.waited) <= (SPAN_S + TICK_S) * 1_000
 
 
 async def test_what_failed_is_raised_behind_what_had_come() -> None:
