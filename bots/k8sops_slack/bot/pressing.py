@@ -82,7 +82,7 @@ class Pressing:
         elif heard.action == clicks.CANCEL:
             await ops.cancel(run.id, actor, "")
         elif heard.action == clicks.UNDO:
-            await self._asking.put_forward(await ops.undo(run.id, actor, run_id=heard.run_id), heard)
+            await self._asking.put_forward(await self._undo(heard, run, acting), heard)
         elif heard.action == clicks.AGAIN:
             again = await ops.propose(
                 run.plan.action, run.plan.params, actor, reason=run.reason, run_id=heard.run_id
@@ -116,6 +116,22 @@ class Pressing:
         if not line:
             raise AlreadyDecidedError("this was chosen already", hint="type the command again")
         await self._asking.do(said(line))
+
+    async def _undo(self, heard: Heard, run: Run, acting: Acting) -> Run:
+        """What takes the run back: of two taps of one person the second shows what the first proposed."""
+        memory, key = self._chat.memory, f"undo/{run.id}/{acting.person.name}"
+        if not await memory.hold(key):
+            raise UsageError(f"the undo of run {run.id} is being planned", hint="its plan is shown in a moment")
+        try:
+            if known := await memory.noted_undo(key):
+                found = await self._chat.records.get_run(known)
+                if not found.state.ended:
+                    return found
+            undo = await acting.ops.undo(run.id, acting.actor, run_id=heard.run_id)
+            await memory.note_undo(key, undo.id)
+            return undo
+        finally:
+            await memory.let_go(key)
 
     async def _found(self, heard: Heard) -> None:
         await self._asking.do(await self._finding.line(heard))

@@ -132,6 +132,19 @@ class ChatMemory:
         rows = await database.read(lambda tx: remembered(tx, ONCE, key))
         return next((from_ms(row.cursor) for row in rows if row.key == key), None)
 
+    async def note_undo(self, key: str, undo: RunId) -> None:
+        """The run by which somebody takes back what the key names, in place of what was noted before."""
+        database = await self._storage.database()
+        await database.write(
+            lambda tx: remember(tx, ONCE, key, undo, cursor=tx.now_ms()), name="slack.undo_noted"
+        )
+
+    async def noted_undo(self, key: str) -> RunId:
+        """The run that was noted under the key; empty where none was."""
+        database = await self._storage.database()
+        rows = await database.read(lambda tx: remembered(tx, ONCE, key))
+        return next((row.value for row in rows if row.key == key), "")
+
     async def note_asked(self, asked: Asked) -> None:
         """Somebody was asked, or could not be; what is known already stays."""
         database = await self._storage.database()
