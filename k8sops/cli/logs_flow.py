@@ -41,17 +41,19 @@ async def _follow(config: Config, asked: dict[str, Any]) -> int:
     from k8sops.core.clock import SystemClock
     from k8sops.core.log_levels import level_named
     from k8sops.service import open_ops
+    from k8sops.service.loglines.folding import Folder
     from k8sops.service.loglines.lines import Lines
     from k8sops.service.loglines.redacting import line_redactor
 
-    span = span_of(asked, SystemClock().now())
+    clock = SystemClock()
+    span = span_of(asked, clock.now())
     style = style_of(asked, colour=wants_colour(asked["color"]), at_terminal=sys.stdout.isatty())
     lines = Lines(
         style,
         include=asked["include"],
         exclude=asked["exclude"],
         least=level_named(asked["level"]),
-        fold=asked["fold"],
+        folder=Folder(clock) if asked["fold"] else None,
         redactor=await line_redactor(config) if asked["redact"] else None,
     )
     teller = Teller(quiet=asked["quiet"], follows=span.goes_on, zone=style.zone)

@@ -12,9 +12,11 @@ import pytest
 from k8sops.cli.logs_flow import show
 from k8sops.cli.logs_output import AT_ONCE, Output
 from k8sops.cli.logs_telling import Teller
+from k8sops.core.clock import SystemClock
 from k8sops.core.errors import ForbiddenError
 from k8sops.core.log_selection import LogGap, LogProgress, LogSummary
 from k8sops.core.logs import SECOND_NS, LogEntry, LogStream
+from k8sops.service.loglines.folding import Folder
 from k8sops.service.loglines.lines import Lines
 from k8sops.service.loglines.printing import LineStyle
 
@@ -124,7 +126,12 @@ async def test_what_reading_raises_comes_after_the_lines_there_were() -> None:
 async def test_a_count_is_told_when_it_ends() -> None:
     """Folded lines are not lost at the end."""
     paper = Paper()
-    await show(Feed([line("n 1"), line("n 2"), line("n 3")]), Lines(LineStyle(), fold=True), paper, teller())
+    await show(
+        Feed([line("n 1"), line("n 2"), line("n 3")]),
+        Lines(LineStyle(), folder=Folder(SystemClock())),
+        paper,
+        teller(),
+    )
     assert "".join(paper.writes).splitlines() == [
         "web-1 app n 1",
         "web-1 app n 3 … 1 more like it",

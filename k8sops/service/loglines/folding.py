@@ -1,7 +1,8 @@
 """Lines that repeat: the first is shown, the others are counted, and when ten seconds are over the last is shown too.
 
 Two lines are alike when they differ in what holds digits only: numbers, times, ids. Alike in all pods of one kind of
-container, since replicas say the same things. Time is the lines' own, so that history folds as it would have live.
+container, since replicas say the same things. Time is the lines' own, so that history folds as it would have live; a
+line counts as of the newest before it, or of now, where its node's clock is behind or ahead of that.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from k8sops.core.clock import Clock
 from k8sops.core.logs import SECOND_NS
 from k8sops.core.text import counted
 from k8sops.service.loglines.filtering import Leveled
@@ -38,21 +40,23 @@ class _Alike(msgspec.Struct):
 class Folder:
     """Counts what is alike; at most 4,096 shapes are remembered, beyond that the oldest are told early."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock: Final = clock
         self._shapes: Final[dict[_Key, _Alike]] = {}
         self._now = 0
 
     def folded(self, lines: Iterable[Leveled]) -> Iterator[Leveled]:
         """First ones as they come, and of those whose time is over the last, with how many more there were."""
+        latest = round(self._clock.now().timestamp() * SECOND_NS)
         for one in lines:
             entry = one[0]
             if entry.marker:
                 yield one
                 continue
-            self._now = max(self._now, entry.at)
+            self._now = max(self._now, min(entry.at, latest))
             key = (entry.stream.namespace, entry.stream.container, shape_of(entry.text))
             alike = self._shapes.get(key)
-            if alike is not None and entry.at - alike.since < WINDOW_NS:
+            if alike is not None and self._now - alike.since < WINDOW_NS:
                 alike.more += 1
                 alike.last = one
                 if len(alike.pods) < MOST_PODS:
@@ -60,7 +64,7 @@ class Folder:
                 continue
             if alike is not None:
                 yield from _told(self._shapes.pop(key))
-            self._shapes[key] = _Alike(since=entry.at, pods={entry.stream.pod})
+            self._shapes[key] = _Alike(since=self._now, pods={entry.stream.pod})
             yield one
         yield from self._over(lambda alike: self._now - alike.since >= WINDOW_NS)
 

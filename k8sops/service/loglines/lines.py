@@ -23,13 +23,13 @@ class Lines:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         least: Level = Level.UNKNOWN,
-        fold: bool = False,
+        folder: Folder | None = None,
         redactor: LineRedactor | None = None,
     ) -> None:
         leveled = style.output in {"json", "extjson", "template"} or style.colour or style.readable
         self._redactor: Final = redactor
         self._filter: Final = LineFilter(include=include, exclude=exclude, least=least, leveled=leveled)
-        self._folder: Final = Folder() if fold else None
+        self._folder: Final = folder
         self._printer: Final = LinePrinter(style)
 
     def printed(self, batch: Sequence[LogEntry]) -> Printed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,13 @@ from k8sops.service.loglines.filtering import LineFilter
 from k8sops.service.loglines.folding import MOST_SHAPES, Folder, shape_of
 from k8sops.service.loglines.lines import Lines
 from k8sops.service.loglines.printing import LineStyle
-from tests.service.loglines.made_up import WEB_1, WEB_2, leveled, line, marker, texts
+from tests.service.loglines.made_up import START_S, WEB_1, WEB_2, leveled, line, marker, texts
+from tests.tui.feeds import FixedClock
+
+
+def a_folder(second: float = 3_600) -> Folder:
+    """So many seconds after the start of all lines."""
+    return Folder(FixedClock(datetime.fromtimestamp(START_S + second, UTC)))
 
 
 def test_includes_are_any_of_and_excludes_none_of() -> None:
@@ -61,7 +69,7 @@ def test_markers_pass_every_filter() -> None:
 
 def test_lines_that_differ_in_numbers_are_told_once_and_counted() -> None:
     """Over all pods of the kind; the last one is shown, so that one sees what changed."""
-    folder = Folder()
+    folder = a_folder()
     lines = leveled(
         *(line(f"order o-{n} took {n} ms", second=n / 10, stream=(WEB_1, WEB_2)[n % 2]) for n in range(43))
     )
@@ -72,7 +80,7 @@ def test_lines_that_differ_in_numbers_are_told_once_and_counted() -> None:
 
 def test_a_count_is_told_once_ten_seconds_of_the_log_are_over() -> None:
     """By the lines' own time: history folds as it would have live."""
-    folder = Folder()
+    folder = a_folder()
     lines = leveled(
         line("retry 1", second=0),
         line("retry 2", second=1),
@@ -82,9 +90,26 @@ def test_a_count_is_told_once_ten_seconds_of_the_log_are_over() -> None:
     assert texts(folder.folded(lines)) == ["retry 1", "done", "retry 3 … 1 more like it"]
 
 
+@pytest.mark.parametrize("off", [2, 3_600, -2, -3_600])
+def test_a_node_whose_clock_is_off_ends_nobody_s_count_early(off: float) -> None:
+    """What two nodes repeat side by side is counted for ten seconds, on the one as on the other."""
+    said = []
+    clock = FixedClock(datetime.fromtimestamp(START_S, UTC))
+    folder = Folder(clock)
+    for second in range(10):
+        here = line(f"retry {second}", second=second)
+        there = line(f"cart {second}", second=second + off, stream=WEB_2)
+        for one in (here, there):
+            said += texts(folder.folded(leveled(one)))
+        clock.forward(1)
+    assert said == ["retry 0", "cart 0"]
+    said = texts(folder.folded(leveled(line("done", second=12))))
+    assert said == ["done", "retry 9 … 8 more like it", "cart 9 … 8 more like it"]
+
+
 def test_one_more_is_shown_rather_than_counted() -> None:
     """A count of one is longer than the line."""
-    folder = Folder()
+    folder = a_folder()
     list(folder.folded(leveled(line("retry 1"), line("retry 2"))))
     assert texts(folder.rest()) == ["retry 2"]
 
@@ -98,7 +123,7 @@ def test_different_words_are_different_lines() -> None:
 
 def test_memory_of_shapes_is_bounded() -> None:
     """A container that never says the same twice costs no more than 4,096 shapes."""
-    folder = Folder()
+    folder = a_folder()
     words = [line(f"word {'ab'[n % 2]}{'x' * (n // 2)}"[:500]) for n in range(900)]
     many = [line(" ".join("abcdefgh"[int(d)] for d in f"{n:06o}")) for n in range(MOST_SHAPES + 500)]
     list(folder.folded(leveled(*words, *many)))
@@ -108,7 +133,7 @@ def test_memory_of_shapes_is_bounded() -> None:
 @given(st.lists(st.tuples(st.sampled_from(["a 1", "a 2", "b 3", "c"]), st.integers(0, 40)), max_size=60))
 def test_no_line_is_lost_in_folding(said: list[tuple[str, int]]) -> None:
     """Each is shown or counted, whatever the times."""
-    folder = Folder()
+    folder = a_folder()
     out = texts(folder.folded(leveled(*(line(text, second=at) for text, at in said)))) + texts(
         list(folder.rest())
     )
@@ -118,6 +143,6 @@ def test_no_line_is_lost_in_folding(said: list[tuple[str, int]]) -> None:
 
 def test_folding_is_told_by_the_end_of_the_request() -> None:
     """Whoever presses Ctrl-C sees what was counted."""
-    lines = Lines(LineStyle(), fold=True)
+    lines = Lines(LineStyle(), folder=a_folder())
     lines.printed([line(f"n {n}") for n in range(5)])
     assert lines.rest().text == "web-1 app n 4 … 3 more like it\n"
