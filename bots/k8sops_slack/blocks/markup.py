@@ -121,6 +121,13 @@ def group(id_: str) -> Mrkdwn:
     return Mrkdwn(f"<!subteam^{id_}>") if _is_id(id_, "S") else code(id_)
 
 
+def link(address: str, text: Mrkdwn) -> Mrkdwn:
+    """A link to an address that Slack gave; what could be none is the text alone."""
+    if not address.startswith("https://") or set(address) & set("<>| \n"):
+        return text
+    return Mrkdwn(f"<{html.escape(address, quote=False)}|{text}>")
+
+
 def moment(at: datetime) -> Mrkdwn:
     """A time, shown to each reader in their own."""
     return _date(at, "{date_short_pretty} {time}", "%Y-%m-%d %H:%M")

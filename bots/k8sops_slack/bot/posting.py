@@ -21,7 +21,7 @@ from k8sops_slack.blocks.building import Block, context
 from k8sops_slack.blocks.gate import Gate
 from k8sops_slack.blocks.markup import Mrkdwn
 from k8sops_slack.blocks.sending import Message, message
-from k8sops_slack.refused import word_of
+from k8sops_slack.refused import is_final, word_of
 
 AWAY: Final = (SlackClientError, aiohttp.ClientError, TimeoutError, OSError)
 """Slack cannot be reached, or hung up: nobody knows whether it heard."""
@@ -98,6 +98,16 @@ class Poster:
                 return False
             raise
         return True
+
+    async def address(self, place: Place) -> str:
+        """Where a message can be opened; empty where it is not there any more."""
+        try:
+            found = await self._client.chat_getPermalink(channel=place.channel, message_ts=place.ts)
+        except SlackApiError as error:
+            if is_final(error):
+                return ""
+            raise
+        return str(found["permalink"])
 
     async def open(self, trigger: str, view: Block) -> str:
         """Open a dialog; returns its id."""

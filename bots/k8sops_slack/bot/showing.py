@@ -5,6 +5,7 @@ Any replica may do it; one at a time edits a message, and each looks at the run 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -67,6 +68,19 @@ class Showing:
         said = await self._said(run, heard.team, preview=preview, filed=IN_DIRECT)
         await self._poster.whisper(heard.channel, heard.user, said, thread=heard.thread)
         await self._filing.directly(run, heard.user, heard.key, on_record=not preview)
+
+    async def addresses(self, runs: Sequence[Run], user: str) -> dict[RunId, str]:
+        """Where the cards of runs can be opened: those this user was sent, else the channel's."""
+        places: dict[RunId, Place] = {}
+        for run in runs:
+            for one in await self._chat.memory.shown(run.id):
+                if one.role == "approver" and one.user == user:
+                    places[run.id] = Place(channel=one.channel, ts=one.ts)
+                elif one.role == "channel":
+                    places.setdefault(run.id, Place(channel=one.channel, ts=one.ts))
+        # One message may hold them all.
+        found = {place: await self._poster.address(place) for place in set(places.values())}
+        return {run: found[place] for run, place in places.items()}
 
     async def refresh(self, run_id: RunId) -> None:
         """Make every card of the run say how it stands."""

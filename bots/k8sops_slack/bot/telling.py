@@ -6,7 +6,7 @@ nobody is left out where a bot dies between two of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from slack_sdk.errors import SlackApiError
@@ -106,7 +106,7 @@ class Telling:
         voted = {one.person for one in run.approvals}
         for one in await self._chat.memory.asked(run.id):
             if not one.trouble and one.person not in voted:
-                await self._direct(one.user, reminder([run], await room_of(self._chat, one.team)))
+                await self._direct(one.user, await self._reminder([run], one.team, one.user))
 
     async def remind(self) -> None:
         """Remind and escalate where it is time."""
@@ -127,10 +127,13 @@ class Telling:
         try:
             if runs := await self._open(wanted):
                 user = wanted.user
-                await self._direct(user.user, reminder(runs, await room_of(self._chat, user.team)))
+                await self._direct(user.user, await self._reminder(runs, user.team, user.user))
                 await memory.done_once(map(wanted.mark, runs))
         finally:
             await memory.let_go(wanted.key)
+
+    async def _reminder(self, runs: Sequence[Run], team: str, user: str) -> Message:
+        return reminder(runs, await room_of(self._chat, team), await self._showing.addresses(runs, user))
 
     async def _open(self, wanted: Reminder) -> list[Run]:
         """Those of the runs that they have not been reminded of."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from k8sops.core.run import Run, RunState
 from k8sops_slack.blocks.building import Block, actions, button, context, section
-from k8sops_slack.blocks.markup import Mrkdwn, bold, code, escaped, joined, written
+from k8sops_slack.blocks.markup import Mrkdwn, bold, code, escaped, joined, link, written
 from k8sops_slack.blocks.sending import Message, message
 from k8sops_slack.cards import clicks
 from k8sops_slack.cards.buttons import buttons
@@ -53,10 +53,16 @@ def entry(run: Run, room: Room) -> list[Block]:
     return [section(decided_line(run), accessory=details)]
 
 
-def to_look_at(run: Run, room: Room) -> list[Block]:
-    """A run among others where nothing is edited later: what can be decided is looked up first."""
+def to_look_at(run: Run, room: Room, address: str = "") -> list[Block]:
+    """A run among others where nothing is edited later: what can be decided is looked up first, or on its card."""
     look = button("Look", clicks.DETAILS, clicks.click_on(run).value)
-    return [section(waiting_text(run, room), accessory=look)]
+    text = joined("\n", [waiting_text(run, room), to_card(address)])
+    return [section(text, accessory=look)]
+
+
+def to_card(address: str) -> Mrkdwn:
+    """A link to a card; empty where there is none."""
+    return link(address, written("to its card")) if address else written("")
 
 
 def waiting_text(run: Run, room: Room) -> Mrkdwn:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
+from typing import Final
 
-from k8sops.core.run import Run, RunState
+from k8sops.core.run import Run, RunId, RunState
 from k8sops.core.text import counted
 from k8sops.service.chat.asked import Asked
 from k8sops_slack.blocks.building import Block, actions, button, confirm, section
@@ -15,11 +17,12 @@ from k8sops_slack.cards import clicks
 from k8sops_slack.cards.buttons import buttons
 from k8sops_slack.cards.card import card, card_lines, sentence
 from k8sops_slack.cards.room import Room
-from k8sops_slack.cards.words import expiry, needs_line, subject
+from k8sops_slack.cards.words import DOT, expiry, needs_line, subject
 from k8sops_slack.files.plan import IN_THREAD, is_long
-from k8sops_slack.thread.several import decided_line, entry, listed, to_look_at
+from k8sops_slack.thread.several import decided_line, entry, listed, to_card, to_look_at
 
 NAMED = 5
+_NOWHERE: Final[Mapping[RunId, str]] = MappingProxyType({})
 
 
 def told_message(run: Run, room: Room, asked: Sequence[Asked], *, again: bool = False) -> Message:
@@ -70,17 +73,21 @@ def escalated_message(run: Run, asked: Sequence[Asked], wanted: Sequence[str]) -
     return message(text, [section(joined("\n", [text, asked_line(asked)]), accessory=look)])
 
 
-def reminder(runs: Sequence[Run], room: Room) -> Message:
-    """To somebody who was asked and has not answered, of all that waits for them from one person."""
+def reminder(runs: Sequence[Run], room: Room, cards: Mapping[RunId, str] = _NOWHERE) -> Message:
+    """To somebody who was asked and has not answered, of all that waits for them from one person.
+
+    `cards` are the addresses of the runs' cards, where they have one.
+    """
     who = room.person(runs[0].actor, runs[0].person)
     if len(runs) > 1:
         title = joined(" ", [written("⏰"), who, written(f"still waits for you: {len(runs)} approvals")])
-        return listed(title, title, [to_look_at(run, room) for run in runs], room)
+        return listed(title, title, [to_look_at(run, room, cards.get(run.id, "")) for run in runs], room)
     (run,) = runs
     text = joined(" ", [written("⏰"), who, written("still waits for you:"), escaped(subject(run), 160)])
     look = button("Look", clicks.DETAILS, clicks.click_on(run).value)
     until = joined(" ", [written("expires"), expiry(run)])
-    return message(text, [section(joined("\n", [text, until]), accessory=look)])
+    below = joined(DOT, [until, to_card(cards.get(run.id, ""))])
+    return message(text, [section(joined("\n", [text, below]), accessory=look)])
 
 
 def asks_message(runs: Sequence[Run], room: Room) -> Message:

@@ -121,6 +121,31 @@ async def test_each_approver_is_reminded_once_at_half_the_time_of_all_that_waits
     assert "still waits for you: 2 approvals" in bots.person("bob").notifications()[-1]
 
 
+async def test_a_reminder_leads_to_the_card_that_its_reader_was_sent(bots: Bots) -> None:
+    """It stands hours above, among all else that the bot has said."""
+    first, second = await bots.ask(items=1), await bots.ask(items=2)
+    await bots.replicas[0].showing.in_channel(first, TEAM, OPS, to="")
+    await bots.round()
+    (card,) = bots.direct("bob")
+    await bots.round(after=TTL / 2)
+    address = f"/archives/{card.channel}/p{card.ts.replace('.', '')}"
+    assert bots.direct("bob")[-1].all_text().count(f"{address}|to its card>") == 2
+    await bots.world.vote(second, BOB, "deny", reason="not now")
+    await nudged(bots, first)
+    assert f"{address}|to its card>" in bots.direct("bob")[-1].all_text()
+
+
+async def test_a_reminder_of_a_card_that_is_gone_comes_without_a_link(bots: Bots) -> None:
+    """Somebody has cleaned up; what waits waits."""
+    await bots.ask()
+    await bots.round()
+    (card,) = bots.direct("bob")
+    card.deleted = True
+    await bots.round(after=TTL / 2)
+    assert "still waits for you" in bots.direct("bob")[-1].text
+    assert "to its card" not in bots.direct("bob")[-1].all_text()
+
+
 async def test_a_reminder_that_slack_refuses_for_one_reaches_the_others(bots: Bots) -> None:
     """An account that was closed must not keep everybody else from being reminded."""
     bots.slack.workspace.users[USERS["bob"]].deleted = True
