@@ -13,20 +13,21 @@ from k8sops.service.chat.opening import ChatService
 from k8sops_slack.blocks.building import Block
 from k8sops_slack.bot.reading import settled
 from k8sops_slack.reads.status import Health, verdict, worst
-from k8sops_slack.views.home import HomeFacts, home_view
+from k8sops_slack.views.home import MINE, HomeFacts, home_view
 
 
 async def home_of(chat: ChatService, user: ChatUser) -> Block:
     """The page. Raises DeniedError for somebody the policy does not know."""
     person = await chat.desk.person(user)
     runs = chat.records.runs
+    mine = await runs(RunFilter(person=person.name, limit=MINE))
     names = {info.uid: info.name for info in chat.desk.clusters}
     return home_view(
         HomeFacts(
             now=chat.clock.now(),
             pending=await chat.records.approvals(),
             running=await runs(RunFilter(states=(RunState.RUNNING, RunState.QUEUED))),
-            mine=await runs(RunFilter(person=person.name, limit=10)),
+            mine=[await chat.records.get_run(one.id) for one in mine],
             clusters=await healths_of(chat, user),
             names=names,
         )

@@ -9,14 +9,14 @@ from typing import Final
 
 import msgspec
 
-from k8sops.core.run import RunSummary
+from k8sops.core.run import Run, RunSummary
 from k8sops_slack.blocks.building import Block, actions, button, context, divider, header, section
-from k8sops_slack.blocks.markup import Mrkdwn, bold, escaped, joined, moment, written
+from k8sops_slack.blocks.markup import bold, escaped, joined, moment, written
 from k8sops_slack.blocks.sending import home
-from k8sops_slack.cards.clicks import DETAILS, Click
+from k8sops_slack.cards.clicks import DETAILS, Click, click_on
 from k8sops_slack.cards.room import Room
 from k8sops_slack.cards.standing import GLYPHS, WORDS
-from k8sops_slack.cards.words import DOT, typed
+from k8sops_slack.cards.words import DOT, subject, typed
 from k8sops_slack.reads.records import age
 from k8sops_slack.reads.status import Health, health_lines
 
@@ -33,7 +33,7 @@ class HomeFacts(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     pending: Sequence[RunSummary] = ()
     running: Sequence[RunSummary] = ()
-    mine: Sequence[RunSummary] = ()
+    mine: Sequence[Run] = ()
     clusters: Sequence[Health] = ()
     names: Mapping[str, str] = MappingProxyType({})
     """The clusters' names as a person reads them, by uid."""
@@ -52,7 +52,7 @@ def home_view(facts: HomeFacts) -> Block:
             joined("\n", health_lines(facts.clusters, CLUSTERS) or [written("No cluster is configured.")])
         ),
         header("What you did last"),
-        section(joined("\n", _mine(facts))),
+        *([_mine(facts, run) for run in facts.mine[:MINE]] or [section(written("Nothing yet."))]),
         context(joined(" ", [written("as of"), moment(facts.now)])),
         *actions([button("Look again", REFRESH, "home")]),
     ]
@@ -79,10 +79,8 @@ def _run(facts: HomeFacts, run: RunSummary) -> Block:
     return section(text, accessory=button("Look", DETAILS, value))
 
 
-def _mine(facts: HomeFacts) -> list[Mrkdwn]:
-    lines = []
-    for run in facts.mine[:MINE]:
-        place = facts.names.get(run.cluster_uid, run.cluster_uid[:8])
-        told = f"{WORDS[run.state]}{DOT}{typed(run.action)} on {place}, {age(run.proposed_at, facts.now)} ago"
-        lines.append(joined(" ", [written(GLYPHS[run.state]), escaped(told, 180)]))
-    return lines or [written("Nothing yet.")]
+def _mine(facts: HomeFacts, run: Run) -> Block:
+    when = f", {age(run.proposed_at, facts.now)} ago" if run.proposed_at is not None else ""
+    told = escaped(f"{WORDS[run.state]}{DOT}{subject(run)}{when}", 300)
+    text = joined(" ", [written(GLYPHS[run.state]), told])
+    return section(text, accessory=button("Look", DETAILS, click_on(run).value))

@@ -17,7 +17,8 @@ from k8sops_slack.reads.whoami import ActsAs, whoami_message
 from k8sops_slack.typed.commands import OWN
 from k8sops_slack.views.home import HomeFacts, home_view
 from tests.slack.bot.limits_kept import check_message, check_view
-from tests.slack.bot.runs_shown import ALICE, CLUSTER, NOW, drawn
+from tests.slack.bot.runs_shown import ALICE, CLUSTER, NOW, a_plan, drawn
+from tests.slack.bot.runs_shown import a_run as a_whole_run
 from tests.slack.bot.test_reads import a_run
 
 
@@ -26,7 +27,7 @@ def test_home_shows_what_waits_what_runs_how_clusters_are_and_what_one_did() -> 
     facts = HomeFacts(
         now=NOW,
         pending=[a_run(3, RunState.AWAITING_APPROVAL)],
-        mine=[a_run(60, RunState.SUCCEEDED)],
+        mine=[a_whole_run(RunState.SUCCEEDED)],
         clusters=[
             Health(cluster=CLUSTER, gauge=Gauge.OK, text="all well"),
             Health(
@@ -50,7 +51,8 @@ def test_home_shows_what_waits_what_runs_how_clusters_are_and_what_one_did() -> 
         "⛔ PRODUCTION prod-us: 2 in trouble",
         "✅ PRODUCTION prod-eu: all well",
         "What you did last",
-        "✅ succeeded · backups prune on PRODUCTION prod-eu, 1h ago",
+        "✅ succeeded · drain 3 nodes on PRODUCTION prod-eu, 0s ago",
+        "[Look]",
         "as of <!date^1795348800^{date_short_pretty} {time}|2026-11-22 12:00 UTC>",
         "[Look again]",
     ]
@@ -62,7 +64,8 @@ def test_home_of_hundreds_is_still_a_page() -> None:
     hostile = a_run(1, RunState.RUNNING, headline="<!channel>" * 1000, action="x" * 5000)
     clusters = [Health(cluster=CLUSTER, gauge=Gauge.WARN, text="y" * 5000)] * 200
     many = [hostile] * 300
-    view = home_view(HomeFacts(now=NOW, pending=many, running=many, mine=many, clusters=clusters))
+    mine = [a_whole_run(RunState.FAILED, plan=a_plan(action="x" * 5000))] * 300
+    view = home_view(HomeFacts(now=NOW, pending=many, running=many, mine=mine, clusters=clusters))
     check_view(view)
     assert "and 288 more" in drawn(view["blocks"])
 
