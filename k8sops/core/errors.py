@@ -380,6 +380,17 @@ class StoreNewerError(UsageError):
     code = "store_newer"
 
 
+STORE_ERRORS: Final = (
+    StoreError,
+    StoreUnreachableError,
+    StoreBusyError,
+    StorePlaceError,
+    SchemaOutdatedError,
+    StoreNewerError,
+)
+"""All that says of the store that it cannot be used now."""
+
+
 class AuditError(K8sOpsError):
     """An audit record, checkpoint or export cannot be written or read."""
 

@@ -34,7 +34,7 @@ from k8sops.tui.live_table import LiveTable
 from k8sops.tui.navigating import NavigatingScreen
 from k8sops.tui.places import Favourites, Place, begun
 from k8sops.tui.prompt import OPENING_KEYS, Mode, Prompt
-from k8sops.tui.status import Banner, ClusterLine, TableLine, count_text, identity_text
+from k8sops.tui.status import Banner, ClusterLine, TableLine, count_text
 
 TICK_S = 1.0
 
@@ -82,7 +82,6 @@ class BrowseScreen(NavigatingScreen):
         contexts: Contexts | None = None,
     ) -> None:
         super().__init__(open_ops, start, clock, all_namespaces=all_namespaces, contexts=contexts)
-        self._identity = "identity not known yet"
         self._state = FeedState.LOADING
         self._state_since = clock.now()
         self._notice = ""
@@ -145,7 +144,7 @@ class BrowseScreen(NavigatingScreen):
             )
         if switched:
             self.query_one(LiveTable).clear()
-            self._rows, self._identity = None, "identity not known yet"
+            self._rows = None
         self._takes_default_namespace = self._surveyed = False
         self._favourites = Favourites()
         self._favourites.visited(message.default_namespace)
@@ -154,9 +153,8 @@ class BrowseScreen(NavigatingScreen):
             name, self.opens = self.opens, ""
             self._obey(name)
 
-    def on_identified(self, message: session.Identified) -> None:
+    def on_identified(self) -> None:
         """Show who we are."""
-        self._identity = identity_text(message.identity)
         self._tell()
 
     def on_connection_failed(self, message: session.ConnectionFailed) -> None:
@@ -332,7 +330,7 @@ class BrowseScreen(NavigatingScreen):
     def _tell(self) -> None:
         table, now = self.query_one(LiveTable), self._clock.now()
         is_loading = self._state is FeedState.LOADING
-        self.query_one(ClusterLine).tell(self._cluster, self._query, self._identity, is_loading=is_loading)
+        self.query_one(ClusterLine).tell(self._cluster, self._query, is_loading=is_loading)
         filter_text = table.filter.text
         counts = count_text(
             len(table.shown),

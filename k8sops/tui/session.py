@@ -39,11 +39,7 @@ class Connected(Message):
 
 
 class Identified(Message):
-    """The API server said who we are; None where it would not."""
-
-    def __init__(self, identity: Identity | None) -> None:
-        super().__init__()
-        self.identity = identity
+    """The API server said who we are, or that it does not say it: `Session.identity_said`."""
 
 
 class ConnectionFailed(Message):
@@ -108,6 +104,11 @@ class _Connection:
         self.answered = asyncio.Event()
         """Set once it is known whether the context can be reached."""
         self.error: K8sOpsError | None = None
+        self.identity: Identity | None = None
+        self.is_anonymous = False
+        """Whether the API server does not say who we are: not every server offers SelfSubjectReview."""
+        self.asking: asyncio.Task[None] | None = None
+        """Who asks who we are."""
 
     @property
     def is_pending(self) -> bool:
@@ -158,6 +159,25 @@ class Session:
         """Whether a context is being reached or a table opened."""
         pending = any(held.is_pending and held.ops is None for held in self._connections.values())
         return pending or (self._opening is not None and not self._opening.done())
+
+    @property
+    def identity_said(self) -> str:
+        """Who we are on the context in use, once known for as long as the connection is held."""
+        is_anonymous = self._used is not None and self._used.is_anonymous
+        return self.username or ("unknown identity" if is_anonymous else "identity not known yet")
+
+    @property
+    def username(self) -> str:
+        """Who we are on the context in use; empty while that is not known."""
+        return self._used.identity.username if self._used is not None and self._used.identity else ""
+
+    def identify(self) -> None:
+        """Ask who we are, unless that is known or being asked; answers with Identified."""
+        held = self._used
+        if held is None or held.ops is None or held.identity is not None or held.is_anonymous:
+            return
+        if held.asking is None or held.asking.done():
+            held.asking = self._spawn(self._identify(held, held.ops), "tui identity")
 
     def connect(self, context: str = "") -> None:
         """Use a context, reaching it first if need be; answers with Connected or ConnectionFailed.
@@ -246,7 +266,7 @@ class Session:
         self._used, self.refused = held, None
         self._connections.setdefault(ops.cluster_info.context, held)
         self._post(Connected(ops.cluster_info, ops.default_namespace))
-        self._spawn(self._identify(held, ops), "tui identity")
+        self.identify()
 
     def _lost(self, held: _Connection, error: K8sOpsError) -> None:
         held.error = error
@@ -256,9 +276,12 @@ class Session:
             self._post(ConnectionFailed(error, held.context))
 
     async def _identify(self, held: _Connection, ops: Ops) -> None:
-        identity = await _identity(ops)
+        try:
+            held.identity = await ops.whoami()
+        except K8sOpsError as error:
+            held.is_anonymous = not error.transient
         if held is self._used:
-            self._post(Identified(identity))
+            self._post(Identified())
 
     async def _survey(self, ops: Ops) -> None:
         try:
@@ -304,14 +327,6 @@ class Session:
         if self._following is not None:
             self._following.cancel()
         self._following, self._opening = self._opening, None
-
-
-async def _identity(ops: Ops) -> Identity | None:
-    try:
-        return await ops.whoami()
-    except K8sOpsError:
-        # Not every server offers SelfSubjectReview; the screen says "unknown identity" and goes on.
-        return None
 
 
 def _unexpected(doing: str, error: Exception) -> K8sOpsError:

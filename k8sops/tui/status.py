@@ -16,9 +16,8 @@ from textual.message import Message
 from textual.widgets import Static
 from textual.worker import WorkType
 
-from k8sops.core.actor import Identity
 from k8sops.core.durations import human_duration
-from k8sops.core.errors import K8sOpsError
+from k8sops.core.errors import STORE_ERRORS, K8sOpsError
 from k8sops.core.plan import ClusterInfo
 from k8sops.core.tables import FeedState, TableQuery
 from k8sops.core.text import printable
@@ -70,37 +69,37 @@ class ClusterLine(SaidLine):
             self,
             waiting: int,
             running: int,
-            identity: Identity | None,
-            trouble: str,
+            trouble: str = "",
             new: Sequence[RunSummary] = (),
         ) -> None:
             super().__init__()
             self.waiting = waiting
             self.running = running
             self.new = new
-            self.identity = identity
             self.trouble = trouble
 
     def __init__(self) -> None:
         super().__init__()
         self._place: tuple[ClusterInfo | None, TableQuery] = (None, TableQuery(kind=""))
-        self._identity = ""
         self._is_loading = False
         self._waiting: int | None = None
         self._going = 0
         self._trouble = ""
 
+    @property
+    def _connection(self) -> Session | None:
+        found = getattr(self.screen, "connection", None)
+        return found if isinstance(found, Session) else None
+
     def on_mount(self) -> None:
         """Count now and then."""
         self.set_interval(COUNT_EVERY_S, self.count)
 
-    def tell(
-        self, cluster: ClusterInfo | None, query: TableQuery, identity: str = "", *, is_loading: bool = False
-    ) -> None:
-        """Say where we are, and as whom; where that is left out, it is found out. Runs are counted once rows are in."""
+    def tell(self, cluster: ClusterInfo | None, query: TableQuery, *, is_loading: bool = False) -> None:
+        """Say where we are, and as whom. Runs are counted once rows are in."""
         is_loaded, self._is_loading = self._is_loading and not is_loading, is_loading
         is_new = cluster is not None and self._place[0] != cluster
-        self._place, self._identity = (cluster, query), identity or self._identity
+        self._place = (cluster, query)
         if is_new:
             self._waiting, self._going, self._trouble = None, 0, ""
         if (is_new or is_loaded) and not is_loading:
@@ -110,10 +109,10 @@ class ClusterLine(SaidLine):
 
     def count(self) -> None:
         """Ask what waits and what runs, while this screen is the one in sight."""
-        connection = getattr(self.screen, "connection", None)
-        if self._is_loading:
+        connection = self._connection
+        if self._is_loading or connection is None:
             return
-        if isinstance(connection, Session) and connection.connected and self.screen.is_current:
+        if connection.connected and self.screen.is_current:
             # As a function: a coroutine that is overtaken before it began would never be awaited.
             count: WorkType[None] = partial(self._count, connection)
             self.run_worker(count, group="count", exclusive=True)
@@ -121,19 +120,21 @@ class ClusterLine(SaidLine):
     async def _count(self, connection: Session) -> None:
         from k8sops.core.run import RunFilter, RunState  # noqa: PLC0415 - loaded when needed
 
+        connection.identify()
         try:
             ops = connection.ops
             uid = ops.cluster_info.uid
             states = (RunState.AWAITING_APPROVAL, RunState.RUNNING)
-            identity = None if self._identity else await ops.whoami()
             found = await ops.runs(RunFilter(states=states, cluster_uid=uid, limit=MOST_COUNTED))
-        except K8sOpsError as error:
-            self.post_message(self.Counted(0, 0, None, error.code))
+        except STORE_ERRORS as error:
+            self.post_message(self.Counted(0, 0, error.code))
+            return
+        except K8sOpsError:
+            # The cluster is away, which is said elsewhere: what the store told of last stands.
             return
         waiting = [run for run in found if run.state is RunState.AWAITING_APPROVAL]
-        me = identity.username if identity is not None else self._identity
-        new = connection.requests.new_among(uid, waiting, me)
-        self.post_message(self.Counted(len(waiting), len(found) - len(waiting), identity, "", new))
+        new = connection.requests.new_among(uid, waiting, connection.username)
+        self.post_message(self.Counted(len(waiting), len(found) - len(waiting), new=new))
 
     def on_cluster_line_counted(self, message: Counted) -> None:
         """Show the numbers; one more that waits rings the bell."""
@@ -145,8 +146,6 @@ class ClusterLine(SaidLine):
 
             ring(self.app, message.new)
         self._going, self._trouble = message.running, message.trouble
-        if message.identity is not None:
-            self._identity = identity_text(message.identity)
         self._show()
 
     def _show(self) -> None:
@@ -157,8 +156,8 @@ class ClusterLine(SaidLine):
         is_production = cluster.environment.lower() in {"production", "prod"}
         self.set_class(is_production, "-production")
         self.set_class(cluster.environment.lower() == "staging", "-staging")
+        connection = self._connection
         environment = f"!! {cluster.environment.upper()} !!" if is_production else cluster.environment
-        identity = self._identity or "identity not known yet"
         line = where_line(
             self.size.width - 2,
             called=cluster.name,
@@ -166,7 +165,7 @@ class ClusterLine(SaidLine):
             environment=environment,
             namespace=query.namespace,
             limits=tuple(self._limits()),
-            identity=identity,
+            identity=connection.identity_said if connection is not None else "",
             counts=tuple(self._counts()),
         )
         self.say(line)
@@ -176,8 +175,8 @@ class ClusterLine(SaidLine):
         self._show()
 
     def _limits(self) -> Iterator[str]:
-        connection = getattr(self.screen, "connection", None)
-        if isinstance(connection, Session) and connection.connected and connection.ops.read_only:
+        connection = self._connection
+        if connection is not None and connection.connected and connection.ops.read_only:
             yield "READ-ONLY"
 
     def _counts(self) -> Iterator[str]:
@@ -223,11 +222,6 @@ class Banner(Static):
             self._said = sentence
             self.set_class(bool(sentence), "-said")
             self.update(Content(printable(sentence)))
-
-
-def identity_text(identity: Identity | None) -> str:
-    """Who we are, as the header says it."""
-    return identity.username if identity is not None else "unknown identity"
 
 
 def clock_text(moment: datetime) -> str:

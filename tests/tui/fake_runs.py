@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from k8sops.core.actor import Actor
+from k8sops.core.actor import Actor, Identity
 from k8sops.core.errors import AlreadyDecidedError, K8sOpsError, NoSuchRunError
 from k8sops.core.events import Event, EventKind, Progress
 from k8sops.core.plan import ClusterInfo, Decision, Demand, Finding, Plan, Step, Target
@@ -30,6 +30,7 @@ class RunOps(DeskOps):
         super().__init__({"pods": Feed(POD_COLUMNS, SHOP)})
         self.kept: dict[RunId, Run] = {}
         self.away: K8sOpsError | None = None
+        self.cluster_away: K8sOpsError | None = None
         self.refuses: K8sOpsError | None = None
         self.drifted: tuple[str, ...] = ()
         self.forged = ""
@@ -77,6 +78,11 @@ class RunOps(DeskOps):
     async def records(self) -> FakeRecords:
         self._look()
         return self.kept_here
+
+    async def whoami(self) -> Identity:
+        if self.cluster_away is not None:
+            raise self.cluster_away
+        return await super().whoami()
 
     async def get_run(self, run: RunId) -> Run:
         self._look()

@@ -7,7 +7,7 @@ from textual.widgets import Input, Static
 
 from k8sops.core.clock import Clock
 from k8sops.core.desk import ReviewView
-from k8sops.core.errors import AlreadyDecidedError, StoreUnreachableError
+from k8sops.core.errors import AlreadyDecidedError, StoreUnreachableError, UnreachableError
 from k8sops.core.run import RunState
 from k8sops.tui.live_table import LiveTable
 from k8sops.tui.running.approvals_screen import ApprovalsScreen
@@ -15,6 +15,7 @@ from k8sops.tui.running.ringing import notification
 from k8sops.tui.running.run_screen import RunScreen
 from k8sops.tui.running.runs_screen import RunsScreen
 from k8sops.tui.session import Session
+from k8sops.tui.status import ClusterLine
 from tests.tui.fake_runs import ALICE, RecordOps, RunOps, a_run
 from tests.tui.feeds import START
 from tests.tui.run_stage import Stage, stage
@@ -293,3 +294,42 @@ async def test_the_glass_is_broken_with_a_reason_and_never_by_a_slip() -> None:
         assert ops.asked == [], "a reason is asked for, and nothing else has the focus"
         await shown.press(*"orders", "space", *"are", "space", *"lost", "enter")
         await shown.until(lambda: ("start", FIRST, "orders are lost") in ops.asked)
+
+
+async def test_who_we_are_stays_known_on_each_new_screen_while_the_cluster_is_away() -> None:
+    """It was said when we connected; a header that has forgotten it makes one doubt every key."""
+    ops = RunOps()
+    ops.put(a_run(FIRST, state=RunState.AWAITING_APPROVAL))
+    async with stage(ops) as shown:
+        await shown.until(lambda: shown.app.session.username)
+        ops.cluster_away = UnreachableError("connection refused")
+        await shown.open(RunsScreen)
+        await shown.until(lambda: "alice@acme.example · ! 1 to approve" in shown.header)
+        await shown.open(RunsScreen)
+        await shown.until(lambda: "alice@acme.example · ! 1 to approve" in shown.header)
+
+
+async def test_a_cluster_that_is_away_is_no_trouble_of_the_store() -> None:
+    """What waits is read from a local store: it is counted, and nobody looks for the trouble in the store."""
+    ops = RunOps()
+    ops.put(a_run(FIRST, state=RunState.AWAITING_APPROVAL))
+    ops.cluster_away = UnreachableError("connection refused")
+    async with stage(ops) as shown:
+        await shown.open(RunsScreen)
+        await shown.until(lambda: "identity not known yet · ! 1 to approve" in shown.header)
+        ops.cluster_away = None
+        await shown.until(lambda: "alice@acme.example · ! 1 to approve" in shown.header)
+        ops.lose(UnreachableError("connection refused"))
+        shown.app.screen.query_one(ClusterLine).count()
+        await shown.pilot.pause()
+        assert "! 1 to approve" in shown.header
+
+
+async def test_a_store_that_is_away_is_said() -> None:
+    """A number of before would be a lie: it is the store that would know."""
+    ops = RunOps()
+    async with stage(ops) as shown:
+        await shown.open(RunsScreen)
+        await shown.until(lambda: "alice@acme.example" in shown.header)
+        ops.lose(StoreUnreachableError("the database is away"))
+        await shown.until(lambda: "alice@acme.example · ! no store" in shown.header)
