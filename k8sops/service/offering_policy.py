@@ -1,4 +1,4 @@
-"""Which actions the policy refuses whatever their plan may be, with the rule that does: asked before there is a plan.
+"""What the policy says to an action whatever its plan may be: whether it refuses it, whether it wants a reason.
 
 A rule that looks into the plan (`when`, or labels of objects) is left to the plan, and so is an action that is refused
 only from a certain risk on: a menu that hides what would be allowed were worse than one that lets a person read a plan.
@@ -22,6 +22,7 @@ from k8sops.core.text import printable
 from k8sops.policy.deciding import RuleTrace
 from k8sops.policy.facts import PolicyRequest
 from k8sops.policy.policy import Policy
+from k8sops.policy.reasons import reason_refused
 from k8sops.policy.rule_model import Freeze, Rule
 from k8sops.service.config import Config
 from k8sops.service.policies import policy_of
@@ -52,19 +53,48 @@ def _refused(policy: Policy, spec: ActionSpec, cluster: ClusterInfo, meant: Mean
     """The first rule that refuses the action at each of the risks it can have."""
     first = ""
     for risk in (one for one in spec.risks if one is not Risk.READ):
-        request = PolicyRequest(
-            plan=_supposed(spec, risk, cluster, meant, clock),
-            actor=meant.actor,
-            person=policy.person_of(meant.actor, cluster.uid),
-            now=clock.now(),
-            surface=meant.actor.surface,
-            policy_key=spec.policy_key,
-        )
-        why = next(_certain(policy, policy.decide(request).trace), "")
+        verdict = policy.decide(_request(policy, spec, risk, cluster, meant, clock))
+        why = next(_certain(policy, verdict.trace), "")
         if not why:
             return ""
         first = first or why
     return first
+
+
+def reason_wanted(policy: Policy, action: str, cluster: ClusterInfo, meant: Meant, clock: Clock) -> str:
+    """The reason that is wanted at each of the risks the action can have, as a sentence; empty where it depends."""
+    spec, told = spec_of(action), ""
+    for risk in (one for one in spec.risks if one is not Risk.READ):
+        verdict = policy.decide(_request(policy, spec, risk, cluster, meant, clock))
+        if verdict.decision.effect == "deny" or any(_doubtful(policy, verdict.trace)):
+            return ""
+        wanted = reason_refused(verdict.decision, "")
+        if not wanted:
+            return ""
+        told = told or wanted
+    return told
+
+
+def _doubtful(policy: Policy, trace: Sequence[RuleTrace]) -> Iterator[bool]:
+    """For each rule that wants a reason, whether some plan could change that."""
+    rules = {rule.name: rule for _, rule in policy.file.each_rule()}
+    for one in trace:
+        rule = rules.get(one.rule) if one.matched and one.source in {"rule", "freeze"} else None
+        if rule is not None and (rule.ticket or rule.reason == "required"):
+            yield bool(rule.unless) or _looks_into_plans(rule)
+
+
+def _request(
+    policy: Policy, spec: ActionSpec, risk: Risk, cluster: ClusterInfo, meant: Meant, clock: Clock
+) -> PolicyRequest:
+    return PolicyRequest(
+        plan=_supposed(spec, risk, cluster, meant, clock),
+        actor=meant.actor,
+        person=policy.person_of(meant.actor, cluster.uid),
+        now=clock.now(),
+        surface=meant.actor.surface,
+        policy_key=spec.policy_key,
+    )
 
 
 def _certain(policy: Policy, trace: Sequence[RuleTrace]) -> Iterator[str]:

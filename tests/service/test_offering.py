@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+import yaml
+
 from k8sops.core.actor import Actor
 from k8sops.core.errors import ForbiddenError
 from k8sops.core.plan import ClusterInfo
 from k8sops.core.ports import AccessAnswer, AccessRequest, Resource
+from k8sops.policy.load import parse_policy
 from k8sops.service.config import Config
 from k8sops.service.offering import READ_ONLY, AskedPolicy, refusals
+from k8sops.service.offering_policy import Meant, reason_wanted
 from tests.tui.feeds import FixedClock
 
 NODES = Resource(group="", version="v1", plural="nodes", kind="Node", namespaced=False)
@@ -123,3 +128,32 @@ async def test_what_policy_refuses_in_any_case_is_told_with_the_rule_and_its_sen
 async def test_what_depends_on_the_plan_is_left_to_the_plan(tmp_path: Path) -> None:
     """Scaling up is allowed where scaling down is not; labels and conditions are known once it is planned."""
     assert await _by_policy(tmp_path, Rights(resource=WEB), "shop", "scale", "restart", "set-image") == {}
+
+
+@pytest.mark.parametrize(
+    ("rules", "namespace", "wanted"),
+    [
+        ([{"effect": "allow", "ticket": "OPS-[0-9]+"}], "", "a ticket: OPS-[0-9]+, as in OPS-123"),
+        (
+            [{"effect": "approve", "reason": "required", "match": {"namespaces": ["shop"]}}],
+            "shop",
+            "asks for a reason",
+        ),
+        ([{"effect": "approve", "reason": "required", "match": {"namespaces": ["shop"]}}], "", ""),
+        ([{"effect": "allow", "reason": "required", "match": {"risk": "disruptive"}}], "", ""),
+        ([{"effect": "allow", "reason": "required", "unless": [{"labels": {"tier": "test"}}]}], "", ""),
+        ([{"effect": "allow", "reason": "required", "match": {"when": "size(plan.steps) < 9"}}], "", ""),
+        ([{"effect": "allow", "reason": "required"}, {"effect": "deny"}], "", ""),
+        ([{"effect": "confirm"}], "", ""),
+    ],
+)
+def test_a_reason_is_asked_for_beforehand_only_where_no_plan_could_do_without(
+    rules: list[dict[str, Any]], namespace: str, wanted: str
+) -> None:
+    """What a form demands and policy does not is a rule that nobody wrote."""
+    named = [{"name": f"rule-{number}", **rule} for number, rule in enumerate(rules)]
+    policy = parse_policy(yaml.safe_dump({"format": 1, "rules": named}).encode(), where="policy.yaml")
+    meant = Meant(kind="", namespace=namespace, names=("",), actor=Actor(name="bob", surface="slack"))
+    told = reason_wanted(policy, "scale", Rights().info, meant, FixedClock())
+    assert wanted in told
+    assert bool(wanted) == bool(told)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.errors import SlackApiError
 
-from k8sops.core.errors import K8sOpsError
+from k8sops.core.errors import K8sOpsError, ReasonWantedError
 from k8sops.core.run import Run
 from k8sops.service.chat.opening import ChatService
 from k8sops.service.command_line.away import AwayCommand
@@ -36,11 +36,11 @@ from k8sops_slack.bot.heard import (
 )
 from k8sops_slack.bot.posting import AWAY, Poster
 from k8sops_slack.bot.pressing import SETTLEMENTS, Pressing
+from k8sops_slack.bot.reasons import Reasons
 from k8sops_slack.bot.refusing import defect_said, refuse
 from k8sops_slack.bot.showing import Showing
 from k8sops_slack.bot.telling import Telling
 from k8sops_slack.cards import clicks
-from k8sops_slack.cards.buttons import wants_name
 from k8sops_slack.cards.clicks import read_click
 from k8sops_slack.reads.help import FORM
 from k8sops_slack.reads.table import FULL, SHARE
@@ -59,7 +59,7 @@ LEFT_OVER_EVERY_S: Final = 20.0
 FINISH_S: Final = 5.0
 _NOT_AGAIN: Final = "`runs` shows what had begun by then; whoever runs the bot has more of it on its terminal"
 _KEPT_CLICKS: Final = (
-    *(clicks.APPROVE, clicks.CANCEL, clicks.UNDO, clicks.AGAIN, clicks.NUDGE),
+    *(clicks.APPROVE, clicks.APPLY, clicks.CANCEL, clicks.UNDO, clicks.AGAIN, clicks.NUDGE),
     *(CHOOSE, SHARE, FULL, *SETTLEMENTS),
 )
 
@@ -80,6 +80,7 @@ class Bot:
         self._forms = Forms(chat)
         self._dialogs = Dialogs(chat, self.poster, self.asking, self._forms)
         self._pressing = Pressing(chat, self.poster, self.showing, self.asking)
+        self._reasons = Reasons(chat, self.poster)
         self._working: set[asyncio.Task[None]] = set()
         self._doing: set[str] = set()
         self._beginning = asyncio.Lock()
@@ -92,8 +93,9 @@ class Bot:
         app.event("message", middleware=[self._on_message])(self._heard)
         for action in _KEPT_CLICKS:
             app.action(action)(self._on_click)
-        app.action({"action_id": clicks.APPLY})(self._on_apply)
+        app.action(clicks.APPLY_NAMED)(self._dialogs.name)
         app.action(clicks.DENY)(self._dialogs.deny)
+        app.action(dialogs.GIVE)(self._dialogs.reason)
         app.action(clicks.DETAILS)(self._dialogs.details)
         app.action(re.compile(f"^{re.escape(pages.PAGE)}"))(self._dialogs.page)
         app.action(FORM)(self._dialogs.form)
@@ -109,7 +111,7 @@ class Bot:
         app.shortcut("shortcut.action")(self._dialogs.actions)
         app.shortcut("shortcut.ask")(self._on_message_shortcut)
         app.shortcut(clicks.SHOW)(self._on_run_shortcut)
-        for callback in (dialogs.DENY, dialogs.NAME):
+        for callback in (dialogs.DENY, dialogs.NAME, dialogs.REASON):
             app.view(callback)(self._on_answer)
 
     async def _on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -120,7 +122,7 @@ class Bot:
             await self._keep(heard, ack)
             return
         await ack()
-        await self._dialogs.open_form(heard, command.action, body["trigger_id"], named=command.cluster)
+        await self._dialogs.open_form(heard, command)
 
     def _bare(self, text: str) -> AwayCommand | None:
         try:
@@ -159,16 +161,6 @@ class Bot:
 
     async def _on_click(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await self._keep(click_of(body, self._chat.ids.new()), ack)
-
-    async def _on_apply(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        """At once, or once the cluster's name has been typed."""
-        heard = click_of(body, self._chat.ids.new())
-        run = await self._named(heard)
-        if run is None or not wants_name(run):
-            await self._keep(heard, ack)
-            return
-        await ack()
-        await self.poster.open(body["trigger_id"], dialogs.name_dialog(run))
 
     async def _named(self, heard: Heard) -> Run | None:
         """The run a button means; None where there is none, which is said when it is done."""
@@ -210,7 +202,10 @@ class Bot:
         self._doing.add(heard.key)
         try:
             try:
+                heard = await self._meant(heard)
                 await self._do(heard)
+            except ReasonWantedError as error:
+                await self._reasons.ask(heard, error)
             except K8sOpsError as error:
                 await refuse(self.poster, heard, error, self._chat.command)
             except AWAY:
@@ -231,11 +226,24 @@ class Bot:
         finally:
             self._doing.discard(heard.key)
 
+    async def _meant(self, heard: Heard) -> Heard:
+        """What answers a question is what was asked for before, with the answer."""
+        if heard.kind == "click" and heard.action == CHOOSE:
+            return await self.asking.chosen(heard)
+        if heard.kind == "answer" and heard.action == dialogs.REASON:
+            return await self._reasons.given(heard)
+        return heard
+
     async def _do(self, heard: Heard) -> None:
         if heard.kind == "form":
             await self.asking.filled_in(heard)
+        elif heard.kind == "line":
+            await self.asking.do(heard)
         else:
-            await (self.asking if heard.kind == "line" else self._pressing).do(heard)
+            try:
+                await self._pressing.do(heard)
+            finally:
+                await self._dialogs.stands(heard)
 
     async def left_over(self) -> None:
         """Do what was kept by somebody who has been silent since, again and again."""

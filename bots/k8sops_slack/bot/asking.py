@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from k8sops.core.errors import UsageError
+from k8sops.core.errors import AlreadyDecidedError, UsageError
 from k8sops.core.plan import ClusterInfo
 from k8sops.core.run import Run, RunState, Vote
 from k8sops.service.chat.opening import ChatService
@@ -48,12 +48,31 @@ class Asking:
         if cluster is not None:
             await self.propose(command, heard, cluster)
 
+    async def chosen(self, heard: Heard) -> Heard:
+        """The line for which a cluster was chosen; from here on it is that which is on record as to be done.
+
+        Raises AlreadyDecidedError where it was chosen already.
+        """
+
+        def said(line: str) -> Heard:
+            return msgspec.structs.replace(heard, kind="line", text=line)
+
+        line = await self._chat.memory.take_line(heard.value, heard.key, lambda line: said(line).kept)
+        if not line:
+            raise AlreadyDecidedError("this was chosen already", hint="type the command again")
+        return said(line)
+
     async def filled_in(self, heard: Heard) -> None:
         """A form that was sent: the same as a line."""
         cluster = await self._chat.desk.cluster_named(heard.cluster)
-        await self.propose(
-            AwayCommand(action=heard.action, params=heard.params, reason=heard.text), heard, cluster
+        command = AwayCommand(
+            action=heard.action,
+            params=heard.params,
+            reason=heard.text,
+            only_plan=heard.only_plan,
+            hold=heard.hold,
         )
+        await self.propose(command, heard, cluster)
 
     async def share(self, heard: Heard) -> None:
         """What was shown to one person, read again as them, for everybody."""
@@ -103,17 +122,16 @@ class Asking:
     async def propose(self, command: AwayCommand, heard: Heard, cluster: ClusterInfo) -> None:
         """Plan it as whoever asked, and show the plan to those whom it concerns."""
         acting = await self._chat.desk.acting(heard.who, cluster.uid)
+        reason = heard.reason or command.reason
         if command.only_plan:
-            run = await acting.ops.preview(
-                command.action, command.params, acting.actor, reason=command.reason
-            )
+            run = await acting.ops.preview(command.action, command.params, acting.actor, reason=reason)
             await self._showing.alone(run, heard, preview=True)
             return
         run = await acting.ops.propose(
             command.action,
             command.params,
             acting.actor,
-            reason=command.reason,
+            reason=reason,
             hold=command.hold,
             run_id=heard.run_id,
         )

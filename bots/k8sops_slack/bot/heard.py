@@ -41,6 +41,15 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """A cluster's uid, where it was chosen."""
     params: dict[str, Any] = {}
     """What a form gave."""
+    only_plan: bool = False
+    hold: bool = False
+    """As typed before the form."""
+    reason: str = ""
+    """What was given when policy asked for a reason; counts before any other."""
+    trigger: str = ""
+    """With this a dialog may be opened, for three seconds."""
+    view: str = ""
+    """The dialog in which it was pressed: what follows is shown in it, as a second one would cover it."""
 
     @property
     def who(self) -> ChatUser:
@@ -72,6 +81,7 @@ def line_of_command(body: Body, run_id: str) -> Heard:
         text=_text(body),
         response_url=str(body.get("response_url") or ""),
         run_id=run_id,
+        trigger=_trigger(body),
     )
 
 
@@ -102,6 +112,18 @@ def line_of_shortcut(body: Body, run_id: str) -> Heard:
         thread=str(message.get("thread_ts") or ""),
         text=_without_mention(_text(message)),
         run_id=run_id,
+        trigger=_trigger(body),
+    )
+
+
+def heard_of_shortcut(body: Body) -> Heard:
+    """A shortcut that was chosen where there is no message."""
+    return Heard(
+        key=f"shortcut/{body['trigger_id']}",
+        kind="click",
+        team=team_of(body),
+        user=str(body["user"]["id"]),
+        trigger=_trigger(body),
     )
 
 
@@ -125,8 +147,9 @@ def run_of_shortcut(body: Body, ids: Sequence[str], run_id: str) -> Heard:
 
 
 def click_of(body: Body, run_id: str) -> Heard:
-    """A button that was pressed, in a message or a dialog."""
+    """A button that was pressed, in a message, a dialog or on the bot's page."""
     pressed = body["actions"][0]
+    view: Body = body.get("view") or {}
     message: Body = body.get("message") or {}
     chosen = (pressed.get("selected_option") or {}).get("value", "")
     return Heard(
@@ -141,6 +164,8 @@ def click_of(body: Body, run_id: str) -> Heard:
         cluster=str(chosen),
         response_url=str(body.get("response_url") or ""),
         run_id=run_id,
+        trigger=_trigger(body),
+        view=str(view.get("id", "")) if view.get("type") == "modal" else "",
     )
 
 
@@ -156,6 +181,7 @@ def answer_of(body: Body, text: str, run_id: str) -> Heard:
         value=str(view.get("private_metadata") or ""),
         text=text,
         run_id=run_id,
+        trigger=_trigger(body),
     )
 
 
@@ -166,6 +192,10 @@ def team_of(body: Body) -> str:
     return str(
         body.get("enterprise_id") or enterprise.get("id") or body.get("team_id") or team.get("id") or ""
     )
+
+
+def _trigger(body: Body) -> str:
+    return str(body.get("trigger_id") or "")
 
 
 def _text(said: Body) -> str:

@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, get_args
 
-import msgspec
-
-from k8sops.core.errors import AlreadyDecidedError, ConfirmationError, DriftedError, K8sOpsError, UsageError
+from k8sops.core.errors import (
+    AlreadyDecidedError,
+    ConfirmationError,
+    DriftedError,
+    K8sOpsError,
+    NoSuchRunError,
+    UsageError,
+)
 from k8sops.core.run import Run, RunState, Settlement, Vote
 from k8sops.service.chat.acting import Acting
 from k8sops.service.chat.opening import ChatService
@@ -29,7 +34,6 @@ from k8sops_slack.cards.card import sentence
 from k8sops_slack.cards.clicks import Click, read_click
 from k8sops_slack.reads.table import FULL, SHARE
 from k8sops_slack.views import asking as dialogs
-from k8sops_slack.views.choosing import CHOOSE
 
 SETTLEMENTS: Final[dict[str, Settlement]] = {f"{clicks.SETTLE}{how}": how for how in get_args(Settlement)}
 
@@ -44,7 +48,6 @@ class Pressing:
         self._asking = asking
         self._finding = Finding(chat)
         self._plain: Mapping[str, Callable[[Heard], Awaitable[None]]] = {
-            CHOOSE: self._chosen,
             SHARE: asking.share,
             FULL: asking.whole,
             clicks.SHOW: self._found,
@@ -74,7 +77,8 @@ class Pressing:
     async def _done(self, heard: Heard, click: Click, run: Run, acting: Acting) -> None:
         ops, actor = acting.ops, acting.actor
         if heard.action == clicks.APPROVE:
-            await ops.decide(run.id, Vote(verdict="approve", digest=click.digest), actor)
+            yes = Vote(verdict="approve", digest=click.digest, reason=heard.reason)
+            await ops.decide(run.id, yes, actor)
         elif heard.action == dialogs.DENY:
             await ops.decide(run.id, Vote(verdict="deny", digest=click.digest, reason=heard.text), actor)
         elif heard.action in {clicks.APPLY, dialogs.NAME}:
@@ -84,8 +88,9 @@ class Pressing:
         elif heard.action == clicks.UNDO:
             await self._asking.put_forward(await self._undo(heard, run, acting), heard)
         elif heard.action == clicks.AGAIN:
+            why = heard.reason or run.reason
             again = await ops.propose(
-                run.plan.action, run.plan.params, actor, reason=run.reason, run_id=heard.run_id
+                run.plan.action, run.plan.params, actor, reason=why, run_id=heard.run_id
             )
             await self._asking.put_forward(again, heard)
         elif heard.action == clicks.NUDGE:
@@ -108,30 +113,24 @@ class Pressing:
         else:
             await self._showing.to_person(started, heard.team, heard.user, "requester")
 
-    async def _chosen(self, heard: Heard) -> None:
-        def said(line: str) -> Heard:
-            return msgspec.structs.replace(heard, kind="line", text=line)
-
-        line = await self._chat.memory.take_line(heard.value, heard.key, lambda line: said(line).kept)
-        if not line:
-            raise AlreadyDecidedError("this was chosen already", hint="type the command again")
-        await self._asking.do(said(line))
-
     async def _undo(self, heard: Heard, run: Run, acting: Acting) -> Run:
         """What takes the run back: of two taps of one person the second shows what the first proposed."""
         memory, key = self._chat.memory, f"undo/{run.id}/{acting.person.name}"
-        if not await memory.hold(key):
-            raise UsageError(f"the undo of run {run.id} is being planned", hint="its plan is shown in a moment")
+        ended = ""
+        while (first := await memory.first_undo(key, heard.run_id, instead_of=ended)) != heard.run_id:
+            try:
+                found = await self._chat.records.get_run(first)
+            except NoSuchRunError as error:
+                hint = "its plan is shown in a moment"
+                raise UsageError(f"the undo of run {run.id} is being planned", hint=hint) from error
+            if not found.state.ended:
+                return found
+            ended = found.id
         try:
-            if known := await memory.noted_undo(key):
-                found = await self._chat.records.get_run(known)
-                if not found.state.ended:
-                    return found
-            undo = await acting.ops.undo(run.id, acting.actor, run_id=heard.run_id)
-            await memory.note_undo(key, undo.id)
-            return undo
-        finally:
-            await memory.let_go(key)
+            return await acting.ops.undo(run.id, acting.actor, reason=heard.reason, run_id=heard.run_id)
+        except K8sOpsError:
+            await memory.no_undo(key)
+            raise
 
     async def _found(self, heard: Heard) -> None:
         await self._asking.do(await self._finding.line(heard))

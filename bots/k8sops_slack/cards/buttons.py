@@ -45,7 +45,7 @@ def _deciding(run: Run) -> Iterator[Block]:
         asks = confirm("Apply?", _repeated(run, "It begins at once."), "Apply", "Not now")
         yield button(
             "Apply",
-            clicks.APPLY,
+            clicks.APPLY_NAMED if wants_name(run) else clicks.APPLY,
             value,
             style="danger" if run.plan.risk is Risk.DESTRUCTIVE else "primary",
             confirm=None if wants_name(run) else asks,

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
+from k8sops.core.errors import UsageError
 from k8sops.core.run import Run
-from k8sops_slack.blocks.building import Block, input_block, section, text_input
-from k8sops_slack.blocks.markup import escaped
-from k8sops_slack.blocks.sending import modal
+from k8sops_slack.blocks.building import Block, actions, button, input_block, section, text_input
+from k8sops_slack.blocks.markup import escaped, plain
+from k8sops_slack.blocks.sending import Message, message, modal
 from k8sops_slack.cards.clicks import click_on
 from k8sops_slack.cards.words import subject
 from k8sops_slack.typed.normal import normalised
@@ -16,8 +19,36 @@ from k8sops_slack.typed.normal import normalised
 DENY: Final = "ask.deny"
 NAME: Final = "ask.name"
 REASON: Final = "ask.reason"
+GIVE: Final = "reason.give"
+"""The button that opens the dialog for a reason, where it could not be opened by itself."""
 BLOCK: Final = "answer"
 _ELEMENT: Final = "text"
+_TOLD: Final = 500
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A reason that policy wants for a request; button and dialog carry it along."""
+
+    key: str
+    """Where the request is kept meanwhile."""
+    told: str
+    """What is wanted, as a sentence."""
+
+    @property
+    def value(self) -> str:
+        """As button and dialog carry it, who may cut the sentence, never the key."""
+        return msgspec.json.encode(msgspec.structs.replace(self, told=plain(self.told, _TOLD))).decode()
+
+
+_WANTED: Final = msgspec.json.Decoder(Wanted)
+
+
+def read_wanted(value: str) -> Wanted:
+    """What a button or dialog carried. Raises UsageError for what none of ours carries."""
+    try:
+        return _WANTED.decode(value)
+    except msgspec.DecodeError as error:
+        raise UsageError("this dialog is not one of ours", hint="ask for it anew") from error
 
 
 def deny_dialog(run: Run, why: str = "") -> Block:
@@ -31,11 +62,21 @@ def name_dialog(run: Run) -> Block:
     return _dialog(run, NAME, "Apply", "The cluster's name", hint)
 
 
-def reason_dialog(run: Run) -> Block:
-    """Why, where policy demands it and nothing was said."""
-    return _dialog(
-        run, REASON, "Give a reason", "Why?", "Policy wants a reason; it is recorded with the run."
+def reason_dialog(wanted: Wanted, typed: str = "") -> Block:
+    """Why, where policy demands it; what was asked for is repeated with it. `typed` is what was not enough."""
+    hint = "Recorded with the run, and shown to whoever decides."
+    field = input_block(
+        BLOCK, "Reason", text_input(_ELEMENT, initial=typed, lines=True), needed=True, hint=hint
     )
+    told = section(escaped(wanted.told, _TOLD))
+    title = "Give a reason"
+    return modal(title, REASON, [told, field], metadata=wanted.value, submit="Go on", close="Not now")
+
+
+def reason_message(wanted: Wanted) -> Message:
+    """The same as a message with a button: Slack opens a dialog only right after somebody did something."""
+    told = escaped(f"⛔ {wanted.told}", _TOLD)
+    return message(told, [section(told), *actions([button("Give a reason…", GIVE, wanted.value)])])
 
 
 def answer(values: Mapping[str, Any]) -> str:

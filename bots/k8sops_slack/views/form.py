@@ -6,6 +6,7 @@ Params alone, and what is wrong is said below its field.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ from k8sops_slack.blocks.markup import bold, code, escaped, joined
 from k8sops_slack.blocks.sending import modal
 from k8sops_slack.typed.normal import normalised
 from k8sops_slack.views.form_fields import YES_NO, FormField, form_fields
+from k8sops_slack.views.found_names import scattered, taken_apart
 
 CALLBACK: Final = "form"
 MORE: Final = "form.more"
@@ -40,6 +42,7 @@ NAMES: Final = "names"
 """The action of a field whose options are searched for; the block's id names the field."""
 FIELD: Final = "field."
 REASON: Final = "reason"
+_FLAG: Final = re.compile(r"(?<![\w-])--([a-z][a-z-]*[a-z])")
 
 
 class FormPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,7 +56,15 @@ class FormPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     channel: str = ""
     thread: str = ""
     more: bool = False
-    reason_needed: bool = False
+    reason_wanted: str = ""
+    """Why there has to be a reason, as a sentence, where policy wants one whatever the plan may be."""
+    given: JsonObject = {}
+    """What was typed before the form, until it is shown."""
+    reason: str = ""
+    """Likewise."""
+    only_plan: bool = False
+    hold: bool = False
+    """As typed before the form; no field asks it."""
 
     @property
     def metadata(self) -> str:
@@ -61,40 +72,38 @@ class FormPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return msgspec.json.encode(self).decode()
 
 
+_PLACE: Final = msgspec.json.Decoder(FormPlace)
+
+
 def read_place(metadata: str) -> FormPlace:
     """What a dialog carried. Raises UsageError for what no form of ours carries."""
     try:
-        return msgspec.json.decode(metadata, type=FormPlace)
+        return _PLACE.decode(metadata)
     except msgspec.DecodeError as error:
         raise UsageError("this form is not one of ours", hint="open it anew") from error
 
 
-def form(place: FormPlace, given: Mapping[str, Any] | None = None) -> Block:
-    """The dialog; `given` are values to begin with, as words gave them."""
+def form(place: FormPlace, given: Mapping[str, Any] | None = None, reason: str = "") -> Block:
+    """The dialog; `given` and `reason` are what to begin with, as words gave them."""
     spec = spec_named(place.action)
     fields, given = form_fields(spec), given or {}
     shown = [field for field in fields if field.first or place.more or field.name in given]
     head = joined(" ", [escaped(spec.summary), bold(escaped(place.where, 120))])
     blocks = [section(head), *(_asked(field, given.get(field.name)) for field in shown)]
-    hint = "Recorded with the run, and shown to whoever decides."
-    blocks.append(input_block(REASON, "Reason", text_input(VALUE), needed=place.reason_needed, hint=hint))
+    blocks.append(_reason(place, reason))
     if len(shown) < len(fields):
         blocks += actions([button(f"More options ({len(fields) - len(shown)})", MORE, place.action)])
-    blocks.append(
-        context(joined(" ", [code(spec.typed), escaped("shows its plan first; nothing changes yet.")]))
-    )
+    blocks.append(context(joined(" ", [code(spec.typed), escaped(_promise(place))])))
     return modal(spec.typed.capitalize(), CALLBACK, blocks, metadata=place.metadata, submit="Show the plan")
 
 
 def filled_in(action: str, values: Mapping[str, Any]) -> JsonObject:
-    """The Params that a submitted form's `state.values` give; what is as by default is not given."""
-    given: JsonObject = {}
-    for field in form_fields(spec_named(action)):
-        state = values.get(f"{FIELD}{field.name}", {})
-        typed = _typed(field, next(iter(state.values()), {}))
-        if typed not in ("", (), None) and typed != field.default:
-            given[field.name] = typed == YES_NO[0] if field.choices == YES_NO else typed
-    return given
+    """The Params that a submitted form's `state.values` give; what is as by default is not given.
+
+    An object that was found in another namespace says in which: where none was chosen, it is that one.
+    """
+    fields = form_fields(spec_named(action))
+    return taken_apart(fields, _entered(fields, values))
 
 
 def reason_of(values: Mapping[str, Any]) -> str:
@@ -105,15 +114,37 @@ def reason_of(values: Mapping[str, Any]) -> str:
 def form_errors(action: str, given: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, str]:
     """What is wrong, by the id of the block it is shown below; empty where nothing is.
 
-    What concerns a field that was not shown is said below the first one, with its name.
+    What concerns several fields is said below the first of them that it names; what concerns one that was not shown
+    is said below the first one, with its name.
     """
+    fields = form_fields(spec_named(action))
     shown = [block for block in values if block.startswith(FIELD)] or [REASON]
     found: dict[str, list[str]] = {}
-    for name, told in field_errors(action, given).items():
-        block = f"{FIELD}{name}"
-        text = told if block in shown or not name else f"{name.replace('_', ' ').capitalize()}: {told}"
-        found.setdefault(block if block in shown else shown[0], []).append(text)
+    for name, told in [*field_errors(action, given).items(), *scattered(fields, _entered(fields, values))]:
+        block = f"{FIELD}{name}" if name else _concerned(told, shown)
+        text = _in_words(told, fields)
+        if block not in shown:
+            block, text = shown[0], f"{_label(name)}: {text}"
+        found.setdefault(block, []).append(text)
     return {block: _short(" ".join(texts)) for block, texts in found.items()}
+
+
+def _concerned(told: str, shown: Sequence[str]) -> str:
+    """The block of the field that is named first, as a flag or as it is called; else the first."""
+    named = {block: _mention(block.removeprefix(FIELD)).search(told) for block in shown}
+    places = {block: match.start() for block, match in named.items() if match}
+    return min(places, key=lambda block: places[block], default=shown[0])
+
+
+def _mention(name: str) -> re.Pattern[str]:
+    words = re.escape(name.replace("_", "-")), re.escape(name.replace("_", " "))
+    return re.compile(rf"--{words[0]}(?![\w-])|(?<![\w-]){words[1]}(?![\w-])", re.IGNORECASE)
+
+
+def _in_words(told: str, fields: Sequence[FormField]) -> str:
+    """Flags are the command line's: a form has labels."""
+    labels = {field.name.replace("_", "-"): field.label for field in fields}
+    return _FLAG.sub(lambda flag: labels.get(flag[1], flag[0]), told)
 
 
 def choices(names: Sequence[str], typed: str) -> list[Block]:
@@ -128,6 +159,21 @@ def choices(names: Sequence[str], typed: str) -> list[Block]:
     if own and own not in ordered and size(own) <= OPTION_VALUE:
         ordered = [*ordered[: OPTIONS - 1], own]
     return [option(name, name) for name in ordered[:OPTIONS]]
+
+
+def _reason(place: FormPlace, reason: str) -> Block:
+    hint = "Recorded with the run, and shown to whoever decides."
+    if place.reason_wanted:
+        hint = f"{place.reason_wanted[:1].upper()}{place.reason_wanted[1:]}. {hint}"
+    element = text_input(VALUE, initial=reason)
+    return input_block(REASON, "Reason", element, needed=bool(place.reason_wanted), hint=hint)
+
+
+def _promise(place: FormPlace) -> str:
+    if place.only_plan:
+        return "shows its plan only: nothing can be applied."
+    held = " Once approved, it waits until you start it." if place.hold else ""
+    return f"shows its plan first; nothing changes yet.{held}"
 
 
 def _asked(field: FormField, value: Any) -> Block:
@@ -145,6 +191,17 @@ def _asked(field: FormField, value: Any) -> Block:
     return input_block(f"{FIELD}{field.name}", field.label, element, needed=field.needed, hint=field.hint)
 
 
+def _entered(fields: Sequence[FormField], values: Mapping[str, Any]) -> JsonObject:
+    """What differs from the defaults, as it was entered."""
+    given: JsonObject = {}
+    for field in fields:
+        state = values.get(f"{FIELD}{field.name}", {})
+        typed = _typed(field, next(iter(state.values()), {}))
+        if typed not in ("", (), None) and typed != field.default:
+            given[field.name] = typed == YES_NO[0] if field.choices == YES_NO else typed
+    return given
+
+
 def _typed(field: FormField, state: Mapping[str, Any]) -> Any:
     if many := state.get("selected_options"):
         return tuple(str(one["value"]) for one in many)
@@ -153,6 +210,10 @@ def _typed(field: FormField, state: Mapping[str, Any]) -> Any:
         return (value,) if field.many else value
     lines = [line for text in str(state.get("value") or "").splitlines() if (line := normalised(text))]
     return tuple(lines) if field.many else " ".join(lines)
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def _short(text: str) -> str:

@@ -59,6 +59,14 @@ def approvers_of(run: Run, policy: Policy) -> tuple[Told, ...]:
     )
 
 
+def may_approve(run: Run, person: Person, policy: Policy) -> bool:
+    """Whether this person's approval may count, and was not given yet."""
+    decision = run.plan.decision
+    if decision is None or any(one.person == person.name for one in run.approvals):
+        return False
+    return not vote_refused(decision, person, requester=_requester(run, policy))
+
+
 def users_in(team: str, policy: Policy) -> dict[str, str]:
     """Persons by name, and the user that each is in this team."""
     return {

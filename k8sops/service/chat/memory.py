@@ -132,18 +132,26 @@ class ChatMemory:
         rows = await database.read(lambda tx: remembered(tx, ONCE, key))
         return next((from_ms(row.cursor) for row in rows if row.key == key), None)
 
-    async def note_undo(self, key: str, undo: RunId) -> None:
-        """The run by which somebody takes back what the key names, in place of what was noted before."""
-        database = await self._storage.database()
-        await database.write(
-            lambda tx: remember(tx, ONCE, key, undo, cursor=tx.now_ms()), name="slack.undo_noted"
-        )
+    async def first_undo(self, key: str, mine: RunId, *, instead_of: RunId = "") -> RunId:
+        """Of the runs by which somebody takes back what the key names, the first; it is `mine` where none was noted.
 
-    async def noted_undo(self, key: str) -> RunId:
-        """The run that was noted under the key; empty where none was."""
+        One that has ended gives way to `mine` where it is named.
+        """
         database = await self._storage.database()
-        rows = await database.read(lambda tx: remembered(tx, ONCE, key))
-        return next((row.value for row in rows if row.key == key), "")
+
+        def work(tx: Tx) -> RunId:
+            first = next((row.value for row in remembered(tx, ONCE, key) if row.key == key), "")
+            if first in {"", instead_of}:
+                remember(tx, ONCE, key, mine, cursor=tx.now_ms())
+                return mine
+            return first
+
+        return await database.write(work, name="slack.undo_noted")
+
+    async def no_undo(self, key: str) -> None:
+        """Nothing came of it: whoever asks next is the first."""
+        database = await self._storage.database()
+        await database.write(lambda tx: forget(tx, ONCE, key), name="slack.undo_forgotten")
 
     async def note_asked(self, asked: Asked) -> None:
         """Somebody was asked, or could not be; what is known already stays."""

@@ -7,10 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from k8sops.core.errors import UsageError
 from k8sops.core.plan import ClusterInfo, Finding
 from k8sops.core.run import RunState
+from k8sops_slack.bot.refusing import refusal
 from k8sops_slack.cards.clicks import read_click
-from k8sops_slack.views.asking import BLOCK, answer, deny_dialog, name_dialog, reason_dialog, wrong_name
+from k8sops_slack.views.asking import (
+    BLOCK,
+    GIVE,
+    Wanted,
+    answer,
+    deny_dialog,
+    name_dialog,
+    read_wanted,
+    reason_dialog,
+    reason_message,
+    wrong_name,
+)
 from k8sops_slack.views.choosing import cluster_message
 from k8sops_slack.views.details import PAGE_LINES, details, loading, refused
 from k8sops_slack.views.plan_text import run_lines
@@ -62,7 +75,7 @@ def test_hostile_plans_stay_within_a_dialog(text: str, steps: int, page: int, ru
             state, plan=a_plan(nodes=steps, findings=findings, summary=text[:160]), outcome=text * 20
         )
         check_view(details(shown, ROOM, page))
-    check_view(refused(text * 50))
+    check_view(refused(refusal(UsageError(text * 50), "/k8s").blocks))
     check_view(loading())
 
 
@@ -88,9 +101,28 @@ def test_what_destroys_wants_the_clusters_name_typed() -> None:
     run = a_run(RunState.PROPOSED)
     view = name_dialog(run)
     check_view(view)
-    check_view(reason_dialog(run))
     assert wrong_name(run, "prod-us") == {BLOCK: "The cluster's name is prod-eu."}
     assert wrong_name(run, "prod-eu") == {}
+
+
+@pytest.mark.parametrize("told", ["scale: the policy asks for a reason", "\\d*" * 2000, "😀\x00" * 2000])
+def test_a_reason_that_policy_wants_is_asked_for_with_what_it_has_to_name(told: str) -> None:
+    """In a dialog, or by a button that opens it; both carry where the request is kept."""
+    wanted = Wanted(key="reason/line/1.abc", told=told)
+    view, said = reason_dialog(wanted, "because"), reason_message(wanted)
+    check_view(view)
+    check_message(said.arguments())
+    assert read_wanted(view["private_metadata"]).key == wanted.key
+    assert "Reason*: [because]" in drawn(view["blocks"])
+    assert said.blocks[1]["elements"][0]["action_id"] == GIVE
+    assert read_wanted(said.blocks[1]["elements"][0]["value"]).key == wanted.key
+
+
+@pytest.mark.parametrize("value", ["", "{", '{"key":"k"}', '{"key":"k","told":"t","x":1}'])
+def test_a_dialog_that_is_none_of_ours_is_refused(value: str) -> None:
+    """It comes back over the network."""
+    with pytest.raises(UsageError, match="not one of ours"):
+        read_wanted(value)
 
 
 def test_which_cluster_is_asked_never_guessed() -> None:

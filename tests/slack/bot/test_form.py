@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,14 +30,14 @@ from tests.slack.bot.runs_shown import drawn
 ACTIONS = [spec for spec in all_actions() if spec.name != "import_backup"]
 
 
-def place(action: str, *, more: bool = False, reason_needed: bool = False) -> FormPlace:
+def place(action: str, *, more: bool = False, reason_wanted: str = "") -> FormPlace:
     return FormPlace(
         action=action,
         cluster="c-eu",
         where="PRODUCTION prod-eu",
         channel="C1",
         more=more,
-        reason_needed=reason_needed,
+        reason_wanted=reason_wanted,
     )
 
 
@@ -89,7 +90,10 @@ def test_what_only_follows_the_objects_at_the_command_line_has_a_field_of_its_ow
 @pytest.mark.parametrize("spec", ACTIONS, ids=lambda spec: spec.name)
 def test_every_action_has_a_form_that_slack_takes(spec: ActionSpec) -> None:
     """With the few fields, with all of them, and with a reason that is needed."""
-    few, all_fields = form(place(spec.name)), form(place(spec.name, more=True, reason_needed=True))
+    few, all_fields = (
+        form(place(spec.name)),
+        form(place(spec.name, more=True, reason_wanted="the policy asks for a reason")),
+    )
     for view in (few, all_fields):
         check_view(view)
         assert read_place(view["private_metadata"]).action == spec.name
@@ -149,12 +153,96 @@ def test_what_is_wrong_is_said_below_its_field() -> None:
     }
     values = {f"{FIELD}nodes": named(), f"{FIELD}selector": typed("")}
     assert form_errors("drain", {}, values) == {
-        f"{FIELD}nodes": "Name nodes, or give --selector, or --pool: one of the three."
+        f"{FIELD}nodes": "Name nodes, or give Selector, or Pool: one of the three."
     }
     assert form_errors("drain", {"nodes": ("n",), "timeout": "x"}, values) == {
         f"{FIELD}nodes": "Timeout: Should be a duration such as 90s, 5m or 1h30m."
     }
     assert form_errors("drain", {"nodes": ("node-1",)}, values) == {}
+
+
+def test_what_is_wrong_with_several_fields_is_said_below_the_first_in_the_words_of_the_form() -> None:
+    """A phone shows labels; nobody there has ever seen a flag."""
+    values = {f"{FIELD}targets": named("deployment/web"), f"{FIELD}replicas": typed("")}
+    told = form_errors("scale", filled_in("scale", values), values)
+    assert told == {f"{FIELD}replicas": "Give one of Replicas, To zero, Restore, Exactly."}
+
+
+def test_an_object_of_any_namespace_says_in_which_it_is() -> None:
+    """Whoever searches for `web` need not know the namespace first."""
+    values = {
+        f"{FIELD}targets": named("shop · deployment/web", "deployment/api"),
+        f"{FIELD}replicas": typed("3"),
+    }
+    given = {"namespace": "shop", "targets": ("deployment/web", "deployment/api"), "replicas": "3"}
+    assert filled_in("scale", values) == given
+    assert form_errors("scale", given, values) == {}
+    there = {"names": {"selected_option": {"value": "shop"}}}
+    evict = {f"{FIELD}targets": named("shop · web-0"), f"{FIELD}namespace": there}
+    assert form_errors("evict", filled_in("evict", evict), evict) == {}
+
+
+@pytest.mark.parametrize(
+    ("chosen_namespace", "targets", "several"),
+    [
+        ("", ("shop · deployment/web", "batch · deployment/web"), "shop, batch"),
+        ("legacy", ("shop · deployment/web",), "legacy, shop"),
+    ],
+)
+def test_objects_of_several_namespaces_are_no_request(
+    chosen_namespace: str, targets: tuple[str, ...], several: str
+) -> None:
+    """One of them would be done in the wrong place."""
+    place_chosen = {"names": {"selected_option": {"value": chosen_namespace}}} if chosen_namespace else {}
+    values = {
+        f"{FIELD}targets": named(*targets),
+        f"{FIELD}replicas": typed("3"),
+        f"{FIELD}namespace": place_chosen,
+    }
+    assert form_errors("scale", filled_in("scale", values), values) == {
+        f"{FIELD}targets": f"These are in several namespaces: {several}. Choose of one."
+    }
+
+
+def test_text_that_looks_like_a_found_name_stays_as_it_is() -> None:
+    """Only what is searched for can have been found."""
+    values = {f"{FIELD}targets": named("deployment/web"), f"{FIELD}changes": typed("note=a · b")}
+    assert filled_in("annotate", values) == {"targets": ("deployment/web",), "changes": ("note=a · b",)}
+
+
+def test_a_reason_that_is_wanted_in_any_case_is_needed_before_the_form_is_sent() -> None:
+    """With what it has to name; else the form were closed first, and the reason asked for after."""
+    wanted = "the policy asks for a reason that names a ticket: OPS-[0-9]+, as in OPS-123"
+    (asked,) = [
+        one for one in form(place("scale", reason_wanted=wanted))["blocks"] if one.get("block_id") == REASON
+    ]
+    assert not asked["optional"]
+    assert asked["hint"]["text"].startswith(
+        "The policy asks for a reason that names a ticket: OPS-[0-9]+, as in"
+    )
+
+
+@pytest.mark.parametrize(
+    ("only_plan", "hold", "promise"),
+    [
+        (False, False, "shows its plan first; nothing changes yet."),
+        (True, False, "shows its plan only: nothing can be applied."),
+        (
+            False,
+            True,
+            "shows its plan first; nothing changes yet. Once approved, it waits until you start it.",
+        ),
+    ],
+)
+def test_what_was_typed_before_the_form_stands_in_it(only_plan: bool, hold: bool, promise: str) -> None:
+    """Whoever typed `-n shop` must not plan elsewhere, and `--plan` promises that nothing is applied."""
+    begun = msgspec.structs.replace(place("scale"), only_plan=only_plan, hold=hold)
+    view = form(begun, {"namespace": "shop"}, "peak")
+    fields = {block["block_id"]: block["element"] for block in view["blocks"] if block["type"] == "input"}
+    assert fields[f"{FIELD}namespace"]["initial_option"]["value"] == "shop"
+    assert fields[REASON]["initial_value"] == "peak"
+    assert promise in drawn(view["blocks"])
+    assert read_place(view["private_metadata"]) == begun
 
 
 def test_a_forged_form_reads_no_file_and_reaches_no_place() -> None:

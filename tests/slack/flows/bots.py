@@ -27,7 +27,7 @@ from k8sops.service.records import Records
 from k8sops.service.storing import Storage
 from k8sops.store.database import Tx
 from k8sops.store.outbox import put_out
-from k8sops_local_slack import LocalSlack, Message, Person, Workspace, app_from_manifest
+from k8sops_local_slack import LocalSlack, Message, Patience, Person, Workspace, app_from_manifest
 from k8sops_slack.blocks.gate import Gate
 from k8sops_slack.bot.following import REMIND_EVERY_S, Following
 from k8sops_slack.bot.posting import Poster
@@ -99,7 +99,12 @@ class Bots:
 
 @asynccontextmanager
 async def open_bots(
-    folder: Path, *, slack_rules: dict[str, Any] | None = None, number: int = 2, **settings: Any
+    folder: Path,
+    *,
+    slack_rules: dict[str, Any] | None = None,
+    number: int = 2,
+    patience: Patience | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Bots]:
     """So many bots, not yet looking; a run takes two of sre. `settings` are the configuration's."""
     policy = folder / "policy.yaml"
@@ -117,7 +122,9 @@ async def open_bots(
         wanted = msgspec.structs.replace(needing(2, ttl_s=int(TTL.total_seconds())), demands=demands)
         rules = PlainRules(wanted)
         world = await stack.enter_async_context(open_world(config.database_url, rules=rules, clock=clock))
-        slack = await stack.enter_async_context(await LocalSlack.start(space, rate_limits=False))
+        slack = await stack.enter_async_context(
+            await LocalSlack.start(space, patience=patience, rate_limits=False)
+        )
         client = AsyncWebClient(token=space.app.bot_token, base_url=slack.base_url)
         replicas = [await _bot(stack, config, clock, client, said) for _ in range(number)]
         yield Bots(slack, world, clock, replicas, folder / "ledger", said)

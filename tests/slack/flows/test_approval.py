@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
+from k8sops.cluster.client import KubeCluster
 from k8sops.core.run import RunFilter, RunState
+from k8sops.sandbox.manager import SandboxHandle
 from k8sops_local_slack import Person
-from tests.service.chat.office import TEAM, USERS
-from tests.slack.flows.conftest import ELSEWHERE, OPS, Desk
+from tests.service.chat.office import TEAM, USERS, open_office
+from tests.slack.flows.conftest import ELSEWHERE, OPS, Desk, opened
 
 
 async def test_what_one_asks_and_another_approves_is_done_and_told(desk: Desk) -> None:
@@ -37,10 +40,63 @@ async def test_a_no_asks_why_and_is_told_to_whoever_asked(desk: Desk) -> None:
     await alice.slash(f"/k8s scale deployment/web --replicas 3 -n {desk.namespace}", OPS)
     card = await desk.message(OPS, "Deny")
     await bob.click(card, "run.deny")
-    await desk.slack.until(lambda: bob.modal)
+    await desk.slack.until(lambda: bob.modal and "Why not?" in bob.modal_screen())
     await bob.submit({"Why not?": "not during the sale"})
     await desk.shown("alice", OPS, "denied", "by bob: not during the sale", "nothing was changed")
     assert await desk.replicas() == 2
+
+
+async def test_what_waits_on_the_bots_page_is_approved_there(desk: Desk) -> None:
+    """It is where an approver looks in the morning; and the dialog says what became of the click."""
+    await desk.web(2)
+    alice, bob = desk.person("alice"), desk.person("bob")
+    await alice.slash(f"/k8s scale deployment/web --replicas 3 -n {desk.namespace}", OPS)
+    await desk.message(OPS, "Approve")
+    await bob.open_home()
+    await desk.slack.until(lambda: "Look" in bob.home_screen())
+    await bob.click("home", "Look")
+    await desk.slack.until(lambda: bob.modal and "[Approve]" in bob.modal_screen())
+    assert await bob.click("modal", "run.approve", confirm=False) is None, "asked again, as on the card"
+    await bob.click("modal", "run.approve")
+    await desk.slack.until(lambda: "approved by bob" in bob.modal_screen())
+    assert "[Approve]" not in bob.modal_screen()
+    await desk.shown("alice", OPS, "3 of 3 replicas ready", "approved by bob")
+    assert await desk.replicas() == 3
+
+
+async def test_what_is_withdrawn_in_the_dialog_is_withdrawn_and_says_so(desk: Desk) -> None:
+    """Whoever asked sees it among what they did last."""
+    await desk.web(2)
+    alice = desk.person("alice")
+    await alice.slash(f"/k8s scale deployment/web --replicas 3 -n {desk.namespace}", OPS)
+    await alice.click(await desk.message(OPS, "Details"), "run.details")
+    await desk.slack.until(lambda: alice.modal and "[Withdraw]" in alice.modal_screen())
+    await alice.click("modal", "run.cancel")
+    await desk.slack.until(lambda: "cancelled" in alice.modal_screen())
+    await desk.shown("bob", OPS, "cancelled")
+
+
+async def test_a_clusters_name_is_typed_in_the_dialog_in_which_it_was_applied(
+    cluster: KubeCluster, sandbox: SandboxHandle, cluster_namespace: str, tmp_path: Path
+) -> None:
+    """Slack shows one dialog at a time; another name is refused below the field."""
+    rules = [{"name": "typed", "match": {"risk": "low"}, "effect": "confirm", "typed_name": True}]
+    async with (
+        open_office(cluster, sandbox, tmp_path) as office,
+        opened(office, cluster_namespace, rules=rules) as desk,
+    ):
+        await desk.web(2)
+        alice = desk.person("alice")
+        await alice.slash(f"/k8s scale deployment/web --replicas 3 -n {desk.namespace}", OPS)
+        await alice.click(await desk.message(OPS, "Apply"), "run.details")
+        await desk.slack.until(lambda: alice.modal and "[Apply]" in alice.modal_screen())
+        await alice.click("modal", "Apply")
+        await desk.slack.until(lambda: "The cluster's name" in alice.modal_screen())
+        await alice.submit({"The cluster's name": "prod-us"})
+        assert "The cluster's name is prod-eu." in alice.modal_screen()
+        await alice.submit({"The cluster's name": "prod-eu"})
+        await desk.shown("alice", None, "3 of 3 replicas ready")
+        assert await desk.replicas() == 3
 
 
 async def test_nobody_approves_what_they_asked_for_and_whoever_tries_is_told(desk: Desk) -> None:

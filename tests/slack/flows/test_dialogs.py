@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from k8sops.core.run import RunFilter
 from tests.service.chat.office import USERS
 from tests.slack.flows.conftest import OPS, Desk
 from tests.support.workloads import create, deployment
@@ -23,6 +24,52 @@ async def test_a_command_without_arguments_opens_its_form_and_the_form_does_the_
     await alice.click(await desk.message(OPS, "Apply"), "run.apply")
     await desk.shown("alice", OPS, "3 of 3 replicas ready", "“busy”")
     assert await desk.replicas() == 3
+
+
+async def test_a_form_finds_what_it_is_about_in_any_namespace(free_desk: Desk) -> None:
+    """Whoever is woken at night knows `web`, and not where it lives."""
+    desk = free_desk
+    await desk.web(2)
+    alice = desk.person("alice")
+    await alice.slash("/k8s scale", OPS)
+    await desk.slack.until(lambda: alice.modal and "Show the plan" in alice.modal_screen())
+    found = f"{desk.namespace} · deployment/web"
+    assert found in await alice.search("modal", "Targets", f"{desk.namespace} · deployment/w")
+    await alice.choose("modal", "Targets", [found])
+    await alice.submit({"Replicas": ""})
+    assert "Give one of Replicas, To zero" in alice.modal_screen()
+    await alice.submit({"Replicas": "3"})
+    card = await desk.message(OPS, "from 2 to 3 replicas")
+    assert desk.namespace in card.all_text()
+
+
+async def test_what_was_typed_before_a_form_stands_in_it(free_desk: Desk) -> None:
+    """`-n` that is dropped plans in another namespace than was meant, `--plan` something that can be applied."""
+    desk = free_desk
+    await desk.web(2)
+    alice = desk.person("alice")
+    await alice.slash(f"/k8s scale -n {desk.namespace} --reason peak --plan", OPS)
+    await desk.slack.until(lambda: alice.modal and "shows its plan only" in alice.modal_screen())
+    await alice.choose("modal", "Targets", ["deployment/web"])
+    await alice.submit({"Replicas": "3"})
+    await desk.shown("alice", OPS, "from 2 to 3 replicas", "“peak”", desk.namespace)
+    assert "Apply" not in alice.screen(OPS)
+    assert not await desk.chat.records.runs(RunFilter())
+
+
+async def test_what_was_typed_with_hold_waits_for_its_requester_out_of_a_form_as_well(desk: Desk) -> None:
+    """Approved at night, it must not begin by itself."""
+    await desk.web(2)
+    alice = desk.person("alice")
+    await alice.slash(f"/k8s scale -n {desk.namespace} --hold", OPS)
+    await desk.slack.until(lambda: alice.modal and "waits until you start it" in alice.modal_screen())
+    await alice.click("modal", "form.more")
+    await desk.slack.until(lambda: "More options" not in alice.modal_screen())
+    await alice.choose("modal", "Targets", ["deployment/web"])
+    await alice.submit({"Replicas": "3"})
+    await desk.message(OPS, "Approve")
+    (run,) = await desk.chat.records.runs(RunFilter())
+    assert (await desk.chat.records.get_run(run.id)).hold
 
 
 async def test_more_options_keep_what_was_filled_in(desk: Desk) -> None:
