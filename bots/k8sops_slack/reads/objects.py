@@ -11,16 +11,46 @@ from k8sops_slack.reads.table import Listing
 _RANK = [Severity.BAD, Severity.WARN, Severity.BUSY, Severity.NEUTRAL, Severity.OK, Severity.DONE]
 _STATUS = ("status", "phase", "state", "conditions", "type")
 _READY = "ready"
+_OBJECT = "OBJECT"
+_OF_EVENTS = frozenset({"last seen", "type", "reason", "object", "message"})
 
 
 def objects_listing(found: Table, *, query: TableQuery, cluster: str) -> Listing:
     """Worst first; where there is nothing, where that was looked for."""
-    heads, rows = object_rows(found)
+    heads, rows = event_rows(found) if is_events(found) else object_rows(found)
     place = f" in {query.namespace}" if found.namespaced and query.namespace else ""
     named = f" named {query.name}" if query.name else ""
     more = "; -A looks in all namespaces" if place and not query.name else ""
     nothing = f"There is none{named}{place}{more}."
-    return Listing(title=f"{query.kind}{place} on {cluster}", heads=heads, rows=rows, nothing=nothing)
+    return Listing(
+        title=f"{query.kind}{place} on {cluster}",
+        heads=heads,
+        rows=rows,
+        nothing=nothing,
+        named=heads.index(_OBJECT) if is_events(found) else -1,
+    )
+
+
+def is_events(found: Table) -> bool:
+    """Whether these are events, by their columns."""
+    return {column.name.lower() for column in found.columns} >= _OF_EVENTS
+
+
+def event_rows(found: Table) -> tuple[list[str], list[list[str]]]:
+    """Events, warnings first: what is said of what, in so little room that on a phone the message is among it."""
+    heads, rows = object_rows(found)
+    places = {head: place for place, head in enumerate(heads)}
+    apart = "NAMESPACE" in places
+    return [*(["NAMESPACE"] if apart else []), "SEEN", "", _OBJECT, "WHAT"], [
+        [
+            *([row[0]] if apart else []),
+            row[places["LAST SEEN"]],
+            "" if row[places["TYPE"]] == "Normal" else "!",
+            row[places[_OBJECT]],
+            f"{row[places['REASON']]}: {row[places['MESSAGE']]}",
+        ]
+        for row in rows
+    ]
 
 
 def object_rows(found: Table) -> tuple[list[str], list[list[str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -16,6 +17,8 @@ from k8sops_slack.cards.words import typed
 from k8sops_slack.reads.table import Listing
 
 _AS_PLANNED = (RunState.PROPOSED, RunState.AWAITING_APPROVAL, RunState.SUCCEEDED)
+_KIND = re.compile(r"/(?:deployments|statefulsets|daemonsets|replicasets|cronjobs|jobs|pods)/")
+"""In `shop/deployments/checkout`: where room is scarce, the name is worth more than the kind."""
 _URGENT = (RunState.NEEDS_REVIEW, RunState.AWAITING_APPROVAL, RunState.RUNNING, RunState.QUEUED)
 
 
@@ -43,9 +46,9 @@ def runs_listing(runs: Sequence[RunSummary], clusters: Mapping[str, str], now: d
 def _what(run: RunSummary) -> str:
     """What it is about, without what the state says already: there is room for a few words."""
     if run.state not in _AS_PLANNED:
-        return run.headline.removeprefix(f"{WORDS[run.state]}: ")
+        return _KIND.sub("/", run.headline.removeprefix(f"{WORDS[run.state]}: "))
     verdict, _, told = run.summary.partition(": ")
-    return told if told and " " not in verdict else run.summary
+    return _KIND.sub("/", told if told and " " not in verdict else run.summary)
 
 
 def schedules_listing(views: Sequence[ScheduleView], now: datetime) -> Listing:

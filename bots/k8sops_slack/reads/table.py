@@ -18,6 +18,9 @@ CELL: Final = 40
 WIDTH: Final = 72
 LEAST: Final = 12
 """Of a column that is cut."""
+NAME: Final = 28
+NAME_END: Final = 6
+"""Of a pod's name what tells it from its siblings."""
 GUTTER: Final = "  "
 SHARE: Final = "read.share"
 FULL: Final = "read.full"
@@ -33,11 +36,19 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     rows: Sequence[Cells]
     note: str = ""
     nothing: str = "There is nothing."
+    named: int = -1
+    """The column of names, whose middle gives way before the last column does; none by default."""
 
     def message(self, line: str) -> Message:
         """The first rows. `line` is what was typed for it."""
         return table_message(
-            self.title, self.heads, self.rows, line=line, note=self.note, nothing=self.nothing
+            self.title,
+            self.heads,
+            self.rows,
+            line=line,
+            note=self.note,
+            nothing=self.nothing,
+            named=self.named,
         )
 
     def text(self) -> str:
@@ -53,6 +64,7 @@ def table_message(
     line: str,
     note: str = "",
     nothing: str = "There is nothing.",
+    named: int = -1,
 ) -> Message:
     """Rows in the order given. `line` is what was typed, which the buttons carry: it is read again when pressed."""
     if not rows:
@@ -60,7 +72,7 @@ def table_message(
     shown = rows[:ROWS]
     more = f"{len(shown)} of {len(rows)}" if len(rows) > ROWS else f"{len(rows)}"
     head = joined(" ", [bold(escaped(title, 150)), written(f"({more})")])
-    told: list[Block] = [section(head), section(fenced(aligned(heads, shown)))]
+    told: list[Block] = [section(head), section(fenced(aligned(heads, shown, named)))]
     if note:
         told.append(context(escaped(note, 300)))
     return message(head, [*told, *actions(_buttons(line, full=len(rows) > ROWS))])
@@ -75,36 +87,58 @@ def shared(found: Message, who: Mrkdwn) -> Message:
 
 def full_list(heads: Cells, rows: Sequence[Cells]) -> str:
     """All rows with all of every cell, as the text of a file."""
-    return "\n".join(_lines([heads, *rows], cell=0, width=0)) + "\n"
+    return "\n".join(_lines([[printable(one) for one in row] for row in (heads, *rows)])) + "\n"
 
 
-def aligned(heads: Cells, rows: Sequence[Cells]) -> list[str]:
-    """Lines whose columns stand below each other; the last gives way first, as far as it still says something."""
-    return _lines([heads, *rows], cell=CELL, width=WIDTH)
+def aligned(heads: Cells, rows: Sequence[Cells], named: int = -1) -> list[str]:
+    """Lines whose columns stand below each other; the last gives way first, as far as it still says something.
 
-
-def _lines(rows: Sequence[Cells], *, cell: int, width: int) -> list[str]:
-    cells = [[_cut(printable(one), cell) for one in row] for row in rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    if width:
-        widths = _fitted(widths, width)
-    return [
-        GUTTER.join(_cut(one, wide).ljust(wide) for one, wide in zip(row, widths, strict=False)).rstrip()
-        for row in cells
+    Before it does so the column of names, `named`, as far as names can still be told apart.
+    """
+    ends = [NAME_END if column == named else 0 for column in range(len(heads))]
+    cells = [
+        [_cut(printable(one), CELL, end) for one, end in zip(row, ends, strict=False)]
+        for row in (heads, *rows)
     ]
+    widths = _widths(cells)
+    over = _total(widths) - WIDTH
+    if named >= 0 and over > 0:
+        widths[named] = max(min(NAME, widths[named]), widths[named] - over)
+    widths = _fitted(widths, WIDTH)
+    return _lines(
+        [[_cut(one, wide, end) for one, wide, end in zip(row, widths, ends, strict=False)] for row in cells]
+    )
+
+
+def _lines(cells: Sequence[Cells]) -> list[str]:
+    widths = _widths(cells)
+    return [
+        GUTTER.join(one.ljust(wide) for one, wide in zip(row, widths, strict=False)).rstrip() for row in cells
+    ]
+
+
+def _widths(cells: Sequence[Cells]) -> list[int]:
+    return [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(GUTTER) * (len(widths) - 1)
 
 
 def _fitted(widths: list[int], width: int) -> list[int]:
     """The widths of the columns that fit: the last is cut to what is left, or left out where that is too little."""
-    while len(widths) > 1 and (over := sum(widths) + len(GUTTER) * (len(widths) - 1) - width) > 0:
+    while len(widths) > 1 and (over := _total(widths) - width) > 0:
         left = widths.pop() - over
         if left >= LEAST:
             return [*widths, left]
     return widths
 
 
-def _cut(text: str, most: int) -> str:
-    return short(text, most) if most else text
+def _cut(text: str, most: int, end: int) -> str:
+    """Cut visibly: at its end, or before so much of its end as is kept."""
+    if not end or len(text) <= most:
+        return short(text, most)
+    return f"{text[: most - end - 1]}…{text[-end:]}"
 
 
 def _buttons(line: str, *, full: bool) -> list[Block]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from k8sops.core.timeline import Timeline
 from k8sops.service.timing.rendering import (
     TimelineRow,
@@ -13,10 +11,6 @@ from k8sops.service.timing.rendering import (
     unknown_lines,
 )
 from k8sops_slack.reads.table import ROWS, Listing
-
-NAME: Final = 24
-NAME_END: Final = 6
-"""Of a pod's name what tells it from its siblings."""
 
 
 class TimelineListing(Listing, frozen=True, kw_only=True):
@@ -42,6 +36,7 @@ def timeline_listing(found: Timeline) -> TimelineListing:
         rows=[(row.time[:5], "!" if row.bad else "", _name(row), row.text) for row in ordered],
         note="; ".join(part for part in (timeline_sum(found), *missing) if part),
         nothing="; ".join(["Nothing happened that is still on record.", *missing]),
+        named=2,
         timeline=found,
     )
 
@@ -54,6 +49,4 @@ def _name(row: TimelineRow) -> str:
     """The object's own name: kind and namespace leave no room for what happened to it."""
     kind, _, rest = row.subject.partition(" ")
     name = rest.partition("/")[2] or rest
-    if kind == "run":
-        return f"run {name[:10]}"
-    return name if len(name) <= NAME else f"{name[: NAME - NAME_END - 1]}…{name[-NAME_END:]}"
+    return f"run {name[:10]}" if kind == "run" else name

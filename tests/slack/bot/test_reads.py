@@ -159,7 +159,7 @@ def test_a_run_says_what_it_is_about_and_its_cluster_where_there_are_several() -
     lines = drawn(runs_listing([done, failed], {"c-eu": "prod-eu"}, NOW).message("runs").blocks).splitlines()
     assert lines[0] == "*Runs on prod-eu* (2)"
     assert lines[2] == "STATE        RUN         ACTION    AGE  WHAT"
-    assert lines[3] == "✅ succeeded  01KAJ4ZZ00  rollback  1m   payments/deployments/gateway go…"
+    assert lines[3] == "✅ succeeded  01KAJ4ZZ00  rollback  1m   payments/gateway goes from revi…"
     assert lines[4] == "❌ failed     01KAJ4ZZ00  scale     2m   2 of 3 replicas are ready"
     assert max(len(line) for line in lines) <= WIDTH
     elsewhere = msgspec.structs.replace(failed, cluster_uid="c-us")
@@ -167,6 +167,30 @@ def test_a_run_says_what_it_is_about_and_its_cluster_where_there_are_several() -
     both = drawn(runs_listing([done, elsewhere], clusters, NOW).message("runs").blocks).splitlines()
     assert both[0] == "*Runs* (2)"
     assert "scale     prod-us  2m" in both[4]
+
+
+def test_of_an_event_the_phone_shows_what_is_said_and_of_whom() -> None:
+    """Of a table of five wide columns the message was left out, and the message is what one looks for."""
+    columns = tuple(Column(name=name) for name in ("Last Seen", "Type", "Reason", "Object", "Message"))
+    pod = "pod/report-builder-549b8bc65d-kfqkj"
+    told = "Back-off restarting failed container report-builder in pod"
+    made = [
+        Row(uid=kind, name=kind, namespace="shop", cells=("43m", kind, *rest), created=NOW, labels={})
+        for kind, *rest in (("Normal", "Pulled", pod, "Image is there"), ("Warning", "BackOff", pod, told))
+    ]
+    found = objects_listing(
+        Table(columns=columns, rows=tuple(made), kind="events", namespaced=True),
+        query=TableQuery(kind="events", namespace="shop"),
+        cluster="prod-eu",
+    )
+    lines = drawn(found.message("get events").blocks).splitlines()
+    assert lines[2:5] == [
+        "SEEN     OBJECT                        WHAT",
+        "43m   !  pod/report-builder-54…-kfqkj  BackOff: Back-off restarting fai…",
+        "43m      pod/report-builder-54…-kfqkj  Pulled: Image is there",
+    ]
+    assert max(map(len, lines)) <= WIDTH
+    assert f"{pod}  BackOff: {told}" in found.text(), "the file has all of it"
 
 
 def test_a_column_without_room_is_left_out_and_all_of_it_is_in_the_file() -> None:

@@ -51,8 +51,16 @@ def test_nothing_found_is_not_nothing_happened() -> None:
 
 def test_long_names_leave_room_for_what_happened() -> None:
     """A pod's name of forty characters would leave half a word of it; its end tells it from its siblings."""
+    subject = "Pod shop/report-builder-549b8bc65d-kfqkj"
     found = timeline_of(
-        told("01:00", "Killed", subject="Pod shop/report-builder-549b8bc65d-kfqkj"), title="x"
+        told("01:00", "OOMKilled: " + "it used more than it may " * 3, subject=subject), title="x"
     )
-    ((_, _, name, _),) = timeline_listing(found).rows
-    assert name == "report-builder-54…-kfqkj"
+    line = drawn(timeline_listing(found).message("timeline").blocks).splitlines()[3]
+    assert "report-builder-549b8b…-kfqkj  OOMKilled: it used more" in line
+
+
+def test_a_name_is_whole_where_there_is_room() -> None:
+    """Half a name cannot be typed."""
+    pod = "report-builder-549b8bc65d-kfqkj"
+    found = timeline_of(told("01:00", "Killed", subject=f"Pod shop/{pod}"), title="x")
+    assert f"{pod}  Killed" in drawn(timeline_listing(found).message("timeline").blocks)
