@@ -137,3 +137,16 @@ async def test_what_was_done_or_ended_long_ago_is_forgotten_and_nothing_else(sto
     await memory.forget_old()
     assert await memory.not_yet(["end/old", "end/young"]) == {"end/old"}
     assert (await memory.shown(old), len(await memory.shown(young))) == ((), 2)
+
+
+async def test_of_several_undos_of_one_person_the_first_counts_until_it_has_ended(storage: Storage) -> None:
+    """Two taps are one request; a bot that died at it and begins again is still the first."""
+    one, other = ChatMemory(storage), ChatMemory(storage)
+    assert await one.first_undo("undo/run/alice", "first") == "first"
+    assert await other.first_undo("undo/run/alice", "second") == "first"
+    assert await other.first_undo("undo/run/alice", "first") == "first"
+    assert await other.first_undo("undo/run/bob", "third") == "third", "each person asks for themselves"
+    assert await one.first_undo("undo/run/alice", "second", instead_of="first") == "second"
+    assert await other.first_undo("undo/run/alice", "fourth", instead_of="first") == "second"
+    await one.no_undo("undo/run/alice")
+    assert await other.first_undo("undo/run/alice", "fourth") == "fourth"
