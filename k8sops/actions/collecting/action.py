@@ -19,6 +19,7 @@ from k8sops.actions.collecting.params import LogsParams
 from k8sops.actions.collecting.places import Place
 from k8sops.actions.collecting.planning import (
     findings_of,
+    misses,
     radius_of,
     step_of,
     summary_of,
@@ -57,14 +58,15 @@ class Logs:
         params.window(clock.now(), clock.now())
         location = await Place(params, self._surroundings).location()
         found = await find(cluster, params.selection)
+        findings = await findings_of(params, found, cluster)
         return make_plan(
             self,
             params,
             cluster.info,
             clock,
-            summary=summary_of(params, found, location),
+            summary=summary_of(params, found, location, findings),
             steps=[step_of(params, found)],
-            findings=await findings_of(params, found, cluster),
+            findings=findings,
             blast_radius=radius_of(params, found),
             forecast=Forecast(limited_by=f"at most {params.within} s"),
         )
@@ -105,6 +107,8 @@ class Logs:
         found = await find(cluster, params.selection)
         for error in found.errors:
             writer.missing("namespaces", source="pods", why=error)
+        if misses(params, found):
+            writer.missing("namespaces", source="pods", why=f"no pod is meant by {what_of(params)}")
         return Gathering(
             cluster=cluster,
             clock=journal.clock,

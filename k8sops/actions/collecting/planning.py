@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from k8sops.actions.collecting.params import LogsParams
@@ -12,6 +13,7 @@ from k8sops.core.ports import AccessRequest, ClusterReader
 from k8sops.core.risk import Risk
 from k8sops.core.text import counted, printable
 from k8sops.logs.finding import Found
+from k8sops.logs.namespaces import absent
 
 COLLECT: Final = "collect/bundle"
 ASKED: Final = 20
@@ -65,15 +67,22 @@ def when_of(params: LogsParams) -> str:
     return f"{since}, until {params.until}" if params.until else since
 
 
-def summary_of(params: LogsParams, found: Found, location: str) -> str:
+def summary_of(params: LogsParams, found: Found, location: str, findings: Sequence[Finding]) -> str:
     """One sentence."""
     containers = sum(len(one.containers) for one in found.pods)
     verdict = "Unredacted" if params.no_redact else "Safe"
+    if any(one.level == "blocker" for one in findings):
+        verdict = "Blocked"
     sizes = f"at most {params.limit}, " if len(found.pods) > 1 else ""
     return (
         f"{verdict}: logs of {counted(len(found.pods), 'pod')} ({counted(containers, 'container')}) "
         f"{when_of(params)}, {sizes}to {location}."
     )
+
+
+def misses(params: LogsParams, found: Found) -> bool:
+    """Whether a pattern or a narrowing meets no pod; a workload or a namespace that is there may have none."""
+    return not found.pods and bool(params.selection.pods or any(value for _, value in _narrowing(params)))
 
 
 def radius_of(params: LogsParams, found: Found) -> JsonObject:
@@ -93,8 +102,14 @@ async def findings_of(params: LogsParams, found: Found, cluster: ClusterReader) 
     if params.no_redact:
         text = "secrets in logs and objects stay readable for whoever gets the bundle"
         findings.append(Finding(level="warning", code="not_redacted", text=text))
-    if not found.pods:
-        text = f"no pod is meant by {what_of(params)}: the bundle says so, and has what else there is"
+    gone = await absent(cluster, params.namespaces)
+    for name in gone:
+        text = printable(f"namespace {name} does not exist")
+        findings.append(Finding(level="blocker", code="no_namespace", text=text, subjects=(name,)))
+    if not found.pods and not gone:
+        # No warning: pods may end between a plan and its start, which must not void it.
+        ends = ", and the run will be incomplete" if misses(params, found) else ""
+        text = f"no pod is meant by {what_of(params)}: the bundle will have what else there is{ends}"
         findings.append(Finding(level="note", code="no_pods", text=text))
     findings += [Finding(level="note", code="unreadable", text=printable(error)) for error in found.errors]
     if refused := await _refused(found, cluster):

@@ -58,6 +58,37 @@ async def test_a_plan_reads_and_says_what_where(desk: LogsDesk) -> None:
     assert left_in(desk.surroundings.folder) == []
 
 
+async def test_a_namespace_that_is_not_there_is_a_blocker(desk: LogsDesk) -> None:
+    """A slip of the finger must not end as a bundle that is called complete."""
+    plan = await desk.plan(namespace=f"{desk.namespace},no-such-place")
+    assert [(one.code, one.text) for one in plan.blockers] == [
+        ("no_namespace", "namespace no-such-place does not exist")
+    ]
+    assert plan.summary.startswith("Blocked: ")
+
+
+async def test_a_pattern_that_meets_no_pod_makes_the_bundle_incomplete(desk: LogsDesk) -> None:
+    """Whoever asked finds no log in it; what explains why there is none is kept all the same."""
+    plan = await desk.plan(query=["wbe"])
+    (note,) = plan.findings
+    assert (note.level, note.code) == ("note", "no_pods")
+    assert note.text.endswith("and the run will be incomplete")
+    with pytest.raises(PartialError, match=f"no pod is meant by wbe in {desk.namespace}"):
+        await desk.collect(query=["wbe"], format="folder")
+
+
+async def test_a_namespace_without_pods_is_collected_as_it_is(desk: LogsDesk, sandbox: SandboxHandle) -> None:
+    """That nothing runs there is what there is to be known; nothing of it is missing."""
+    name = f"{desk.namespace}-bare"
+    await create_namespace(sandbox, name)
+    try:
+        journal, plan = await desk.collect(namespace=name, format="folder")
+        assert [one.level for one in plan.findings] == ["note"]
+        assert open_bundle(Path(artifact_in(journal)["folder"])).index.complete
+    finally:
+        await delete_namespace(sandbox, name)
+
+
 async def test_secrets_in_it_or_a_repository_raise_the_risk(desk: LogsDesk) -> None:
     """So that policy can ask somebody else first."""
     plan = await desk.plan(no_redact=True)
