@@ -41,6 +41,19 @@ _NODE: Final = frozenset(
 _ENDING: Final = "Killing"
 
 
+def node_of_event(event: JsonObject) -> str:
+    """The node on which a pod is, or was when it was told of; empty where the event does not say."""
+    about: dict[str, Any] = event.get("involvedObject") or event.get("regarding") or {}
+    if about.get("kind") != "Pod":
+        return ""
+    source: dict[str, Any] = event.get("source") or event.get("deprecatedSource") or {}
+    if host := source.get("host"):
+        return str(host)
+    message = str(event.get("message") or event.get("note") or "")
+    # The scheduler names it in its sentence alone: "Successfully assigned shop/web-1 to node-4".
+    return message.rpartition(" to ")[2].strip() if event.get("reason") == "Scheduled" else ""
+
+
 def moments_of_event(event: JsonObject) -> tuple[Moment, ...]:
     """The event as it was told first and last; none where it bears no time."""
     about: dict[str, Any] = event.get("involvedObject") or event.get("regarding") or {}

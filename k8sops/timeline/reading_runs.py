@@ -46,9 +46,7 @@ def _moments(run: Run) -> Iterator[Moment]:
     about = f"run {run.id}"
     started = run.started_at is not None
     if run.proposed_at is not None:
-        asked = (
-            f"asked for by {run.who}: {_what(run.plan)}: {sentence(run.plan.summary)}"
-        )
+        asked = f"asked for by {run.who}: {_what(run.plan)}: {sentence(run.plan.summary)}"
         why = f" ({sentence(run.reason)})" if run.reason else ""
         yield Moment(at_ns=nanoseconds(run.proposed_at), matter="run", subject=about, text=f"{asked}{why}")
     for vote in run.approvals:
@@ -78,7 +76,8 @@ def _moments(run: Run) -> Iterator[Moment]:
         told = run.outcome or (run.error.message if run.error is not None else "")
         said = sentence(told.removeprefix("done: "))
         bad = run.state in _BAD and started
-        text = f"{state}{f': {said}' if said else ''}"
+        # Most outcomes begin with the state already.
+        text = said if said.startswith(state) else f"{state}{f': {said}' if said else ''}"
         yield Moment(at_ns=nanoseconds(run.ended_at), matter="run", subject=about, text=text, bad=bad)
 
 

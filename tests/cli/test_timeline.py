@@ -131,3 +131,13 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_read(
     assert done.code == 2, done
     assert done.out == ""
     assert "error: " in done.err
+
+
+def test_runs_about_other_namespaces_are_not_told(scaled: Command) -> None:
+    """Neither of a namespace, nor in a bundle of it."""
+    scaled.done("logs", "collect", "-n", "kube-system", "--include-sources", "audit", "--yes")
+    runs = [
+        one for one in _moments(scaled.done("timeline", "--no-logs", "-o", "json").out) if one.matter == "run"
+    ]
+    assert {one.text.partition(" ")[0] for one in runs} == {"asked", "began:", "succeeded:"}
+    assert len({one.subject for one in runs}) == 1

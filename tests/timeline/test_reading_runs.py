@@ -56,6 +56,15 @@ def test_a_run_that_failed_is_trouble_and_names_the_steps_that_did() -> None:
     ]
 
 
+def test_an_outcome_that_begins_with_the_state_says_it_once() -> None:
+    """The engine words most of them so."""
+    for state, outcome in (
+        (RunState.FAILED, "failed: the rollout is not complete"),
+        (RunState.CANCELLED, "cancelled by bob: nothing was changed"),
+    ):
+        assert moments_of_run(_run(state=state, outcome=outcome))[-1].text == outcome
+
+
 def test_a_run_that_never_began_is_no_trouble() -> None:
     """Denied or expired: the cluster was never touched."""
     found = moments_of_run(_run(state=RunState.EXPIRED, started_at=None, outcome=""))

@@ -5,7 +5,7 @@ A source never fails the bundle. It raises nothing but what ends the run: cancel
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
@@ -36,8 +36,10 @@ class OwnRecords(Protocol):
         """Audit records, a line of JSON each, redacted as they are stored."""
         ...
 
-    def run_moments(self, window: Window) -> AsyncGenerator[Moment, None]:
-        """Our runs on this cluster."""
+    def run_moments(
+        self, window: Window, namespaces: Collection[str], nodes: Collection[str]
+    ) -> AsyncGenerator[Moment, None]:
+        """Our runs on this cluster that are about these namespaces, or nodes of theirs; all where none is given."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from datetime import timedelta
 from typing import Final
 
@@ -18,6 +18,7 @@ from k8sops.service.storing import Storage
 from k8sops.store.audit_search import search
 from k8sops.store.database import Tx
 from k8sops.timeline.reading_runs import moments_of_run
+from k8sops.timeline.run_places import touches
 
 MOST_RECORDS: Final = 10_000
 MOST_RUNS: Final = 200
@@ -49,15 +50,18 @@ class StoredRecords:
         for record in await database.read(work):
             yield record
 
-    async def run_moments(self, window: Window) -> AsyncGenerator[Moment, None]:
-        """What became of each run of the window."""
+    async def run_moments(
+        self, window: Window, namespaces: Collection[str], nodes: Collection[str]
+    ) -> AsyncGenerator[Moment, None]:
+        """What became of each run of the window that is about these, of every run where no namespace is given."""
         database = await self._storage.database()
         earliest = moment_of(window.since_ns) - BEFORE
         summaries = await runs_matching(database, RunFilter(cluster_uid=self._cluster_uid, limit=MOST_RUNS))
         for summary in summaries:
             if summary.proposed_at < earliest:
                 return
-            for moment in moments_of_run(await get_run(database, summary.id)):
+            run = await get_run(database, summary.id)
+            for moment in moments_of_run(run) if touches(run.plan, namespaces, nodes) else ():
                 if window.since_ns <= moment.at_ns <= window.until_ns:
                     yield moment
 

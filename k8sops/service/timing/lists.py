@@ -15,6 +15,7 @@ from k8sops.core.tasks import all_of
 from k8sops.core.timeline import Moment, Unknown
 from k8sops.service.timing.scope import Scope
 from k8sops.timeline.objects import moments_of
+from k8sops.timeline.reading_events import node_of_event
 from k8sops.timeline.reading_rollouts import moments_of_revisions
 
 AT_ONCE: Final = 4
@@ -39,6 +40,8 @@ class Lists:
 
     def __init__(self, reader: ClusterReader, scope: Scope, told: Callable[[str], None]) -> None:
         self.moments: Final[list[Moment]] = []
+        self.nodes: Final[set[str]] = set()
+        """Of which events of pods tell."""
         self.unknown: Final[list[Unknown]] = []
         self._reader = reader
         self._scope = scope
@@ -93,6 +96,8 @@ class Lists:
             self._told(f"{self._seen:,} objects read")
         if kind != "Event":
             self._scope.see(kind, found)
+        elif node := node_of_event(found):
+            self.nodes.add(node)
         if kind not in {"ReplicaSet", "ControllerRevision"}:
             self.moments.extend(moments_of(kind, found))
 

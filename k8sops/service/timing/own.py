@@ -14,6 +14,7 @@ from k8sops.engine.reading import get_run, runs_matching
 from k8sops.service.storing import Storage
 from k8sops.service.timing.scope import Scope
 from k8sops.timeline.reading_runs import moments_of_run, target_subject
+from k8sops.timeline.run_places import touches
 
 PAGE: Final = 100
 MOST_RUNS: Final = 1_000
@@ -58,9 +59,7 @@ class OwnRuns:
             before = found[-1].id
 
     def _concerns(self, run: Run, scope: Scope) -> bool:
-        """Whether it changes what is asked about; what belongs to no namespace, as a node does, concerns them all."""
-        targets = [step.target for step in run.plan.steps]
+        """Whether it is about what is asked about."""
         if self._wanted.objects:
-            return any(scope.takes_subject(target_subject(target)) for target in targets)
-        spaces = self._wanted.namespaces
-        return not spaces or any(not target.namespace or target.namespace in spaces for target in targets)
+            return any(scope.takes_subject(target_subject(step.target)) for step in run.plan.steps)
+        return touches(run.plan, self._wanted.namespaces, scope.nodes)

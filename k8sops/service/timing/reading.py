@@ -15,7 +15,8 @@ from k8sops.core.clock import Clock
 from k8sops.core.errors import NotFoundError
 from k8sops.core.logs import SECOND_NS
 from k8sops.core.ports import ClusterReader
-from k8sops.core.timeline import Moment, Timeline, TimelineWanted, nanoseconds
+from k8sops.core.timeline import Moment, Timeline, TimelineWanted, Unknown, nanoseconds
+from k8sops.logs.namespaces import absent
 from k8sops.service.timing.lists import OF_NODES, Lists
 from k8sops.service.timing.own import OwnRuns
 from k8sops.service.timing.pods import Pods
@@ -42,8 +43,8 @@ async def live_timeline(
 ) -> Timeline:
     """What happened, as far as it can be read.
 
-    Raises NotFoundError where what was named is neither there nor told of, and what reading raises where nothing can
-    be read at all.
+    Raises NotFoundError where what was named, or every namespace, is neither there nor told of, and what reading
+    raises where nothing can be read at all.
     """
     scope = Scope()
     pods, lists = Pods(reader, scope, wanted), Lists(reader, scope, told)
@@ -52,6 +53,8 @@ async def live_timeline(
     await pods.read()
     await lists.read(wanted.namespaces)
     await lists.read_nodes(with_events=bool(wanted.namespaces) and OF_NODES not in wanted.namespaces)
+    if not wanted.objects:
+        scope.nodes |= lists.nodes
     scope.settle()
     await own.read(scope)
     objects = [moment for moment in (*pods.moments, *lists.moments) if _concerns(moment, wanted, scope)]
@@ -60,14 +63,17 @@ async def live_timeline(
     if wanted.logs:
         await search.run(pods.lives)
     moments = [*objects, *own.moments, *search.moments]
+    gone = await absent(reader, wanted.namespaces)
     until_ns = wanted.until_ns or _end(moments, clock)
     found = merged(
         moments,
         since_ns=wanted.since_ns,
         until_ns=until_ns,
-        unknown=(*pods.unknown, *lists.unknown, *own.unknown, *search.unknown),
+        unknown=(*map(_gone, gone), *pods.unknown, *lists.unknown, *own.unknown, *search.unknown),
         title=_title(reader.info.name, wanted),
     )
+    if gone and len(gone) == len(wanted.namespaces) and not found.moments:
+        raise NotFoundError(f"namespace {', '.join(gone)} does not exist, and no run of ours tells of it")
     return await asyncio.to_thread(redacted, found, redactor)
 
 
@@ -89,6 +95,10 @@ def _concerns(moment: Moment, wanted: TimelineWanted, scope: Scope) -> bool:
         return scope.takes(moment)
     # Of all nodes those count on which something of it runs.
     return not (wanted.namespaces and moment.subject.startswith("Node ")) or moment.subject[5:] in scope.nodes
+
+
+def _gone(namespace: str) -> Unknown:
+    return Unknown(source=f"namespace {namespace}", why="it does not exist")
 
 
 def _end(moments: Iterable[Moment], clock: Clock) -> int:

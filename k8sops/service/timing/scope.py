@@ -31,7 +31,7 @@ class Scope:
         self.has_gone = ""
         """An object that was named and is not there."""
         self.nodes: set[str] = set()
-        """Names of the nodes on which pods of it run."""
+        """Names of the nodes on which pods of it run, or ran."""
 
     def name(self, kind: str, found: JsonObject) -> None:
         """An object that was named, and is there."""

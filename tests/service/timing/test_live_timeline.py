@@ -63,6 +63,17 @@ async def test_a_namespace_s_timeline_has_its_objects_its_logs_and_the_nodes_it_
     assert found.unknown == ()
 
 
+async def test_a_node_of_which_events_of_gone_pods_tell_belongs_to_a_namespace_too(
+    world: World, storage: Storage
+) -> None:
+    """After a node was lost or drained nothing of it runs there any more."""
+    gone: JsonObject = {"kind": "Pod", "metadata": {"name": "old-0", "namespace": "shop"}}
+    world.event(gone, "Killing", "11:00")
+    world.objects["events"][-1]["source"] = {"component": "kubelet", "host": "n3"}
+    assert "Node n3" in _about(await world.timeline(storage))
+    assert "Node n3" not in _about(await world.timeline(storage, objects=("deployment/web",)))
+
+
 async def test_naming_a_workload_leaves_out_the_others(world: World, storage: Storage) -> None:
     """Its pods, its revisions, their node, and nothing of the neighbour's."""
     found = await world.timeline(storage, objects=("deployment/web",))
@@ -108,6 +119,17 @@ async def test_what_was_named_and_nobody_tells_of_is_an_error(world: World, stor
     """A typing mistake must not look like a calm hour."""
     with pytest.raises(NotFoundError, match="Deployment shop/wbe does not exist"):
         await world.timeline(storage, objects=("deployment/wbe",))
+
+
+async def test_a_namespace_that_is_not_there_is_an_error_and_beside_others_it_is_told(
+    world: World, storage: Storage
+) -> None:
+    """A namespace mistyped must not look like one in which nothing happened."""
+    with pytest.raises(NotFoundError, match="namespace shpo does not exist"):
+        await world.timeline(storage, namespaces=("shpo",))
+    found = await world.timeline(storage, namespaces=("shop", "shpo"))
+    assert found.moments
+    assert found.unknown == (Unknown(source="namespace shpo", why="it does not exist"),)
 
 
 async def test_a_node_s_timeline_has_the_pods_on_it_in_every_namespace(

@@ -22,7 +22,7 @@ def _kind(kind: str, group: str = "", *, namespaced: bool = True) -> Resource:
 
 RESOURCES = (
     *(_kind(kind) for kind in ("Pod", "Event", "Service")),
-    _kind("Node", namespaced=False),
+    *(_kind(kind, namespaced=False) for kind in ("Node", "Namespace")),
     *(
         _kind(kind, "apps")
         for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ControllerRevision")
@@ -43,6 +43,7 @@ class World:
         self.refused: dict[str, K8sOpsError] = {}
         """By plural, or `log`."""
         self.asked: list[tuple[str, str, str]] = []
+        self.add("Namespace", "shop")
 
     def add(
         self, kind: str, name: str, namespace: str = "shop", *, owner: JsonObject | None = None, **more: Any

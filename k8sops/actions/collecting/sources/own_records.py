@@ -1,4 +1,7 @@
-"""What we did ourselves: audit records and runs of the window, from our own store and not from the cluster."""
+"""What we did ourselves: audit records of the window, and runs about what is gathered; from our own store.
+
+Audit records are told whole, whatever they are about: a chain with holes proves nothing.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ async def own_records(gathering: Gathering) -> None:
     """Gather them."""
     records = Reading(gathering.records.audit_lines(gathering.window))
     await kept(gathering, f"{OWN}/audit.jsonl", SOURCE, records, _line)
-    reading = Reading(gathering.records.run_moments(gathering.window))
+    # Of pods that were looked for everywhere, everything is told.
+    namespaces = gathering.namespaces if gathering.selection.namespaces else ()
+    nodes = {name for pod in gathering.pods if (name := pod["spec"].get("nodeName"))}
+    reading = Reading(gathering.records.run_moments(gathering.window, namespaces, nodes))
     moments = [one async for one in reading]
     gathering.moments.extend(moments)
     rows = [(stamp(one.at_ns), one.subject, one.text) for one in sorted(moments, key=lambda one: one.at_ns)]

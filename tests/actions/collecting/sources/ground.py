@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable
 from typing import Any, Final
 
 from k8sops.actions.collecting.gathering import Gathering, Window
@@ -33,7 +33,9 @@ class Records:
         yield b'{"seq":1,"code":"run_proposed"}'
         yield b'{"seq":2,"code":"run_started"}\n'
 
-    async def run_moments(self, window: Window) -> AsyncGenerator[Moment, None]:
+    async def run_moments(
+        self, window: Window, namespaces: Collection[str], nodes: Collection[str]
+    ) -> AsyncGenerator[Moment, None]:
         """One run."""
         yield Moment(at_ns=window.since_ns, matter="run", subject="run 01J", text="scale deployment/web")
 
