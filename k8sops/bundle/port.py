@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from k8sops.core.redaction import TextForm
+
 
 class BundleFile(Protocol):
     """A file being written."""
@@ -35,9 +37,14 @@ class BundleSink(Protocol):
     """A bundle being made. Files may be written side by side; the layout does not depend on which ends first."""
 
     def file(
-        self, path: str, *, source: str, watch: Callable[[bytes], None] | None = None
+        self,
+        path: str,
+        *,
+        source: str,
+        form: TextForm = TextForm.WHOLE,
+        watch: Callable[[bytes], None] | None = None,
     ) -> AbstractAsyncContextManager[BundleFile]:
-        """Write a file; `source` says where its bytes come from, such as an API path.
+        """Write a file; `source` says where its bytes come from, such as an API path, `form` how to look at them.
 
         `watch` is given each piece as it stands in the file, in a thread of the bundle's. Parts of the path that come
         from a cluster are made safe by `bundle.naming`. Raises UsageError where the path is taken.
@@ -80,5 +87,5 @@ class RedactingFile(Protocol):
         ...
 
 
-Redacting = Callable[[], RedactingFile]
+Redacting = Callable[[TextForm], RedactingFile]
 """Begins the redaction of one file."""

@@ -25,6 +25,7 @@ from k8sops.bundle.redaction_text import REDACTION, redaction_text
 from k8sops.bundle.staging import Made, Spool, StagedFile, Staging, Tree
 from k8sops.bundle.workplace import Workplace
 from k8sops.core.errors import UsageError
+from k8sops.core.redaction import TextForm
 
 THREADS: Final = 2
 """One redacts, the other compresses: more only wait for Python's lock."""
@@ -88,7 +89,12 @@ class BundleWriter:
         return self._budget.exhausted
 
     def file(
-        self, path: str, *, source: str, watch: Callable[[bytes], None] | None = None
+        self,
+        path: str,
+        *,
+        source: str,
+        form: TextForm = TextForm.WHOLE,
+        watch: Callable[[bytes], None] | None = None,
     ) -> AbstractAsyncContextManager[BundleFile]:
         """Write a file."""
         safe = safe_path(path)
@@ -103,7 +109,7 @@ class BundleWriter:
             one_looks=self._one_looks,
             budget=self._budget,
             most=self._form.most_each,
-            redaction=self._redacting() if self._redacting else None,
+            redaction=self._redacting(form) if self._redacting else None,
             watch=watch,
         )
         self._files[safe] = begun
@@ -184,7 +190,7 @@ class BundleWriter:
     def _without_secrets(self, text: str) -> str:
         if self._redacting is None or not text:
             return text
-        redaction = self._redacting()
+        redaction = self._redacting(TextForm.WHOLE)
         done = redaction.feed(text.encode("utf-8", "replace")) + redaction.finish()
         return done.decode("utf-8", "replace")
 

@@ -1,4 +1,4 @@
-"""What a team adds to the built-in rules of redaction, as its configuration says it.
+"""What a team adds to the built-in rules of redaction, as its configuration says it, and what forms texts have.
 
 Apart from `k8sops.redact`, which compiles patterns: every command reads the configuration, few redact. Whether a rule
 can be used is found there; here is only its form.
@@ -6,7 +6,22 @@ can be used is found there; here is only its form.
 
 from __future__ import annotations
 
+from enum import Enum
+
 import msgspec
+
+
+class TextForm(Enum):
+    """What a text is, as whoever opens it knows: all but a whole text may begin in the middle of something."""
+
+    WHOLE = "whole"
+    LOG = "log"
+    STAMPED_LOG = "stamped log"
+    """Each line led by its time, as the log API has it with `timestamps=true`."""
+    RUNTIME_LOG = "runtime's log"
+    """As it lies on a node: time, stream and a tag before each line (CRI)."""
+    JOURNAL = "journal"
+    """Time, node and unit before each line."""
 
 
 class RedactionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -36,8 +36,8 @@ class PerhapsSecret:
     is_secret: bool = False
     once: bool = False
 
-    def keeps(self, line: bytes) -> bool:
-        """Whether the line is kept back; if not, `is_secret` says what the kept ones are."""
+    def keeps(self, line: bytes, written: bytes) -> bool:
+        """Whether the line is kept back, as it was written; if not, `is_secret` says what the kept ones are."""
         text = line.strip()
         indent = _indent(line)
         inside = not text or indent > self.indent or (indent == self.indent and _CLOSING.match(text))
@@ -47,10 +47,10 @@ class PerhapsSecret:
                 self.is_secret = bool(beside and _KIND.match(text))
                 return False
             self.beside.add(beside[1])
-        if self.size + len(line) > MOST:
+        if self.size + len(written) > MOST:
             return False
-        self.kept.append(line)
-        self.size += len(line)
+        self.kept.append(written)
+        self.size += len(written)
         return True
 
     def hits(self, line: bytes) -> list[Hit] | None:

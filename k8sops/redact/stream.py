@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from k8sops.core.redaction import TextForm
 from k8sops.redact.finding import Following, Hit, Line, Looked, Place
 from k8sops.redact.report import Tally
 from k8sops.redact.scan import Scanner
@@ -26,7 +27,12 @@ class RedactingStream:
     """Made by `TextRedactor.stream`, for one file or stream; not to be shared between threads."""
 
     def __init__(
-        self, scanner: Scanner, own: Sequence[OwnRule], allowed: Allowed, token: Callable[[bytes], bytes]
+        self,
+        scanner: Scanner,
+        own: Sequence[OwnRule],
+        allowed: Allowed,
+        token: Callable[[bytes], bytes],
+        form: TextForm = TextForm.WHOLE,
     ) -> None:
         self.tally: Final = Tally()
         """What was taken out so far."""
@@ -34,6 +40,7 @@ class RedactingStream:
         self._own: Final = own
         self._allowed: Final = allowed
         self._token: Final = token
+        self._lead: Final = scanner.leads.get(form)
         self._begun: Final[list[bytes]] = []
         self._begun_size = 0
         self._line = 1
@@ -108,9 +115,10 @@ class RedactingStream:
     def _followed(self, block: _Block, following: Following) -> None:
         """One line of which something was expected; what it does not have is scanned like any other."""
         end = block.line_end(block.at)
-        line = block.data[block.at : end]
+        start = self._behind_lead(block.data, block.at)
+        line = block.data[start:end]
         if isinstance(following, PerhapsSecret):
-            if following.keeps(line):
+            if following.keeps(line, block.data[block.at : end]):
                 self._line += block.data.count(b"\n", block.counted, end)
                 block.skip(end)
                 return
@@ -123,7 +131,7 @@ class RedactingStream:
             self._scan(block)
             return
         for hit in hits:
-            self._put(block, hit._replace(start=hit.start + block.at, end=hit.end + block.at))
+            self._put(block, hit._replace(start=hit.start + start, end=hit.end + start))
         block.at = end
 
     def _let_go(self, perhaps: PerhapsSecret) -> bytes:
@@ -136,13 +144,18 @@ class RedactingStream:
 
     def _scan(self, block: _Block) -> None:
         """To the end, or to the end of a line of which something follows on the next."""
-        data, limit = block.data, len(block.data)
+        data, limit, begin = block.data, len(block.data), 0
         line: Line | None = None
         self._following = None
         while (found := self._scanner.next_place(data, block.at, limit)) is not None:
             start, end = found
+            further = start + 1
             if line is None or end > line.end:
-                line = Line(data, data.rfind(b"\n", 0, max(start, end - 1)) + 1, block.line_end(end - 1))
+                begin = data.rfind(b"\n", 0, max(start, end - 1)) + 1
+                line = Line(data, self._behind_lead(data, begin), block.line_end(end - 1))
+            if start == begin < line.start < end:
+                # What else begins there was not asked for: the lead belongs to signs of a line's beginning alone.
+                start = further = line.start
             looked = self._scanner.look(Place(data, start, end, block.done, line))
             hits = [_before_a_key(data, hit) for hit in looked.hits]
             for hit in hits:
@@ -151,8 +164,13 @@ class RedactingStream:
             if self._expects(looked):
                 limit = line.end
             # Inside a place that was nothing something may begin.
-            block.at = max(block.done, end, hits[-1].end) if hits else start + 1
+            block.at = max(block.done, end, hits[-1].end) if hits else further
         block.at = limit
+
+    def _behind_lead(self, data: bytes, at: int) -> int:
+        """Where on the line that begins there a program's own words begin."""
+        found = self._lead.match(data, at) if self._lead else None
+        return found.end() if found else at
 
     def _expects(self, looked: Looked) -> bool:
         if looked.secret_at is not None:

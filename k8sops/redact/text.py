@@ -10,7 +10,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import Final
 
-from k8sops.core.redaction import RedactionSettings
+from k8sops.core.redaction import RedactionSettings, TextForm
 from k8sops.redact.redactor import MARK, KeyedRedactor
 from k8sops.redact.scan import Scanner
 from k8sops.redact.settings import Allowed, own_rules
@@ -47,9 +47,9 @@ class TextRedactor:
         done = stream.feed(text.encode("utf-8", "surrogatepass")) + stream.finish()
         return done.decode("utf-8", "surrogatepass")
 
-    def stream(self) -> RedactingStream:
+    def stream(self, form: TextForm = TextForm.WHOLE) -> RedactingStream:
         """For one file or stream: `feed` it piece by piece, then `finish`."""
-        return RedactingStream(self._compiled(), self._own, self._allowed, self._token)
+        return RedactingStream(self._compiled(), self._own, self._allowed, self._token, form)
 
     def _has_none(self, text: str) -> bool:
         """Whether nothing in it is worth a look, as in most sentences; that is known in a few microseconds."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from k8sops.core.errors import UsageError
+from k8sops.core.redaction import TextForm
 
 
 class MemoryFile:
@@ -17,6 +18,7 @@ class MemoryFile:
         self.notes: list[str] = []
         self.cuts: list[str] = []
         self.dropped = 0
+        self.form = TextForm.WHOLE
         self._limit = limit
         self._data = bytearray()
 
@@ -63,12 +65,18 @@ class MemorySink:
 
     @asynccontextmanager
     async def file(
-        self, path: str, *, source: str, watch: Callable[[bytes], None] | None = None
+        self,
+        path: str,
+        *,
+        source: str,
+        form: TextForm = TextForm.WHOLE,
+        watch: Callable[[bytes], None] | None = None,
     ) -> AsyncIterator[MemoryFile]:
         """Open a file; `watch` is given all of it at its end. Raises UsageError where the path is taken."""
         if path in self.files:
             raise UsageError(f"{path} is in the bundle already")
         self.files[path] = MemoryFile(source, self._limit)
+        self.files[path].form = form
         yield self.files[path]
         if watch is not None:
             watch(self.files[path].data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k8sops.actions.collecting.sources.container_logs import container_logs
+from k8sops.bundle.writing import Form, a_bundle
 from k8sops.core.errors import ForbiddenError, InvalidError
 from k8sops.core.logs import SECOND_NS
+from k8sops.redact import KeyedRedactor, TextRedactor
 from tests.actions.collecting.kubelet import START_NS, Kubelet, gathering_from, restarted, stamped
+from tests.bundle.bundles import ABOUT, NAME, files_in
 from tests.support.bundle_sink import MemorySink
 
 PATH = "namespaces/shop/pods/web-1/app.log"
@@ -37,6 +41,20 @@ async def test_a_log_is_in_the_bundle_byte_for_byte() -> None:
     assert sink.files[PATH].data == log
     assert not sink.absent
     assert (gathering.logs.done, gathering.logs.total, gathering.logs.bytes) == (1, 1, len(log))
+
+
+async def test_a_secret_s_manifest_in_a_log_is_redacted_in_the_bundle(tmp_path: Path) -> None:
+    """Each line is led by its time there: every rule about a line's beginning failed, and all of it was handed on."""
+    manifest = "data:\n  a: aHVudGVyMg==\nkind: Secret\n", "- name: DB_PASSWORD\n  value: hunter2\n"
+    said = [line for text in manifest for line in text.splitlines()]
+    log = b"".join(stamped(START_NS + number, line) for number, line in enumerate(said))
+    redactor = TextRedactor(KeyedRedactor(bytes(32)))
+    async with a_bundle(Form(tmp_path, NAME, form="folder"), redactor.stream) as writer:
+        await container_logs(gathering_from(Kubelet({"web-1": log}), writer))
+        await writer.finish(ABOUT)
+    done = files_in(tmp_path / NAME)[PATH]
+    token = redactor.redact("password=hunter2").removeprefix("password=").encode()
+    assert done == log.replace(b"aHVudGVyMg==", token).replace(b"hunter2", token)
 
 
 async def test_a_stream_that_breaks_goes_on_behind_its_last_line() -> None:

@@ -21,6 +21,7 @@ from k8sops.cluster.paths import object_path
 from k8sops.core.clock import rfc3339
 from k8sops.core.errors import InvalidError, K8sOpsError
 from k8sops.core.logs import LogStream, moment_of, stamp_ns
+from k8sops.core.redaction import TextForm
 from k8sops.core.tasks import all_of
 from k8sops.logs.containers import ContainerState
 from k8sops.timeline.error_lines import ErrorLines
@@ -111,7 +112,8 @@ async def _one(gathering: Gathering, life: Life) -> None:
         return
     errors = ErrorLines(life.stream, previous=life.previous)
     try:
-        async with sink.file(life.path, source=life.source, watch=errors.feed) as file:
+        form = TextForm.STAMPED_LOG
+        async with sink.file(life.path, source=life.source, form=form, watch=errors.feed) as file:
             await _rest(gathering, reading, first, file)
     finally:
         await reading.close()

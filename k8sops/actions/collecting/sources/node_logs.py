@@ -24,6 +24,7 @@ from k8sops.actions.collecting.sources.paths import of_node
 from k8sops.actions.collecting.sources.reading import Reading, Trouble, absent, each, read
 from k8sops.core.clock import rfc3339
 from k8sops.core.logs import moment_of
+from k8sops.core.redaction import TextForm
 
 MOST_LINES: Final = 50_000
 """The newest of the window; a kubelet refuses to be asked for more than 100,000."""
@@ -113,7 +114,7 @@ async def _write(
         nothing = Trouble("it is empty", note=True)
         absent(gathering, path, source, explained(reading.trouble or nothing))
         return
-    async with aclosing(reading), gathering.sink.file(path, source=source) as file:
+    async with aclosing(reading), gathering.sink.file(path, source=source, form=TextForm.JOURNAL) as file:
         async for piece in reading:
             await file.write(piece)
             lines += piece.count(b"\n")

@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from k8sops.actions.collecting.gathering import READERS, Gathering
 from k8sops.core.errors import ForbiddenError, K8sOpsError, NotFoundError, UsageError
+from k8sops.core.redaction import TextForm
 from k8sops.core.tasks import all_of
 
 T = TypeVar("T")
@@ -121,6 +122,7 @@ async def kept(
     reading: Reading[T],
     shape: Callable[[T], bytes],
     *,
+    form: TextForm = TextForm.WHOLE,
     to_end: bool = False,
 ) -> bool:
     """Put what is read into a file, each item as `shape` has it; whether there is such a file.
@@ -130,7 +132,7 @@ async def kept(
     if await reading.begin() is None and reading.trouble:
         absent(gathering, path, source, reading.trouble)
         return False
-    async with aclosing(reading), gathering.sink.file(path, source=source) as file:
+    async with aclosing(reading), gathering.sink.file(path, source=source, form=form) as file:
         waiting = bytearray()
         async for item in reading:
             waiting += shape(item)

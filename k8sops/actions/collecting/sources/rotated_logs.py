@@ -32,6 +32,7 @@ from k8sops.actions.collecting.sources.reading import Reading, Trouble, absent, 
 from k8sops.core.errors import ServerError
 from k8sops.core.logs import SECOND_NS
 from k8sops.core.plan import JsonObject
+from k8sops.core.redaction import TextForm
 
 _ROTATED: Final = re.compile(r"\d{1,9}\.log\.(\d{8}-\d{6})(\.gz)?", re.ASCII)
 _ZONES_S: Final = 14 * 3600
@@ -106,7 +107,8 @@ async def _of_container(gathering: Gathering, node: str, one: _Container, folder
         reading = node_reading(gathering, node, f"{folder}{name}")
         if found[2]:
             reading = Reading(_unpacked(reading, name), seconds=ANSWER_S, spare=True)
-        await kept(gathering, place(name.removesuffix(".gz")), f"{folder}{name}", reading, bytes)
+        path, source = place(name.removesuffix(".gz")), f"{folder}{name}"
+        await kept(gathering, path, source, reading, bytes, form=TextForm.RUNTIME_LOG)
 
 
 async def _names(gathering: Gathering, node: str, path: str) -> set[str] | Trouble:

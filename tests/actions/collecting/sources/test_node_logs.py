@@ -10,6 +10,7 @@ from k8sops.actions.collecting.sources import node_logs as module
 from k8sops.core.errors import ForbiddenError, InvalidError, K8sOpsError, NotFoundError
 from k8sops.core.logs import stamp_ns
 from k8sops.core.ports import ClusterReader
+from k8sops.core.redaction import TextForm
 from tests.actions.collecting.sources.ground import gathering_of
 from tests.support.bundle_sink import MemorySink
 
@@ -70,6 +71,7 @@ async def test_the_window_is_asked_for_and_the_runtime_by_its_own_name() -> None
     sink = await logs_of(kubelet)
     assert sink.files["nodes/node-1/kubelet.log"].data == b"a\nb\n"
     assert sink.files["nodes/node-1/crio.log"].data == b"c\n"
+    assert {file.form for file in sink.files.values()} == {TextForm.JOURNAL}
     path, query = kubelet.asked[0]
     assert path == PATH
     assert query["sinceTime"] == "2026-11-22T12:00:00.000Z"

@@ -13,6 +13,7 @@ import pytest
 from k8sops.actions.collecting.sources.reading import Reading, absent, each, kept, trouble_of
 from k8sops.core.errors import ForbiddenError, K8sOpsError, NotFoundError, ServerError, UnknownKindError
 from k8sops.core.ports import ClusterReader
+from k8sops.core.redaction import TextForm
 from tests.actions.collecting.sources.ground import gathering_of
 
 NOBODY = cast("ClusterReader", None)
@@ -102,7 +103,7 @@ async def test_a_sink_that_cannot_write_and_a_cancel_end_the_run() -> None:
 
     class Broken:
         @asynccontextmanager
-        async def file(self, path: str, *, source: str) -> AsyncGenerator[str, None]:
+        async def file(self, path: str, *, source: str, form: TextForm) -> AsyncGenerator[str, None]:
             await refuse(path)
             yield source
 

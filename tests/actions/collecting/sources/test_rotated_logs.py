@@ -11,6 +11,7 @@ from k8sops.actions.collecting.sources.rotated_logs import rotated_logs
 from k8sops.core.errors import ForbiddenError, InvalidError, K8sOpsError, NotFoundError
 from k8sops.core.logs import stamp_ns
 from k8sops.core.ports import ClusterReader
+from k8sops.core.redaction import TextForm
 from tests.actions.collecting.sources.ground import gathering_of
 from tests.support.bundle_sink import MemorySink
 
@@ -77,6 +78,7 @@ async def test_rotated_files_are_kept_and_the_packed_ones_unpacked() -> None:
     assert sink.files[f"{PLACE}/0.log.20261122-121000"].data == LINE
     assert sink.files[f"{PLACE}/0.log.20261122-121500"].data == LINE * 5000
     assert len(sink.files) == 2
+    assert {file.form for file in sink.files.values()} == {TextForm.RUNTIME_LOG}
 
 
 async def test_what_was_rotated_long_before_the_window_is_not_fetched() -> None:
