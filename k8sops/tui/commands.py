@@ -7,6 +7,9 @@ beside it, since both are in the hands.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
@@ -40,6 +43,20 @@ KIND_SUGGESTIONS = (
     *("endpointslices", "leases", "priorityclasses", "resourcequotas", "limitranges"),
 )
 """What is suggested until the cluster has said what it serves."""
+
+K9S_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "dp": "deployments",
+        "sec": "secrets",
+        "jo": "jobs",
+        "cr": "clusterroles",
+        "crb": "clusterrolebindings",
+        "ro": "roles",
+        "rb": "rolebindings",
+        "np": "networkpolicies",
+    }
+)
+"""Those k9s comes with, beside the names that the cluster itself gives, which come first."""
 
 SEPARATOR = ","
 """Between several namespaces, as in `:po shop,payments`."""
@@ -97,8 +114,11 @@ class OpenScreen(msgspec.Struct, frozen=True):
 Command = Browse | Contexts | Leave | OpenScreen | ShowHelp
 
 
-def parse_command(text: str, current: TableQuery) -> Command:
-    """The command typed; a namespace not named stays the current one. Raises UsageError."""
+def parse_command(text: str, current: TableQuery, served: Collection[str] = ()) -> Command:
+    """The command typed; a namespace not named stays the current one. Raises UsageError.
+
+    `served` are the names that the cluster gives its kinds, as far as they are known yet.
+    """
     try:
         words = shlex.split(text.strip().removeprefix(":"))
     except ValueError:
@@ -115,6 +135,8 @@ def parse_command(text: str, current: TableQuery) -> Command:
         return ShowHelp()
     if len(words) == 1 and words[0] in SCREENS:
         return OpenScreen(words[0])
+    if words[0] not in served:
+        words[0] = K9S_ALIASES.get(words[0], words[0])
     return _browse(words, current)
 
 

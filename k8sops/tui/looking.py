@@ -1,4 +1,5 @@
-"""What every screen with rows offers to whoever only looks: copy a name, save the rows, decode, events, used by.
+"""What every screen with rows offers to whoever only looks: copy a name, save the rows, decode, events, used by, and
+the short ways to a row's node, namespace and ReplicaSets.
 
 A key that does something to the kind comes first (`c` cordons a node, `u` uncordons it), as in k9s.
 """
@@ -19,7 +20,7 @@ from k8sops.core.text import counted
 from k8sops.service.config import data_folder
 from k8sops.tui.acting.screen import ActingScreen
 from k8sops.tui.columns import shown_cell
-from k8sops.tui.drill import known_plural
+from k8sops.tui.drill import known_plural, place_in
 from k8sops.tui.jumping import jump
 from k8sops.tui.live_table import LiveTable
 from k8sops.tui.places import Place
@@ -39,6 +40,10 @@ class LookingScreen(ActingScreen):
         Binding("x", "decode", "Decode", show=False, id="look.decode"),
         Binding("v", "events", "Events", show=False, id="look.events"),
         Binding("u", "uses", "Used by", show=False, id="look.uses"),
+        Binding("n", "copy_namespace", "Copy namespace", show=False, id="look.copy_namespace"),
+        Binding("w", "namespace", "To the namespace", show=False, id="look.namespace"),
+        Binding("o", "node", "To the node", show=False, id="look.node"),
+        Binding("z", "replica_sets", "ReplicaSets", show=False, id="look.replica_sets"),
     ]
 
     class _SaidOf(Message):
@@ -61,6 +66,41 @@ class LookingScreen(ActingScreen):
         self.app.copy_to_clipboard("\n".join(row.name for row in rows))
         told = rows[0].name if len(rows) == 1 else counted(len(rows), "name")
         self.notify(told, title="Copied", markup=False)
+
+    def action_copy_namespace(self) -> None:
+        """Copy the namespace of the row under the cursor."""
+        row = self._one_row()
+        if not row.namespace:
+            raise SkipAction
+        self.app.copy_to_clipboard(row.namespace)
+        self.notify(row.namespace, title="Copied", markup=False)
+
+    def action_namespace(self) -> None:
+        """Show the same kind in the namespace of the row under the cursor alone."""
+        kind, row = self.chosen().kind, self._one_row()
+        if not row.namespace:
+            raise SkipAction
+        self._go_on_to(row, Place(query=TableQuery(kind=kind, namespace=row.namespace), seek=row.uid))
+
+    def action_node(self) -> None:
+        """Show the node that the pod under the cursor is on."""
+        row, found = self._one_row(), self.query(LiveTable)
+        column = next((one for table in found for one in table.every_column if one.title == "NODE"), None)
+        if known_plural(self.chosen().kind) != "pods" or column is None:
+            raise SkipAction
+        node = shown_cell(row, column, self._clock.now())
+        if node in {"", "<none>"}:
+            self.notify(f"{row.name} is on no node yet", severity="warning", markup=False)
+            return
+        self._go_on_to(row, Place(query=TableQuery(kind="nodes", field_selector=f"metadata.name={node}")))
+
+    def action_replica_sets(self) -> None:
+        """Show the ReplicaSets of the Deployment under the cursor."""
+        row = self._one_row()
+        if known_plural(self.chosen().kind) != "deployments":
+            raise SkipAction
+        query = TableQuery(kind="replicasets", namespace=row.namespace)
+        self._go_on_to(row, Place(query=query, owner=row.uid))
 
     def action_save(self) -> None:
         """Save the rows as they are shown, with a header, as CSV."""
@@ -86,9 +126,14 @@ class LookingScreen(ActingScreen):
         self.app.push_screen(DetailScreen(target, self.connection, self._clock, reveal=True))
 
     def action_uses(self) -> None:
-        """Show who uses the object under the cursor."""
+        """Show who uses the object under the cursor; of a namespace, what is in it."""
         from k8sops.tui.document.uses_screen import UsesScreen  # noqa: PLC0415 - loaded when opened
 
+        if known_plural(self.chosen().kind) == "namespaces":
+            row = self._one_row()
+            if inside := place_in("namespaces", row):
+                self._go_on_to(row, inside)
+            return
         self.app.push_screen(UsesScreen(self._looked_at(), self.connection, self._clock))
 
     def action_events(self) -> None:
@@ -105,6 +150,12 @@ class LookingScreen(ActingScreen):
         """Show another table, a step deeper where this is the screen of tables."""
         del row
         jump(self.app, place)
+
+    def _one_row(self) -> Row:
+        rows = self.chosen().rows
+        if not rows:
+            raise SkipAction
+        return rows[0]
 
     def _looked_at(self) -> Target:
         kind, rows = self.chosen()

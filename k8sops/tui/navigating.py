@@ -284,7 +284,7 @@ class NavigatingScreen(SessionsScreen, TableHome):
 
     def _obey(self, text: str) -> None:
         try:
-            command = commands.parse_command(text, self._query)
+            command = commands.parse_command(text, self._query, self.query_one(Prompt).commands.served)
         except UsageError as error:
             self.say(f"✗ {sentence(error)}")
             return

@@ -18,6 +18,8 @@ class CommandSuggester(Suggester):
         super().__init__(use_cache=False, case_sensitive=True)
         self._words: tuple[str, ...] = (*KIND_SUGGESTIONS, *SCREENS, *OWN_COMMANDS)
         self._namespaces: tuple[str, ...] = ()
+        self.served: frozenset[str] = frozenset()
+        """Every name, short ones too, that this cluster gives its kinds."""
         self._contexts: tuple[str, ...] = ()
 
     def know(self, kinds: Sequence[Resource], namespaces: Sequence[str]) -> None:
@@ -28,6 +30,9 @@ class CommandSuggester(Suggester):
         usual = [name for name in KIND_SUGGESTIONS if name in plurals]
         self._words = tuple(dict.fromkeys((*usual, *SCREENS, *OWN_COMMANDS, *sorted(plurals))))
         self._namespaces = tuple(namespaces)
+        self.served = frozenset(
+            name for kind in kinds for name in (kind.plural, kind.singular, *kind.short_names)
+        )
 
     def know_contexts(self, names: Sequence[str]) -> None:
         """Complete contexts from these."""

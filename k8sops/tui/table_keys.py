@@ -45,7 +45,7 @@ TABLE_BINDINGS: Final[list[BindingType]] = [
         )
         for letter, titles in SORT_LETTERS.items()
     ),
-    Binding("w,ctrl+w", "wide", "Wide", show=False, id="table.wide"),
+    Binding("ctrl+w", "wide", "Wide", show=False, id="table.wide"),
     Binding("ctrl+z", "faults", "Faults", show=False, id="table.faults"),
     Binding("space", "mark", "Mark", show=False, id="table.mark"),
     Binding("ctrl+@,ctrl+space", "mark_range", "Mark range", show=False, id="table.mark_range"),

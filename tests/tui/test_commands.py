@@ -6,7 +6,7 @@ import pytest
 
 from k8sops.core.errors import UsageError
 from k8sops.core.tables import TableQuery
-from k8sops.tui.commands import Browse, Leave, ShowHelp, parse_command
+from k8sops.tui.commands import K9S_ALIASES, Browse, Leave, ShowHelp, parse_command
 
 HERE = TableQuery(kind="pods", namespace="shop")
 
@@ -29,6 +29,17 @@ def test_a_kind_is_browsed(text: str, query: TableQuery, filter_text: str) -> No
     found = parse_command(text, HERE)
     assert isinstance(found, Browse)
     assert (found.query, found.filter_text) == (query, filter_text)
+
+
+@pytest.mark.parametrize(("alias", "kind"), sorted(K9S_ALIASES.items()))
+def test_k9s_own_aliases_are_understood_where_the_cluster_has_no_such_name(alias: str, kind: str) -> None:
+    """They are in the hands; but a short name of a custom kind is what the cluster's own people mean."""
+    found = parse_command(f"{alias} payments", HERE)
+    assert isinstance(found, Browse)
+    assert found.query == TableQuery(kind=kind, namespace="payments")
+    own = parse_command(alias, HERE, served={alias})
+    assert isinstance(own, Browse)
+    assert own.query.kind == alias
 
 
 def test_leaving_and_help_are_commands_too() -> None:

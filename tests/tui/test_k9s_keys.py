@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from k8sops.core.tables import TableQuery
+from k8sops.tui.acting.dialog import ActionDialog
 from k8sops.tui.acting.edit_screen import EditScreen
 from k8sops.tui.context_screen import ContextScreen
 from k8sops.tui.describe_screen import DescribeScreen
@@ -44,6 +45,12 @@ _SHOWN: dict[str, Callable[[Screenful], object]] = {
     "Ctrl-\\": lambda screen: screen.table.marked == (),
     "Ctrl-Z": lambda screen: screen.table.faults_only,
     "Ctrl-W": lambda screen: screen.table.wide,
+    "w": lambda screen: screen.desk.ops.queries[-1].namespace == "data",
+    "n": lambda screen: screen.app.clipboard == "data",
+    "o (pods)": lambda screen: screen.desk.ops.queries[-1].field_selector == "metadata.name=node-1",
+    "z (Deployments)": lambda screen: screen.desk.ops.queries[-1].kind == "replicasets",
+    "Ctrl-D": lambda screen: isinstance(screen.app.screen, ActionDialog),
+    "Ctrl-K": lambda screen: isinstance(screen.app.screen, ActionDialog),
     "Ctrl-R": lambda screen: len(screen.desk.ops.queries) == 2,
     "Ctrl-A": lambda screen: isinstance(screen.app.screen, AliasesScreen),
     "Shift-N": lambda screen: screen.table.order == ("NAME", False),

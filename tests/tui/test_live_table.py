@@ -249,7 +249,7 @@ async def test_all_columns_fit_eighty_cells_by_shortening_names() -> None:
 async def test_wide_columns_are_reached_by_scrolling_sideways() -> None:
     """The cursor's mark stays in sight while the line moves under it."""
     async with _table(many_pods(50), size=(60, 10)) as (app, pilot):
-        await pilot.press("w")
+        await pilot.press("ctrl+w")
         assert app.lines()[0].endswith("›")
         for _ in range(12):
             await pilot.press("right")
