@@ -19,7 +19,9 @@ REACH: Final = 80
 """How far from a place a name is looked for."""
 _BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 _MADE_UP: Final = re.compile(rb"(?=[!-~]{0,256}[0-9])(?=[!-~]{0,256}[A-Za-z])[!-~]{8,256}\Z")
-_OF_A_LOG: Final = re.compile(rb"/|[a-z]{2,12}://|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9a-f.:]+:[0-9a-f.:]+\Z")
+_OF_A_LOG: Final = re.compile(
+    rb"/|[a-z]{2,12}://|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9a-f.:]+:[0-9a-f.:]+\Z|[0-9.+-]+[eE][0-9+-]+\Z"
+)
 
 
 def judged(kind: str, name: bytes, place: Place, value: Value, *, prose: bool, wrap: bytes = b"") -> Looked:

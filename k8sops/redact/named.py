@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import Final
 
-from k8sops.redact.finding import NOTHING, Hit, Looked, Place
-from k8sops.redact.harmless import is_no_secret
+from k8sops.redact.finding import NOTHING, Following, Looked, Place
+from k8sops.redact.headers import in_header
 from k8sops.redact.judging import NAME, REACH, judged, name_begins
 from k8sops.redact.lines_after import BlockText, ValueBelow
 from k8sops.redact.naming import kind_of, name_words
 from k8sops.redact.places import BLANKS, Sign
-from k8sops.redact.values import Value, plain, quote_at, value_at
+from k8sops.redact.structured import DeeperBelow, in_list, in_object
+from k8sops.redact.values import Value, quote_at, value_at
 
 _KNOWN: Final = 4096
 _NAME: Final = re.compile(rb"(?i:[a-z]+ (?=key|phrase|string|by))?[A-Za-z0-9_.-]+")
@@ -20,16 +22,12 @@ _FLAG: Final = re.compile(rb"[\s\"',\[]?--?([A-Za-z0-9-]+)")
 _LEAD: Final = re.compile(
     rb"(?:\xef\xbb\xbf)?[ \t]*(?:- |[#;] ?|export |ENV |ARG |set |setenv |declare -x |\+ |Environment=)*[\"']?\Z"
 )
-_SCHEME: Final = re.compile(
-    rb"(?:bearer|basic|digest|token|apikey|api-key|negotiate|ntlm|ssws|key|splunk|bot|aws4-hmac-sha256)[ \t]+(?=\S)",
-    re.IGNORECASE,
-)
-_HEADER: Final = re.compile(rb"(?:[^\r\n\"'\\]|\\(?![nr\"'\\]))+")
 # What stands before a name that is a part of another: a chart's checksum, an ARN.
 _OF_ANOTHER: Final = re.compile(rb"checksum/\Z|secretsmanager:[a-z0-9:-]{0,30}:\Z")
 # `PyJWT==2.10.1`, from the second sign on.
 _PINNED: Final = re.compile(rb"=[ ]?[0-9]+(?:\.[0-9a-z]+)+(?![^\s\"',;)])")
 _BLOCK: Final = re.compile(rb"[ \t]*[|>][+-]?[0-9]?[+-]?[ \t]*(?:#[^\n]*)?\Z")
+_INSIDE: Final = MappingProxyType({b"[": in_list, b"{": in_object})
 _SCALAR: Final = re.compile(rb"[^\s,\]}]+")
 
 
@@ -95,14 +93,12 @@ class Named:
         rest = data[end : min(place.line.end, end + REACH)].strip(b" \t\r\n")
         lead = data[place.line.start : start] if start - place.line.start < REACH else b"x"
         first = bool(_LEAD.match(lead))
-        if separator == b":" and first and _BLOCK.match(rest):
-            return Looked(following=BlockText(kind, len(lead)))
+        if separator == b":" and first and (following := _following(kind, data[start:stop], lead, rest)):
+            return Looked(following=following)
         if kind in {"authorization", "cookie"}:
-            return _header(kind, place, end)
-        if rest[:1] == b"[":
-            return _listed(kind, data[start:stop], place, end)
-        if rest[:1] == b"{":
-            return NOTHING
+            return in_header(kind, place, end)
+        if inside := _INSIDE.get(rest[:1]):
+            return inside(kind, data[start:stop], place, end)
         quote = quote_at(data, stop, end)
         spaced = separator == b":" or data[stop : stop + 1] in {b" ", b"\t"}
         whole = first and not quote and (spaced or b"." in data[start:stop])
@@ -148,37 +144,10 @@ class Named:
         return judged(kind, name, place, Value(start, stop), prose=False)
 
 
-def _listed(kind: str, name: bytes, place: Place, at: int) -> Looked:
-    """The texts of a list under a secret's name."""
-    data, end = place.data, place.line.end
-    hits: list[Hit] = []
-    at = data.index(b"[", at) + 1
-    while True:
-        while at < end and data[at] in b" \t,":
-            at += 1
-        quote = quote_at(data, at, end)
-        if not quote:
-            return Looked(tuple(hits))
-        value = value_at(data, at, end)
-        found = judged(kind, name, place, value, prose=False).hits
-        if not found:
-            return Looked(tuple(hits))
-        hits += found
-        at = value.end + len(quote)
-
-
-def _header(kind: str, place: Place, at: int) -> Looked:
-    """All that an Authorization or Cookie header holds, but for the scheme."""
-    data, end = place.data, place.line.end
-    while at < end and data[at] in b" \t[":
-        at += 1
-    value = value_at(data, at, end)
-    if not value.quote:
-        found = _HEADER.match(data, at, end)
-        value = Value(at, at + len(found[0].rstrip()) if found else at)
-    scheme = _SCHEME.match(data, value.start, value.end)
-    start = scheme.end() if scheme else value.start
-    secret = plain(data[start : value.end], value.quote)
-    if is_no_secret(kind, secret, quoted=False, prose=True) or (not scheme and len(secret) < 8):
-        return NOTHING
-    return Looked((Hit(kind, start, value.end, secret),))
+def _following(kind: str, name: bytes, lead: bytes, rest: bytes) -> Following | None:
+    """What is expected below a name that is the first thing on its line, by what else stands there."""
+    if _BLOCK.match(rest):
+        return BlockText(kind, len(lead))
+    if rest in {b"", b"{"}:
+        return DeeperBelow(kind, name.decode("latin-1"), len(lead.rstrip(b"\"'")))
+    return None

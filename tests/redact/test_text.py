@@ -270,9 +270,12 @@ HOSTILE = [
     "data:\n", " data:\n  ", "kind: Secret\n", "name: password\n", "--password ", "-p", "mysql -p", "a@tcp(", "x:$6$",
     "curl -u a:b ", "password: |\n ", "<password>a", "$2y$", "{{", "password=${", "[", "password:[", "password:['a',",
     "aaaaaa.aaaaaaaaaaaaaaaa ", "secret", "key", "\t", " ", "://a:b@", "password:token:",
-    "mysql -pinvalid ", "- mysql\n- -p\n", "mysql \\'-p", "requirepass invalid ", "login a password ", "machine a\nlogin b\n",
-    "password a:", "password x:\n\n", 'form-data; name="password"\n', '"password">invalid<', "<password a>", "password</name>\n",
+    "mysql -pinvalid ", "- mysql\n- -p\n", "mysql \\'-p", "requirepass invalid ", "login a password ",
+    "machine a\nlogin b\n", "password a:", "password x:\n\n", 'form-data; name="password"\n', '"password">invalid<',
+    "<password a>", "password</name>\n",
     "password%3Dinvalid%26", "password%3D%25", "identified with a by ", "://aaaaaaaaaa",
+    'Authorization: Token a="', 'Authorization: Token a="b", ', 'password:\n  a1b2c3d4\n', "tokens: [a1b2c3d4, ",
+    '"password":{"value":"invalid",', '"name":"password"}', '"value":"', "kind: SecretList\ndata:\n  a: b\n",
 ]  # fmt: skip
 
 
