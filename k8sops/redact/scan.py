@@ -14,6 +14,7 @@ from k8sops.redact.announced import ANNOUNCED
 from k8sops.redact.commands import COMMANDS
 from k8sops.redact.encoded import ENCODED
 from k8sops.redact.finding import NOTHING, Looked, Place
+from k8sops.redact.leads import ANY_LEAD, leads
 from k8sops.redact.linear import LinearPattern
 from k8sops.redact.markup import MARKUP
 from k8sops.redact.named import Named
@@ -31,12 +32,14 @@ class Scanner:
     def __init__(self) -> None:
         # Of two that begin at one place the first is found: a name that goes on before a head that may be part of it.
         signs = (*Named().signs(), *PLACES, *COMMANDS, *ANNOUNCED, *MARKUP, *ENCODED, *STRUCTURED, *OBJECTS)
-        union = "|".join((*(sign.pattern for sign in signs), shape_heads()))
+        union = "|".join((*(_led(sign.pattern) for sign in signs), shape_heads()))
         self._anywhere: Final = LinearPattern(f"(?m:{union})")
         self._signs: Final = [(sign, _Asked.of(sign)) for sign in signs]
         # By the bytes that a place begins and ends with, so that little is asked of each.
         self._by_ends: Final[dict[tuple[int, int], list[_Asked]]] = {}
         self._shapes: Final = Shapes()
+        self.leads: Final = leads()
+        """What may stand before each line, by the text's form."""
 
     def next_place(self, data: bytes, start: int, end: int) -> tuple[int, int] | None:
         """The next place that looks like one where a secret begins."""
@@ -71,15 +74,26 @@ class _Asked(NamedTuple):
 
     pattern: re.Pattern[bytes] | None
     look: Callable[[Place], Looked]
+    first: bool
+    """Whether nothing but a lead may stand before it on its line."""
 
     @classmethod
     def of(cls, sign: Sign) -> _Asked:
         """Compiled, where anything need be asked."""
-        return cls(None if sign.sure else re.compile(sign.pattern.encode(), re.MULTILINE), sign.look)
+        asked = sign.pattern.removeprefix("^").encode()
+        first = sign.pattern.startswith("^")
+        return cls(None if sign.sure else re.compile(asked, re.MULTILINE), sign.look, first)
 
     def fits(self, place: Place) -> bool:
         """Whether the place is the sign's."""
+        if self.first and place.at != place.line.start:
+            return False
         if self.pattern is None:
             return True
         found = self.pattern.match(place.data, place.at, place.line.end)
         return found is not None and found.end() == place.end
+
+
+def _led(pattern: str) -> str:
+    """The same, where it stands at a line's beginning also behind what may lead one."""
+    return f"^{ANY_LEAD}{pattern[1:]}" if pattern.startswith("^") else pattern
