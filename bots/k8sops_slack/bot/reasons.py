@@ -34,9 +34,13 @@ class Reasons:
         """Keep what was asked for, and ask whoever did for the reason."""
         wanted = Wanted(key=f"{_KEPT}{heard.key}", told=error.message)
         await self._chat.memory.keep_line(wanted.key, heard.kept)
-        if heard.trigger:
-            with suppress(SlackApiError):
-                await self._poster.open(heard.trigger, reason_dialog(wanted, self._typed(heard)))
+        dialog = reason_dialog(wanted, self._typed(heard))
+        with suppress(SlackApiError):
+            if heard.view:
+                await self._poster.change(heard.view, dialog)
+                return
+            if heard.trigger:
+                await self._poster.open(heard.trigger, dialog)
                 return
         await self._poster.whisper(heard.channel, heard.user, reason_message(wanted), thread=heard.thread)
 

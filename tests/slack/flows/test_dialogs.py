@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from k8sops.cluster.client import KubeCluster
 from k8sops.core.run import RunFilter
-from tests.service.chat.office import USERS
-from tests.slack.flows.conftest import OPS, Desk
+from k8sops.sandbox.manager import SandboxHandle
+from tests.service.chat.office import USERS, open_office
+from tests.slack.flows.conftest import OPS, Desk, opened
 from tests.support.workloads import create, deployment
 
 
@@ -135,3 +139,26 @@ async def test_what_was_said_in_a_thread_is_answered_there(desk: Desk) -> None:
     await alice.mention(OPS, "runs", thread=card.ts)
     told = await desk.reply(card, "awaiting approval")
     assert told.only_for == USERS["alice"]
+
+
+async def test_a_reason_is_asked_for_in_the_dialog_in_which_the_button_was_pressed(
+    cluster: KubeCluster, sandbox: SandboxHandle, cluster_namespace: str, tmp_path: Path
+) -> None:
+    """Slack shows one dialog; a second one would cover what it is about."""
+    rules = [{"name": "ticket", "effect": "allow", "ticket": "OPS-[0-9]+", "match": {"risk": "low"}}]
+    async with (
+        open_office(cluster, sandbox, tmp_path) as office,
+        opened(office, cluster_namespace, rules=rules) as desk,
+    ):
+        await desk.web(2)
+        alice = desk.person("alice")
+        await alice.slash(f"/k8s scale deployment/web --replicas 3 -n {desk.namespace} --reason OPS-7", OPS)
+        await alice.click(await desk.message(OPS, "Apply"), "run.apply")
+        await alice.click(await desk.message(OPS, "Undo"), "run.details")
+        await desk.slack.until(lambda: alice.modal and "[Undo…]" in alice.modal_screen())
+        details = alice.modal
+        await alice.click("modal", "run.undo")
+        await desk.slack.until(lambda: alice.modal and "Give a reason" in alice.modal_screen())
+        assert alice.modal is details
+        await alice.submit({"Reason": "OPS-8 too many"})
+        await desk.shown("alice", None, "from 3 to 2 replicas", "“OPS-8 too many”")
