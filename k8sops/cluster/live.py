@@ -17,6 +17,7 @@ from k8sops.cluster.known import Change
 from k8sops.cluster.ordered_rows import OrderedRows
 from k8sops.cluster.reflector import Reflector
 from k8sops.cluster.table import WITH_METADATA, Entry, TableCodec
+from k8sops.cluster.watch import ASK_AFTER_S
 from k8sops.core.changing import Changes
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
@@ -57,7 +58,7 @@ class LiveTable:
             streaming=False,
             first_page=SCREENFUL,
             subject=subject,
-            **options,
+            **{"ask_after_s": ASK_AFTER_S, **options},
         )
         self._ordered = OrderedRows()
         self._state = FeedState.LOADING
@@ -153,7 +154,8 @@ class LiveTable:
         if state is FeedState.LIVE:
             self._stale_since = None
         elif self._stale_since is None:
-            self._stale_since = self._clock.now()
+            # Not when it was noticed: what happened since the last that was heard is not on the screen.
+            self._stale_since = self._reflector.heard_at or self._clock.now()
 
     def _fail(self, error: K8sOpsError) -> None:
         self._error = error

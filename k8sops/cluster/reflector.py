@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from k8sops.cluster.backoff import Backoff
@@ -50,8 +51,11 @@ class Reflector(Generic[T]):
         first_page: int = PAGE_SIZE,
         quiet_s: float = QUIET_S,
         watch_s: int = WATCH_S,
+        ask_after_s: float | None = None,
         subject: str = "",
     ) -> None:
+        self._ask_after_s = ask_after_s
+        self._heard_at: datetime | None = None
         self._transport = transport
         self._path = path
         self._codec = codec
@@ -68,6 +72,14 @@ class Reflector(Generic[T]):
         self._position = ""
         self._synced = False
         self._lost_at: float | None = None
+
+    @property
+    def heard_at(self) -> datetime | None:
+        """When the server was last heard, by the watch or where it was asked; None before the first answer."""
+        answered_at = self._transport.pulse.answered_at
+        if self._heard_at is None or answered_at is None:
+            return self._heard_at
+        return max(self._heard_at, answered_at)
 
     async def batches(self) -> AsyncGenerator[list[Change[T]], None]:
         """`added` for the present state, `synced`, then changes as they come, in lists as they were read.
@@ -127,11 +139,14 @@ class Reflector(Generic[T]):
             with_initial=with_initial,
             quiet_s=self._quiet_s,
             watch_s=self._watch_s,
+            ask_after_s=self._ask_after_s,
             subject=self._subject,
         )
         try:
             async with aclosing(watch):
                 async for batch in watch:
+                    if batch.events or batch.bookmark:
+                        self._heard_at = self._clock.now()
                     changes = self._digest(batch)
                     if batch.events and self._position:
                         lively = True
@@ -167,6 +182,7 @@ class Reflector(Generic[T]):
                 if body.restarted:
                     self._known.begin_list()
                 changes: list[Change[T]] = []
+                self._heard_at = self._clock.now()
                 self._known.put(self._codec.page(body.data), changes)
                 position = body.meta.resource_version
                 yield changes

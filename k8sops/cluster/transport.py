@@ -21,6 +21,7 @@ from k8sops.cluster.delivery import Delivery
 from k8sops.cluster.early import EarlyReads
 from k8sops.cluster.identity import Impersonation
 from k8sops.cluster.pool import Pool
+from k8sops.cluster.pulse import Pulse
 from k8sops.cluster.retry import REPEATABLE_METHODS, NeverSentError, send_repeatedly
 from k8sops.cluster.status import Asked, error_of_answer
 from k8sops.cluster.transport_guard import SAFE_METHODS, Mode, guarded, may_change
@@ -68,6 +69,7 @@ class Transport:
         self._accept_encoding = accept_encoding(credentials.server)
         self._early = EarlyReads(credentials) if early else None
         self._pool = Pool(credentials, self._early)
+        self.pulse: Final = Pulse(self, self._clock)
 
     @property
     def server(self) -> str:
@@ -404,4 +406,5 @@ class Transport:
         """Close the pool. Idempotent; on a view it does nothing."""
         if self._owner:
             self.end_early()
+            await self.pulse.aclose()
             await self._pool.aclose()

@@ -24,6 +24,8 @@ from k8sops.core.errors import (
 )
 
 if TYPE_CHECKING:
+    from aiohttp import StreamReader
+
     from k8sops.cluster.pages import Pairs
     from k8sops.cluster.transport import Transport
 
@@ -33,6 +35,8 @@ WATCH_S: Final = 300
 """The server ends a watch after this; ending it is its way to balance load."""
 QUIET_S: Final = 90.0
 """Longest silence on a watch. Bookmarks come about once a minute, so more than this is a dead connection."""
+ASK_AFTER_S: Final = 10.0
+"""Silence after which whoever shows what a watch brought has the server asked whether it is there."""
 SETTLED_S: Final = 0.5
 """A watch silent for this long is accepted: an API server that refuses the position (410) says so at once."""
 LONGEST_LINE: Final = 64 << 20
@@ -84,12 +88,14 @@ async def watch_batches(
     with_initial: bool = False,
     quiet_s: float = QUIET_S,
     watch_s: int = WATCH_S,
+    ask_after_s: float | None = None,
     subject: str = "",
 ) -> AsyncGenerator[Batch[T], None]:
     """Events after `resource_version`; ends when the server ends the watch or it has been silent for `quiet_s`.
 
     With `with_initial` the present state comes first (KEP-3157), `initial_end` after it; a server without that
-    feature answers InvalidError. Raises GoneError for a resourceVersion too old, and what `stream` raises.
+    feature answers InvalidError. Raises GoneError for a resourceVersion too old, and what `stream` raises;
+    UnreachableError where it was silent for `ask_after_s` and the server, asked by another connection, is so too.
     """
     pairs = [*query, ("watch", "true"), ("allowWatchBookmarks", "true"), ("timeoutSeconds", str(watch_s))]
     if with_initial:
@@ -103,22 +109,66 @@ async def watch_batches(
         ) as reader:
             opened = True
             lines = LineCutter()
+            silence = _Silence(transport, reader, ask_after_s)
             first = asyncio.ensure_future(reader.readany())
             try:
                 await asyncio.wait({first}, timeout=SETTLED_S)
                 if not first.done():
                     yield Batch()
                 chunk = await first
+                while chunk:
+                    silence.broken()
+                    if block := lines.feed(chunk):
+                        for batch in decode_block(codec, block):
+                            yield batch
+                    chunk = await reader.readany()
             finally:
                 first.cancel()
-            while chunk:
-                if block := lines.feed(chunk):
-                    for batch in decode_block(codec, block):
-                        yield batch
-                chunk = await reader.readany()
+                await silence.aclose()
     except UnreachableError as error:
         if not opened or not isinstance(error.__cause__, TimeoutError):
             raise
+
+
+class _Silence:
+    """Ends a stream that says nothing while its server says nothing to anybody.
+
+    Beside the reading, and not around each read: a flood must not pay for it.
+    """
+
+    def __init__(self, transport: Transport, reader: StreamReader, ask_after_s: float | None) -> None:
+        self._pulse = transport.pulse
+        self._reader = reader
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
+        self._task: asyncio.Task[None] | None = None
+        if ask_after_s is not None:
+            self._task = asyncio.create_task(self._listen(ask_after_s), name="a watch's silence")
+
+    def broken(self) -> None:
+        """Something came."""
+        self._heard_at = self._loop.time()
+
+    async def aclose(self) -> None:
+        """The stream is over."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _listen(self, ask_after_s: float) -> None:
+        while True:
+            heard_at = self._heard_at
+            await asyncio.sleep(max(heard_at + ask_after_s - self._loop.time(), 0.0))
+            if heard_at != self._heard_at:
+                continue
+            try:
+                await self._pulse.ask(ask_after_s)
+            except UnreachableError as error:
+                if heard_at == self._heard_at:
+                    # A new one: one with a cause would pass for the end of a watch that was merely quiet.
+                    self._reader.set_exception(UnreachableError(error.message, hint=error.hint))
+                    return
+            self.broken()
 
 
 class LineCutter:
