@@ -99,6 +99,26 @@ async def test_a_form_asks_for_the_reason_itself_where_policy_wants_one_in_any_c
     )
 
 
+async def test_a_form_whose_plan_took_too_long_keeps_what_was_filled_in_behind_a_button(
+    ticket_desk: Desk,
+) -> None:
+    """Slack opens a dialog for three seconds; a large cluster is planned for longer."""
+    desk = ticket_desk
+    await desk.web(2)
+    alice = desk.person("alice")
+    await alice.slash(f"/k8s scale -n {desk.namespace}", OPS)
+    await desk.slack.until(lambda: alice.modal and "Show the plan" in alice.modal_screen())
+    await alice.choose("modal", "Targets", ["deployment/web"])
+    desk.slack.world.tickets.trigger_seconds = -1.0
+    await alice.submit({"Replicas": "3", "Reason": "peak"})
+    told = await desk.message(OPS, "Give a reason")
+    desk.slack.world.tickets.trigger_seconds = 60.0
+    await alice.click(told, "reason.give")
+    await asked(desk, alice)
+    await alice.submit({"Reason": "OPS-11"})
+    await desk.message(OPS, "from 2 to 3 replicas")
+
+
 async def test_where_no_dialog_can_be_opened_a_button_opens_it(ticket_desk: Desk) -> None:
     """What is said to the bot in a channel opens nothing at Slack; a second tap repeats nothing."""
     desk = ticket_desk
