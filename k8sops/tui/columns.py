@@ -18,7 +18,9 @@ from k8sops.core.severity import GLYPHS, Severity, is_incomplete, severity_of
 from k8sops.core.tables import Column, Row
 from k8sops.core.text import printable
 
-Role = Literal["plain", "name", "namespace", "age", "status", "ready"]
+Role = Literal["plain", "name", "namespace", "age", "status", "ready", "count"]
+JUDGED: frozenset[Role] = frozenset({"status", "ready", "count"})
+"""The columns that tell whether a row is in trouble."""
 
 WIDEST = 64
 WIDEST_LAST = 200
@@ -33,6 +35,7 @@ _STATUS_TITLES = frozenset({"status", "phase", "state", "health"})
 _DURATION_TITLES = frozenset({"age", "duration", "last schedule", "last seen", "first seen"})
 _NUMBERS = frozenset({"integer", "number"})
 _NUMBER_TITLES = frozenset({"up-to-date", "available", "desired", "current"})
+_COUNTED_TITLES = frozenset({"up-to-date", "available"})
 _NAMESPACE_SOURCE = -1
 
 
@@ -45,6 +48,8 @@ class ViewColumn(msgspec.Struct, frozen=True, kw_only=True):
     holds_durations: bool = False
     ready_source: int = -1
     """Index of the READY cell that says whether a good status is the whole truth; -1 where there is none."""
+    wanted_source: int = -1
+    """Index of the DESIRED cell that says how many there should be; where there is none, READY may say it."""
     is_wide: bool = False
     """Shown in wide output only."""
     spare: int = 0
@@ -56,7 +61,7 @@ class ViewColumn(msgspec.Struct, frozen=True, kw_only=True):
 def view_columns(columns: Sequence[Column], *, wide: bool, with_namespace: bool) -> tuple[ViewColumn, ...]:
     """The columns to show: priority 0, with `wide` all; NAMESPACE first where asked for."""
     is_events = {"last seen", "reason"} <= {column.name.lower() for column in columns}
-    ready = next((index for index, column in enumerate(columns) if column.name.lower() == "ready"), -1)
+    ready, wanted = _index_of("ready", columns), _index_of("desired", columns)
     shown = [
         ViewColumn(
             title=printable(column.name).upper(),
@@ -64,6 +69,7 @@ def view_columns(columns: Sequence[Column], *, wide: bool, with_namespace: bool)
             role=_role(column, is_events=is_events),
             holds_durations=column.name.lower() in _DURATION_TITLES or column.type == "date",
             ready_source=ready,
+            wanted_source=wanted,
             is_wide=column.priority > 0,
             spare=column.spare,
             is_number=_is_number(column),
@@ -103,6 +109,8 @@ def cell_severity(row: Row, column: ViewColumn) -> Severity:
             severity is Severity.OK and column.ready_source >= 0 and column.ready_source < len(row.cells)
         )
         return Severity.WARN if lacking and is_incomplete(row.cells[column.ready_source]) else severity
+    if _is_short(row, column):
+        return Severity.WARN
     if column.role == "ready":
         text = raw_cell(row, column)
         if is_incomplete(text):
@@ -111,6 +119,16 @@ def cell_severity(row: Row, column: ViewColumn) -> Severity:
             return Severity.NEUTRAL if finished else Severity.WARN
         return {"True": Severity.OK, "False": Severity.BAD}.get(text, Severity.NEUTRAL)
     return Severity.NEUTRAL
+
+
+def _is_short(row: Row, column: ViewColumn) -> bool:
+    """Whether a number of replicas is below the wanted one: a rollout under way, or stuck."""
+    count = raw_cell(row, column)
+    if column.role not in {"count", "ready"} or not count.isdecimal():
+        return False
+    source = column.wanted_source if column.wanted_source >= 0 else column.ready_source
+    wanted = row.cells[source].rpartition("/")[2] if 0 <= source < len(row.cells) else ""
+    return wanted.isdecimal() and int(count) < int(wanted)
 
 
 def width_of(text: str) -> int:
@@ -178,6 +196,10 @@ class ColumnWidths:
         return tuple(widths)
 
 
+def _index_of(name: str, columns: Sequence[Column]) -> int:
+    return next((index for index, column in enumerate(columns) if column.name.lower() == name), -1)
+
+
 def _is_number(column: Column) -> bool:
     title = column.name.lower()
     # Of pods it says `6 (3m ago)`: one and the same column stands alike in every table.
@@ -194,4 +216,4 @@ def _role(column: Column, *, is_events: bool) -> Role:
         return "ready"
     if title in _STATUS_TITLES or (is_events and title == "type"):
         return "status"
-    return "plain"
+    return "count" if title in _COUNTED_TITLES else "plain"

@@ -22,7 +22,7 @@ from textual.worker import WorkType
 from k8sops.core.clock import Clock
 from k8sops.core.tables import Column, Row
 from k8sops.tui.column_set import ColumnChoice, ColumnSet
-from k8sops.tui.columns import ColumnWidths, ViewColumn, shown_cell, width_of
+from k8sops.tui.columns import JUDGED, ColumnWidths, ViewColumn, shown_cell, width_of
 from k8sops.tui.own_room import OwnRoom
 from k8sops.tui.row_cursor import RowCursor
 from k8sops.tui.row_filter import RowFilter
@@ -338,7 +338,7 @@ class RowTable(OwnRoom, can_focus=True):
         self._view.sort_column = next((c for c in self._columns if c.title == sorted_title), None)
         every = self._set.every
         self._view.unsearched_cell = next((each.source for each in every if each.role == "age"), None)
-        self._view.judged = tuple(column for column in every if column.role in ("status", "ready"))
+        self._view.judged = tuple(column for column in every if column.role in JUDGED)
         self._refit(force=True)
 
     def _measure(self) -> None:

@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 from k8sops.core.severity import Severity, severity_of
-from k8sops.core.tables import Column
+from k8sops.core.tables import Column, Row
 from k8sops.tui.columns import ColumnWidths, cell_severity, shown_cell, view_columns
 from k8sops.tui.row_painter import fit
 from tests.tui.feeds import POD_COLUMNS, START, pod
@@ -111,3 +111,39 @@ def test_names_give_way_so_that_all_columns_fit() -> None:
     fitted = widths.fitted(79, shrink=True)
     assert sum(fitted) + 2 * (len(fitted) - 1) <= 79
     assert sum(widths.fitted(79, shrink=False)) > 79
+
+
+def _troubled(columns: tuple[Column, ...], *cells: str) -> set[str]:
+    row = Row(uid="web", name="web", namespace="shop", cells=cells, created=None, labels={})
+    shown = view_columns(columns, wide=False, with_namespace=False)
+    return {column.title for column in shown if cell_severity(row, column) is Severity.WARN}
+
+
+def test_a_rollout_that_has_not_replaced_all_is_in_trouble_though_all_are_ready() -> None:
+    """The old pods stay ready while the new ones fail: READY 2/2 hides a stuck rollout."""
+    titles = ("Name", "Ready", "Up-to-date", "Available", "Age")
+    columns = tuple(Column(name=title) for title in titles)
+    assert _troubled(columns, "gateway", "2/2", "1", "2", "5m") == {"UP-TO-DATE"}
+    assert _troubled(columns, "gateway", "2/2", "2", "1", "5m") == {"AVAILABLE"}
+    assert _troubled(columns, "gateway", "2/2", "2", "2", "5m") == set()
+    assert _troubled(columns, "gateway", "2/2", "3", "3", "5m") == set()
+
+
+def test_a_daemon_set_is_judged_by_how_many_it_wants() -> None:
+    """It prints bare numbers, each of which has to reach DESIRED."""
+    titles = ("Name", "Desired", "Current", "Ready", "Up-to-date", "Available", "Node Selector", "Age")
+    columns = tuple(Column(name=title) for title in titles)
+    assert _troubled(columns, "agent", "3", "3", "2", "1", "2", "<none>", "5m") == {
+        "READY",
+        "UP-TO-DATE",
+        "AVAILABLE",
+    }
+    assert _troubled(columns, "agent", "3", "3", "3", "3", "3", "<none>", "5m") == set()
+
+
+def test_a_column_that_counts_nothing_is_not_judged_as_a_count() -> None:
+    """Kinds of one's own call other things AVAILABLE and READY."""
+    columns = tuple(Column(name=title) for title in ("Name", "Ready", "Available"))
+    assert _troubled(columns, "db", "True", "1") == set()
+    assert _troubled(columns, "db", "2/2", "yes") == set()
+    assert _troubled(columns, "db", "2/2") == set()
