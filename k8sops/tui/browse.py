@@ -17,12 +17,13 @@ from textual.widget import Widget
 
 from k8sops.core.clock import Clock
 from k8sops.core.contexts import Contexts
-from k8sops.core.tables import FeedState, TableQuery
+from k8sops.core.tables import FeedState, LiveRows, TableQuery
 from k8sops.tui import session
 from k8sops.tui.browse_words import (
     columns_shown,
     crumbs_said,
     extras_of,
+    no_namespace,
     placeholder,
     sentence,
     since_said,
@@ -84,7 +85,7 @@ class BrowseScreen(NavigatingScreen):
         super().__init__(open_ops, start, clock, all_namespaces=all_namespaces, contexts=contexts)
         self._state = FeedState.LOADING
         self._state_since = clock.now()
-        self._notice = ""
+        self._notice = self._looked_for = self._no_namespace = ""
         self._seen_version: int | None = None
         self._surveyed = False
         self._prompt = Prompt(self._open_prompt)
@@ -173,6 +174,12 @@ class BrowseScreen(NavigatingScreen):
         """Complete what is typed from what there is."""
         self.query_one(Prompt).commands.know(message.kinds, message.namespaces)
 
+    def on_namespace_missing(self, message: session.NamespaceMissing) -> None:
+        """Say so in place of the rows, where it is still the one that is shown."""
+        if message.called == self._query.namespace:
+            self._no_namespace = no_namespace(message.called, message.near)
+            self._show_rows()
+
     def on_feed_opened(self, message: session.FeedOpened) -> None:
         """Show another table."""
         table, before = self.query_one(LiveTable), self._query
@@ -189,7 +196,7 @@ class BrowseScreen(NavigatingScreen):
         if place.seek:
             table.seek(place.seek)
         self._trail, self._rows, self._seen_version = trail, message.rows, None
-        self._notice = ""
+        self._notice = self._looked_for = self._no_namespace = ""
         self._favourites.visited(message.query.namespace)
         self.enter(FeedState.LOADING)
         self._show_rows()
@@ -318,9 +325,22 @@ class BrowseScreen(NavigatingScreen):
             is_one = bool(self._query.namespace) and SEPARATOR not in self._query.namespace
             with_namespace = not is_one and bool(found) and bool(found[0].namespace)
             table.show(columns_shown(self._query, rows.columns), found, with_namespace=with_namespace)
-        table.placeholder = placeholder(self._query, rows, table)
+        self._doubt_namespace(rows)
+        table.placeholder = placeholder(self._query, rows, table, self._no_namespace)
         self._tell()
         self._survey_once()
+
+    def _doubt_namespace(self, rows: LiveRows) -> None:
+        """A mistyped namespace looks like an empty one: the API server lists nothing in either."""
+        if rows.rows:
+            self._no_namespace = ""
+            return
+        namespace, is_joined = self._query.namespace, bool(self._trail.here.contexts)
+        if rows.state is not FeedState.LIVE or not namespace or SEPARATOR in namespace or is_joined:
+            return
+        if self._looked_for != namespace:
+            self._looked_for = namespace
+            self._session.look_for_namespace(namespace)
 
     def enter(self, state: FeedState) -> None:
         """Note how far the rows can be believed from now on."""

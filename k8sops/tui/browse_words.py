@@ -77,8 +77,8 @@ def _is_of_one_object(query: TableQuery) -> bool:
     return query.field_selector.startswith("involvedObject.")
 
 
-def placeholder(query: TableQuery, rows: LiveRows, table: LiveTable) -> str:
-    """What stands where no row does."""
+def placeholder(query: TableQuery, rows: LiveRows, table: LiveTable, no_namespace: str = "") -> str:
+    """What stands where no row does; `no_namespace` is why there can be none, where that is known."""
     kind = query.kind
     where = f"in namespace {query.namespace}" if query.namespace else "in any namespace"
     if rows.state is FeedState.LOADING:
@@ -90,7 +90,13 @@ def placeholder(query: TableQuery, rows: LiveRows, table: LiveTable) -> str:
         if table.faults_only:
             return f"None of {table.total:,} is in trouble. Ctrl-Z shows all."
         return "No row passes the filter. Esc clears it."
-    return _nothing_there(query, where)
+    return no_namespace or _nothing_there(query, where)
+
+
+def no_namespace(namespace: str, near: Sequence[str]) -> str:
+    """A namespace that does not exist, and which were perhaps meant."""
+    meant = f"; did you mean {' or '.join(near)}" if near else ""
+    return f"There is no namespace {namespace}{meant}{'?' if near else '.'} 0 shows all namespaces, : goes elsewhere."
 
 
 def _nothing_there(query: TableQuery, where: str) -> str:

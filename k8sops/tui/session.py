@@ -8,6 +8,7 @@ closes the feed, and then the connections.
 from __future__ import annotations
 
 import asyncio
+import difflib
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,7 @@ from textual.message import Message
 
 from k8sops.core.actor import Identity
 from k8sops.core.clock import Clock, SystemClock
-from k8sops.core.errors import CredentialsError, K8sOpsError, UnreachableError
+from k8sops.core.errors import CredentialsError, K8sOpsError, NotFoundError, UnreachableError
 from k8sops.core.plan import ClusterInfo, JsonObject
 from k8sops.core.ports import Resource
 from k8sops.core.tables import LiveRows, TableQuery
@@ -58,6 +59,15 @@ class Surveyed(Message):
         super().__init__()
         self.kinds = kinds
         self.namespaces = namespaces
+
+
+class NamespaceMissing(Message):
+    """There is no namespace of this name; `near` are those that there are and that are called alike."""
+
+    def __init__(self, namespace: str, near: Sequence[str]) -> None:
+        super().__init__()
+        self.called = namespace
+        self.near = near
 
 
 class FeedOpened(Message):
@@ -219,6 +229,10 @@ class Session:
         """Ask what can be named here; answers with Surveyed, or not at all where nothing may be asked."""
         self._spawn(self._survey(self.ops), "tui survey")
 
+    def look_for_namespace(self, namespace: str) -> None:
+        """Ask whether there is this namespace; answers with NamespaceMissing, or not at all where it may be there."""
+        self._spawn(self._look_for_namespace(self.ops, namespace), f"tui namespace {namespace}")
+
     async def close(self) -> None:
         """Stop following, close the feed and the connections; gives up after five seconds. Idempotent."""
         self._closing.set()
@@ -295,6 +309,23 @@ class Session:
             found = ()
         if self.connected and ops is self.ops:
             self._post(Surveyed(kinds, tuple(row.name for row in found)))
+
+    async def _look_for_namespace(self, ops: Ops, namespace: str) -> None:
+        try:
+            await ops.object("namespaces", namespace)
+        except NotFoundError:
+            pass
+        except K8sOpsError:
+            # It may not be read, or not now: nothing is known of it.
+            return
+        else:
+            return
+        try:
+            names = [row.name for row in (await ops.table(TableQuery(kind="namespaces"))).rows]
+        except K8sOpsError:
+            names = []
+        if self.connected and ops is self.ops:
+            self._post(NamespaceMissing(namespace, difflib.get_close_matches(namespace, names, n=2)))
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)

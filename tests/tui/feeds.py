@@ -145,6 +145,9 @@ class DeskOps:
         self.asked_of: tuple[str, str, tuple[str, ...], str] | None = None
         self.refused: dict[str, str] = {}
         """Why actions would be refused."""
+        self.no_namespaces: set[str] = set()
+        """Which namespaces do not exist."""
+        self.namespaces_refusal: K8sOpsError | None = None
         self.signed_in = 0
         self._info = ClusterInfo(
             context="acme-staging",
@@ -197,6 +200,10 @@ class DeskOps:
         return self.feeds[query.kind]
 
     async def object(self, kind: str, name: str, namespace: str = "") -> JsonObject:
+        if kind == "namespaces" and self.namespaces_refusal is not None:
+            raise self.namespaces_refusal
+        if kind == "namespaces" and name not in self.no_namespaces:
+            return {"kind": "Namespace", "metadata": {"name": name}}
         if name not in self.objects_by_name:
             raise NotFoundError(f"{kind} {namespace}/{name} does not exist")
         return self.objects_by_name[name]

@@ -11,7 +11,7 @@ import pytest
 from textual.widgets import Input
 
 from k8sops.core.contexts import Context
-from k8sops.core.errors import UnreachableError
+from k8sops.core.errors import ForbiddenError, UnreachableError
 from k8sops.core.ports import Resource
 from k8sops.core.tables import Column, Owner, Row, TableQuery
 from k8sops.tui.app import K8sOpsApp
@@ -331,3 +331,35 @@ def test_a_kind_is_known_however_it_is_typed(kind: str) -> None:
 
     assert known_plural(kind) == "deployments"
     assert known_plural("services.serving.example") == ""
+
+
+def _without_rows() -> dict[str, Desk]:
+    desk = _desk()
+    desk.ops.feeds["pods"] = Feed(POD_COLUMNS, [])
+    desk.ops.feeds["namespaces"] = Feed(PLAIN_COLUMNS, [pod("payments"), pod("shop")])
+    return {"acme-staging": desk}
+
+
+async def test_a_mistyped_namespace_does_not_pass_for_an_empty_one() -> None:
+    """The API server lists nothing in either; `live, no pods` of a namespace that is not there is believed."""
+    desks = _without_rows()
+    desks["acme-staging"].ops.no_namespaces.add("paymnts")
+    async with _screen(desks) as screen:
+        await _command(screen, "pods paymnts")
+        said = "There is no namespace paymnts; did you mean payments?"
+        await _until(screen, lambda: screen.table.placeholder.startswith(said))
+        await _command(screen, "pods payments")
+        await _until(screen, lambda: "There are no pods in namespace payments" in screen.table.placeholder)
+
+
+async def test_a_namespace_that_may_not_be_read_is_not_said_to_be_missing() -> None:
+    """Most people may list the pods of a namespace, and not read the namespace."""
+    desks = _without_rows()
+    ops = desks["acme-staging"].ops
+    ops.no_namespaces.add("hidden")
+    ops.namespaces_refusal = ForbiddenError("get namespaces/hidden: forbidden")
+    async with _screen(desks) as screen:
+        await _command(screen, "pods hidden")
+        await _until(screen, lambda: "There are no pods in namespace hidden" in screen.table.placeholder)
+        await screen.settle()
+        assert "There are no pods in namespace hidden" in screen.table.placeholder
