@@ -143,6 +143,22 @@ async def test_what_is_shown_is_copied_and_saved_for_nobody_else(
     assert found.stat().st_mode & 0o077 == 0
 
 
+async def test_where_no_line_is_shown_no_file_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty file in a ticket says that there was no log."""
+    monkeypatch.setenv("K8SOPS_DATA", str(tmp_path))
+    async with stage() as on:
+        on.ops.there = [said("keep this")]
+        await on.press("l")
+        await on.reads("keep this")
+        await on.press("slash", *"order", "enter")
+        await on.until(lambda: not on.view.texts)
+        await on.press("ctrl+s")
+        await on.until(lambda: "nothing to save" in on.banner)
+    assert not (tmp_path / "saved").exists()
+
+
 async def test_l_on_what_has_no_pods_does_nothing_and_p_reads_the_life_before() -> None:
     """A key that means nothing here must not open something else."""
     async with stage() as on:

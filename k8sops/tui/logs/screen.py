@@ -223,6 +223,9 @@ class LogScreen(LeftOnce[None]):
         wanted = self._feed.wanted
         name = f"{wanted.namespace}-{wanted.kind}-{wanted.name}-{wanted.container or 'all'}"
         texts = list(self.query_one(LogView).buffer.texts())
+        if not texts:
+            self._say("! There is nothing to save: no line is shown.")
+            return
         self.run_worker(self._save(texts, name), group="save")
 
     def action_back(self) -> None:
