@@ -208,23 +208,30 @@ async def test_a_change_is_made_on_the_cluster_that_was_chosen_and_by_its_own_wo
 
 
 async def test_a_form_asks_for_the_cluster_first(both: Both) -> None:
-    """What its fields find is of one cluster; the dialog says which."""
+    """What its fields find is of one cluster; the dialog says which, and what was typed before is not typed again."""
     desk, alice = both.desk, both.desk.person("alice")
-    await alice.slash("/k8s scale", ANY)
+    await alice.slash(f'/k8s scale -n {desk.namespace} --reason "peak hour"', ANY)
     await desk.slack.until(lambda: alice.modal and "On which cluster?" in alice.modal_screen())
     await alice.choose("modal", "cluster.form", "staging stage-1")
     await desk.slack.until(lambda: "Show the plan" in alice.modal_screen())
     assert "staging stage-1" in alice.modal_screen()
-    await alice.choose("modal", "Namespace", desk.namespace)
     await alice.search("modal", "Targets", "we")
     await alice.choose("modal", "Targets", ["deployment/web"])
     await alice.submit({"Replicas": "3"})
     await alice.click(await desk.message(ANY, "Apply"), "run.apply")
-    await desk.shown("alice", ANY, "staging stage-1 · scale", "3 of 3 replicas ready")
+    await desk.shown("alice", ANY, "staging stage-1 · scale", "3 of 3 replicas ready", "“peak hour”")
     assert await both.replicas() == (2, 3)
     await alice.slash("/k8s scale --cluster stage", OPS)
     await desk.slack.until(lambda: alice.modal and "Show the plan" in alice.modal_screen())
     assert "staging stage-1" in alice.modal_screen(), "what was named comes before what the channel means"
+
+
+async def test_what_is_too_long_to_be_carried_past_the_question_says_how_to_do_without(both: Both) -> None:
+    """A dialog carries three thousand characters; what is cut off would be somebody's reason."""
+    desk, alice = both.desk, both.desk.person("alice")
+    await alice.slash(f"/k8s scale --reason {'x' * 3000}", ANY)
+    await desk.slack.until(lambda: alice.modal and "too long to be asked back" in alice.modal_screen())
+    assert "--cluster" in alice.modal_screen()
 
 
 async def test_status_and_home_tell_of_all(both: Both) -> None:
