@@ -1,5 +1,7 @@
 """What the command line writes: data on stdout, narration on stderr, colour only where a terminal shows it.
 
+Who reads on no more (`| head`) stops nothing that is being done and changes no exit code; what is written without end
+(`put_live`, `put_json_line`) raises BrokenPipeError then. Data that cannot be written is a failure, narration is not.
 Text from a cluster passes through `printable` here, once, so that a hostile name cannot steer the terminal.
 """
 
@@ -9,11 +11,13 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import click
 
+from k8sops.cli.stdout import let_go
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.text import printable
 
@@ -46,22 +50,47 @@ def paint(text: str, style: str, stream: TextIO | None = None, *, bold: bool = F
 
 def say(text: str = "") -> None:
     """A line of narration."""
-    click.echo(safe_lines(text), err=True, color=coloured(sys.stderr))
+    with _narrating(sys.stderr):
+        click.echo(safe_lines(text), err=True, color=coloured(sys.stderr))
 
 
 def put(text: str) -> None:
     """A line of data."""
+    with _read_to_the_end():
+        put_live(text)
+
+
+def put_live(text: str) -> None:
+    """A line of data, of which there is no end. Raises BrokenPipeError where nobody reads them any more."""
     click.echo(safe_lines(text), color=coloured(sys.stdout))
 
 
 def put_json(document: Mapping[str, Any] | Sequence[Any]) -> None:
     """One JSON document on stdout."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    with _read_to_the_end():
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def put_json_line(document: Mapping[str, Any]) -> None:
-    """One JSON document on one line of stdout, at once."""
+    """One JSON document on one line of stdout, at once. Raises BrokenPipeError where nobody reads any more."""
     click.echo(json.dumps(document, ensure_ascii=False))
+
+
+@contextmanager
+def _read_to_the_end() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        let_go(sys.stdout)
+
+
+@contextmanager
+def _narrating(stream: TextIO) -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        # A run goes on, whether anybody hears of it or not.
+        let_go(stream)
 
 
 def safe_lines(text: str) -> str:
@@ -73,14 +102,15 @@ def safe_lines(text: str) -> str:
 
 def report(error: K8sOpsError, *, as_json: bool = False) -> None:
     """A failure as one sentence and what to do about it."""
+    message = printable(error.message.replace("\n", " "))
+    with _narrating(sys.stderr):
+        click.echo(f"{paint('error:', 'blocker', bold=True)} {message}", err=True)
+        if error.hint:
+            click.echo(f"{paint('hint:', 'note', bold=True)} {printable(error.hint)}", err=True)
     if as_json:
         from k8sops.core.documents import error_document
 
         put_json(error_document(error))
-    message = printable(error.message.replace("\n", " "))
-    click.echo(f"{paint('error:', 'blocker', bold=True)} {message}", err=True)
-    if error.hint:
-        click.echo(f"{paint('hint:', 'note', bold=True)} {printable(error.hint)}", err=True)
 
 
 class ProgressLine:
@@ -100,13 +130,14 @@ class ProgressLine:
         if text == self._shown:
             return
         self._shown = text
-        if self._live:
-            # A terminal that does not know its width says 0.
-            width = os.get_terminal_size(self._stream.fileno()).columns or 80
-            self._stream.write(f"\r\x1b[K{text[: width - 1]}")
-        else:
-            self._stream.write(text + "\n")
-        self._stream.flush()
+        with _narrating(self._stream):
+            if self._live:
+                # A terminal that does not know its width says 0.
+                width = os.get_terminal_size(self._stream.fileno()).columns or 80
+                self._stream.write(f"\r\x1b[K{text[: width - 1]}")
+            else:
+                self._stream.write(text + "\n")
+            self._stream.flush()
 
     def keep(self, says: Callable[[], str]) -> None:
         """Replace the line by what `says` returns, which `tick` asks it for again."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -180,7 +179,7 @@ async def _print_objects(ops: Ops, queries: Sequence[TableQuery], asked: dict[st
 
 
 async def _watch(ops: Ops, query: TableQuery, asked: dict[str, Any]) -> int:
-    from k8sops.cli.console import put, say
+    from k8sops.cli.console import put_live, say
     from k8sops.cli.table_text import RowPrinter
 
     live = await ops.rows(query)
@@ -193,8 +192,7 @@ async def _watch(ops: Ops, query: TableQuery, asked: dict[str, Any]) -> int:
                     trouble = live.trouble
                     say(trouble or "connected again")
                 for line in printer.changed(live, headers=not asked["no_headers"]):
-                    put(line)
-                sys.stdout.flush()
+                    put_live(line)
     finally:
         await live.aclose()
     return 0

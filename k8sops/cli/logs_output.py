@@ -13,6 +13,8 @@ import select
 import sys
 from typing import Final, Protocol
 
+from k8sops.cli.stdout import writing
+
 AT_ONCE: Final = 4096
 """So much a pipe takes without blocking once it says it takes anything (PIPE_BUF, pipe(7))."""
 
@@ -44,7 +46,8 @@ class Output:
             if not self._ready.poll(0):
                 await self._writable()
             try:
-                data = data[os.write(self._descriptor, data[:AT_ONCE]) :]
+                with writing():
+                    data = data[os.write(self._descriptor, data[:AT_ONCE]) :]
             except BlockingIOError:
                 # Whoever shares the descriptor has made it non-blocking.
                 await self._writable()

@@ -1,7 +1,7 @@
 """`k8sops`: the root command, which imports a command only when it is chosen, and the one place errors end.
 
 An error becomes one sentence on stderr and the exit code of DESIGN §6; a failure nobody foresaw is one sentence too,
-with the trace behind K8SOPS_DEBUG=1.
+with the trace behind K8SOPS_DEBUG=1. So does a stdout that is full; one that nobody reads any more is no failure.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from itertools import pairwise
 from typing import Any, Final
@@ -17,6 +18,7 @@ import click
 
 from k8sops import __version__
 from k8sops.cli.settings import CONNECTION_FLAGS, connection_options, read_only_option
+from k8sops.cli.stdout import OutputError, checked_stdout, let_go
 from k8sops.core.collector import collect_rarely
 from k8sops.core.errors import ExitCode, K8sOpsError
 
@@ -79,8 +81,28 @@ def sections() -> tuple[tuple[str, tuple[str, ...]], ...]:
     )
 
 
+class _ReaderGoneError(Exception):
+    """Nobody reads stdout any more. No OSError, of which click makes exit 1."""
+
+
 class RootGroup(click.Group):
     """Commands by name, imported when chosen; help lists their one-line summaries from literals."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse the command line; may write help."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command, in the order of the sections."""
@@ -159,23 +181,31 @@ root.params.extend([*connection_options(), read_only_option()])
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    code = _guarded(arguments)
+    from k8sops.cli.console import report
+
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader (`| head`) has had enough; nothing is wrong, and Python must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _guarded(arguments)
+        with suppress(BrokenPipeError):
+            sys.stdout.flush()
+            return code
+    except OutputError as error:
+        code = error.exit_code
+        report(error)
+    # What was not read, or not written, would be tried once more at exit, and complained of.
+    let_go(sys.stdout)
     return code
 
 
 def _guarded(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for each way to end
-    from k8sops.cli.console import report
+    from k8sops.cli.console import report, say
 
     as_json = any(a in {"-ojson", "--output=json"} for a in arguments) or any(
         pair in {("-o", "json"), ("--output", "json")} for pair in pairwise(arguments)
     )
     try:
         result = root.main(arguments, prog_name="k8sops", standalone_mode=False)
+    except OutputError:
+        raise
     except K8sOpsError as error:
         report(error, as_json=as_json)
         return error.exit_code
@@ -186,20 +216,19 @@ def _guarded(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for eac
         where = error.ctx.command_path if error.ctx else "k8sops"
         # Click breaks the choices of a missing argument into lines.
         said = " ".join(error.format_message().split())
-        click.echo(f"error: {said}\nhint: `{where} --help` shows how", err=True)
+        say(f"error: {said}\nhint: `{where} --help` shows how")
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        say("interrupted")
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
+    except _ReaderGoneError:
         return ExitCode.DONE
     except Exception as error:  # the outermost boundary: a user sees a sentence, never a traceback
         if os.environ.get("K8SOPS_DEBUG"):
             raise
-        click.echo(
+        say(
             f"error: a defect of this program: {type(error).__name__}: {error}\n"
-            "hint: K8SOPS_DEBUG=1 shows where; please report it",
-            err=True,
+            "hint: K8SOPS_DEBUG=1 shows where; please report it"
         )
         return ExitCode.FAILED
     return int(result) if isinstance(result, int) else ExitCode.DONE
@@ -208,4 +237,5 @@ def _guarded(arguments: list[str]) -> int:  # noqa: PLR0911 - one return for eac
 def entry() -> None:
     """The console script."""
     collect_rarely()
+    sys.stdout = checked_stdout()
     sys.exit(main())

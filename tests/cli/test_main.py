@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from k8sops.cli.console import ProgressLine
 
 
 def k8sops(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -67,3 +72,72 @@ def test_wrong_usage_exits_2_with_one_sentence(arguments: tuple[str, ...], sente
 def test_completion_scripts_name_the_program(shell: str) -> None:
     """They are sourced by the shell's start file."""
     assert "_K8SOPS_COMPLETE" in k8sops("completion", shell).stdout
+
+
+FAILS = ("get", "pods", "--kubeconfig", "nowhere", "-o", "json")
+
+
+def into(stdout: int, *arguments: str, stderr: int = subprocess.PIPE) -> tuple[int, str]:
+    """The exit code and stderr of a program that writes to what does not take it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "k8sops", *arguments],
+        stdout=stdout, stderr=stderr, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return done.returncode, done.stderr or ""
+
+
+@pytest.fixture
+def unread() -> Iterator[int]:
+    """A pipe whose reader has gone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
+@pytest.fixture
+def full() -> Iterator[int]:
+    """A file on a disk without room."""
+    with Path("/dev/full").open("wb", buffering=0) as file:
+        yield file.fileno()
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("scale", "--help"), ("completion", "bash")])
+def test_a_full_disk_is_one_sentence(full: int, arguments: tuple[str, ...]) -> None:
+    """A file that is cut must not look whole, and a disk is no defect of the program."""
+    said = "error: what was printed could not be written: No space left on device\n"
+    assert into(full, *arguments) == (1, said)
+
+
+def test_what_failed_is_told_though_the_disk_is_full(full: int) -> None:
+    """The document had no room; the reason is still known."""
+    code, said = into(full, *FAILS)
+    assert code == 1
+    assert "nowhere" in said
+    assert "could not be written" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("scale", "--help"), ("completion", "bash")])
+def test_a_reader_who_has_had_enough_is_no_failure(unread: int, arguments: tuple[str, ...]) -> None:
+    """`| head` with pipefail, in a script."""
+    assert into(unread, *arguments) == (0, "")
+
+
+def test_who_reads_no_more_changes_no_exit_code(unread: int) -> None:
+    """What failed has failed, whoever hears of it."""
+    code, said = into(unread, *FAILS)
+    assert code == 2
+    assert "nowhere" in said
+    assert "Traceback" not in said
+
+
+def test_narration_that_nobody_hears_stops_nothing(unread: int, full: int) -> None:
+    """A run under way must not break off because its log is full."""
+    for stderr in (unread, full):
+        assert into(subprocess.PIPE, *FAILS, stderr=stderr) == (2, "")
+        assert into(subprocess.PIPE, "skale", stderr=stderr) == (2, "")
+    with os.fdopen(os.dup(unread), "w") as gone:
+        line = ProgressLine(gone)
+        line.show("1 of 2 pods")
+        line.show("2 of 2 pods")
