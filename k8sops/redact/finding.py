@@ -7,6 +7,16 @@ from typing import Final, NamedTuple, Protocol
 
 from k8sops.redact.values import Value, plain
 
+# What says on one line that an object is a Secret: its kind, its list's, its type.
+_SECRET: Final = (
+    b'"Secret"',
+    b'Secret\\"',
+    b'"SecretList',
+    b'"Opaque',
+    b'"type":"kubernetes.io/',
+    b'"type": "kubernetes.io/',
+)
+
 
 class Hit(NamedTuple):
     """A secret in a text: what is replaced, what is digested, and quotes where the place needs a string."""
@@ -44,9 +54,7 @@ class Line:
     def of_secret(self) -> bool:
         """Whether an object of kind Secret is written on it."""
         if self._of_secret is None:
-            self._of_secret = self.data.find(b'Secret\\"', self.start, self.end) >= 0 or (
-                self.data.find(b'"Secret"', self.start, self.end) >= 0
-            )
+            self._of_secret = any(self.data.find(sign, self.start, self.end) >= 0 for sign in _SECRET)
         return self._of_secret
 
 
@@ -65,12 +73,20 @@ class Place(NamedTuple):
         return self.data[self.at : self.end]
 
 
+class Told(NamedTuple):
+    """What a `kind:` says of the object at its depth: a Secret, a list of such, or neither."""
+
+    depth: int
+    secret: bool = False
+    secrets: bool = False
+
+
 class Looked(NamedTuple):
-    """What stands at a place; `secret_at` is the depth of an object that is said to be a Secret, -1 of another."""
+    """What stands at a place, what is expected below, and what was told of an object."""
 
     hits: tuple[Hit, ...] = ()
     following: Following | None = None
-    secret_at: int | None = None
+    told: Told | None = None
 
 
 NOTHING: Final = Looked()

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from k8sops.redact.finding import NOTHING, Hit, Looked, Place
+from k8sops.redact.finding import NOTHING, Hit, Looked, Place, Told
 from k8sops.redact.places import Sign
 from k8sops.redact.values import plain, quote_at, value_at
 
@@ -20,6 +20,11 @@ MOST: Final = 4 << 20
 _DEEPEST: Final = 64
 _FIELDS: Final = re.compile(rb"[\"']?(apiVersion|data|immutable|kind|metadata|stringData|type)[\"']?:")
 _KIND: Final = re.compile(rb"[\"']?kind[\"']?:[ \t]*[\"']?Secret[\"']?,?\Z")
+_LIST: Final = re.compile(rb"[\"']?kind[\"']?:[ \t]*[\"']?SecretList[\"']?,?\Z")
+# The types that the API server knows, and those of others, which have a domain.
+_TYPE: Final = re.compile(
+    rb"[\"']?type[\"']?:[ \t]*[\"']?(?:Opaque|[a-z0-9.-]{1,100}\.[a-z]{2,20}/[A-Za-z0-9._-]{1,100})[\"']?,?\Z"
+)
 _CLOSING: Final = re.compile(rb"[}\]],?\Z")
 _KEY: Final = re.compile(rb"[\"']?[A-Za-z0-9._-]+[\"']?[ \t]*:[ \t]*")
 
@@ -44,8 +49,11 @@ class PerhapsSecret:
         if not inside:
             beside = _FIELDS.match(text) if indent == self.indent else None
             if beside is None or beside[1] in self.beside or beside[1] in {b"kind", b"apiVersion"}:
-                self.is_secret = bool(beside and _KIND.match(text))
+                if beside and beside[1] == b"kind":
+                    self.is_secret = bool(_KIND.match(text))
                 return False
+            # In a list an item may be without its kind.
+            self.is_secret |= bool(_TYPE.match(text))
             self.beside.add(beside[1])
         if self.size + len(written) > MOST:
             return False
@@ -120,13 +128,16 @@ def _data(place: Place) -> Looked:
 def _told(place: Place) -> Looked:
     """A `kind:` or an `apiVersion:`, which begins another object or says what this one is."""
     text = place.head.lstrip(b" \t-")
-    if not _KIND.match(text.rstrip()):
-        return Looked(secret_at=-1)
-    return Looked(following=VersionBelow(), secret_at=len(place.head) - len(text))
+    told = Told(
+        len(place.head) - len(text),
+        secret=bool(_KIND.match(text.rstrip())),
+        secrets=bool(_LIST.match(text.rstrip())),
+    )
+    return Looked(following=VersionBelow() if told.secret or told.secrets else None, told=told)
 
 
 def _parted(place: Place) -> Looked:
-    return Looked(secret_at=-1)
+    return Looked(told=Told(-1))
 
 
 def _on_one_line(place: Place) -> Looked:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from k8sops.core.redaction import TextForm
-from k8sops.redact.finding import Following, Hit, Line, Looked, Place
+from k8sops.redact.finding import Following, Hit, Line, Looked, Place, Told
 from k8sops.redact.report import Tally
 from k8sops.redact.scan import Scanner
 from k8sops.redact.secret_objects import PerhapsSecret, SecretData
@@ -45,7 +45,7 @@ class RedactingStream:
         self._begun_size = 0
         self._line = 1
         self._following: Following | None = None
-        self._secret_at = -1
+        self._secret_at = self._secrets_at = -1
 
     def feed(self, data: bytes) -> bytes:
         """Take the next piece; of what was given so far, that which is certain by now comes back."""
@@ -173,15 +173,24 @@ class RedactingStream:
         return found.end() if found else at
 
     def _expects(self, looked: Looked) -> bool:
-        if looked.secret_at is not None:
-            self._secret_at = looked.secret_at
+        if looked.told is not None:
+            self._hear(looked.told)
         following = looked.following
         if following is None:
             return False
-        if isinstance(following, PerhapsSecret) and following.indent == self._secret_at:
+        if isinstance(following, PerhapsSecret) and (
+            following.indent == self._secret_at or 0 <= self._secrets_at < following.indent
+        ):
             following = SecretData(following.indent, following.encoded)
         self._following = following
         return True
+
+    def _hear(self, told: Told) -> None:
+        self._secret_at = told.depth if told.secret else -1
+        if told.secrets:
+            self._secrets_at = told.depth
+        elif told.depth <= self._secrets_at:
+            self._secrets_at = -1
 
     def _put(self, block: _Block, hit: Hit) -> None:
         if hit.secret in self._allowed or _is_token(block.data, hit):
