@@ -15,6 +15,7 @@ from k8sops.redact.finding import Following, Hit, Line, Looked, Place, Told
 from k8sops.redact.report import Tally
 from k8sops.redact.scan import Scanner
 from k8sops.redact.secret_objects import PerhapsSecret, SecretData
+from k8sops.redact.seen import Seen
 from k8sops.redact.settings import Allowed, OwnRule
 
 LINE_LIMIT: Final = 16 << 20
@@ -84,33 +85,30 @@ class RedactingStream:
     def _by_own_rules(self, data: bytes) -> bytes:
         """The team's rules come first: whatever they leave is looked at by the built-in ones."""
         for rule in self._own:
-            out: list[bytes] = []
-            done = at = counted = 0
+            block = _Block(data)
             line = self._line
-            while (found := rule.next_in(data, at)) is not None:
+            while (found := rule.next_in(block.data, block.at)) is not None:
                 (_, end), (start, stop) = found
-                secret = data[start:stop]
+                secret = block.data[start:stop]
                 if secret and secret not in self._allowed:
-                    line += data.count(b"\n", counted, start)
-                    counted = start
-                    out += (data[done:start], self._token(secret))
-                    done = stop
+                    line += block.data.count(b"\n", block.counted, start)
+                    block.counted = start
+                    block.replace(start, stop, self._token(secret))
                     self.tally.add(rule.name, line)
-                at = max(end, at + 1)
-            data = b"".join((*out, data[done:])) if out else data
+                block.at = max(end, block.at + 1)
+            data = block.ended()
         return data
 
     def _lines(self, data: bytes) -> bytes:
         """Whole lines, of which only the stream's last may be without an end."""
         block = _Block(data)
-        while block.at < len(data):
+        while block.at < len(block.data):
             if self._following is not None:
                 self._followed(block, self._following)
             else:
                 self._scan(block)
-        block.out.append(data[block.done :])
-        self._line += data.count(b"\n", block.counted)
-        return b"".join(block.out)
+        self._line += block.data.count(b"\n", block.counted)
+        return block.ended()
 
     def _followed(self, block: _Block, following: Following) -> None:
         """One line of which something was expected; what it does not have is scanned like any other."""
@@ -118,7 +116,7 @@ class RedactingStream:
         start = self._behind_lead(block.data, block.at)
         line = block.data[start:end]
         if isinstance(following, PerhapsSecret):
-            if following.keeps(line, block.data[block.at : end]):
+            if following.keeps(line, block.written(block.at, end)):
                 self._line += block.data.count(b"\n", block.counted, end)
                 block.skip(end)
                 return
@@ -197,16 +195,17 @@ class RedactingStream:
             return
         self._line += block.data.count(b"\n", block.counted, hit.start)
         block.counted = hit.start
-        block.out.extend((block.data[block.done : hit.start], hit.quote, self._token(hit.secret), hit.quote))
-        block.done = hit.end
+        block.replace(hit.start, hit.end, hit.quote + self._token(hit.secret) + hit.quote)
         self.tally.add(hit.kind, self._line)
 
 
 class _Block:
-    """Whole lines under work: read up to `at`, written up to `done`, lines counted up to `counted`."""
+    """Whole lines under work, seen without their colours: read up to `at`, replaced up to `done`, lines counted."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data: Final = data
+    def __init__(self, raw: bytes) -> None:
+        self._seen: Final = Seen(raw)
+        self._written = 0
+        self.data: Final = self._seen.text
         self.out: Final[list[bytes]] = []
         self.at = self.done = self.counted = 0
 
@@ -214,10 +213,29 @@ class _Block:
         """Behind the end of the line that `at` is on."""
         return self.data.find(b"\n", at) + 1 or len(self.data)
 
+    def written(self, start: int, end: int) -> bytes:
+        """Lines as they were written."""
+        return self._seen.raw[self._seen.behind(start) : self._line_written(end)]
+
+    def replace(self, start: int, end: int, token: bytes) -> None:
+        """Put a token in place of a secret; the colours around it stay."""
+        self.out += (self._seen.raw[self._written : self._seen.of(start)], token)
+        self.done, self._written = end, self._seen.behind(end)
+
     def skip(self, end: int) -> None:
-        """From `at` to `end` it was taken away: not written here."""
-        self.out.append(self.data[self.done : self.at])
+        """From `at` to a line's end it was taken away: not written here."""
+        self.out.append(self._seen.raw[self._written : self._seen.behind(self.at)])
         self.at = self.done = self.counted = end
+        self._written = self._line_written(end)
+
+    def ended(self) -> bytes:
+        """All of it, with what was put in place of secrets."""
+        rest = self._seen.raw[self._written :]
+        return b"".join((*self.out, rest)) if self.out else rest
+
+    def _line_written(self, end: int) -> int:
+        """Where a line ends; behind the last one's end there may be colours still."""
+        return len(self._seen.raw) if end == len(self.data) else self._seen.behind(end)
 
 
 def _is_token(data: bytes, hit: Hit) -> bool:

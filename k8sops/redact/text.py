@@ -13,6 +13,7 @@ from typing import Final
 from k8sops.core.redaction import RedactionSettings, TextForm
 from k8sops.redact.redactor import MARK, KeyedRedactor
 from k8sops.redact.scan import Scanner
+from k8sops.redact.seen import Seen
 from k8sops.redact.settings import Allowed, own_rules
 from k8sops.redact.stream import RedactingStream
 
@@ -55,7 +56,7 @@ class TextRedactor:
         """Whether nothing in it is worth a look, as in most sentences; that is known in a few microseconds."""
         if len(text) > _SENTENCE:
             return False
-        data = text.encode("utf-8", "surrogatepass")
+        data = Seen(text.encode("utf-8", "surrogatepass")).text
         return self._compiled().next_place(data, 0, len(data)) is None and not any(
             rule.next_in(data, 0) for rule in self._own
         )
