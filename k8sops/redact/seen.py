@@ -10,8 +10,7 @@ import re
 from bisect import bisect_left, bisect_right
 from typing import Final
 
-# As a terminal takes them, and as JSON writes them in a text.
-_SEQUENCE: Final = re.compile(rb"(?:\x1b|\\{1,7}u001[bB])(?:\[[0-?]*[ -/]*[@-~]|\([0-9AB])")
+_SEQUENCE: Final = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\([0-9AB])")
 
 
 class Seen:
@@ -21,7 +20,7 @@ class Seen:
         self.raw: Final = raw
         self._at: Final[list[int]] = []
         self._gone: Final = [0]
-        self.text: Final = self._without() if b"\x1b" in raw or b"\\u001" in raw else raw
+        self.text: Final = self._without() if b"\x1b" in raw else raw
 
     def of(self, place: int) -> int:
         """Where the byte at a place was written: behind the colours before it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from itertools import pairwise
 
@@ -48,13 +47,6 @@ def test_a_secret_in_colours_is_taken_out_and_the_colours_stay(marked: str) -> N
     assert REDACTOR.redact("".join(parts)) == f"{parts[0]}{token}{parts[2]}"
 
 
-def test_colours_that_json_spells_out_are_none_either_and_it_stays_json() -> None:
-    """What a program logged in colours, as another wrote it down."""
-    text = json.dumps({"log": "\x1b[36mpassword\x1b[0m=\x1b[31mhunter2\x1b[0m x", "n": 1})
-    said = json.loads(redacted(text.encode()))["log"]
-    assert re.fullmatch(rf"\x1b\[36mpassword\x1b\[0m=\x1b\[31m{TOKEN}\x1b\[0m x", said)
-
-
 def test_a_kept_back_map_that_is_no_secret_s_keeps_its_colours() -> None:
     """It is only looked at without them."""
     data = b"\x1b[1mdata:\x1b[0m\n  a: \x1b[32mYXBw\x1b[0m\nkind: ConfigMap\n\x1b[0m"
@@ -72,7 +64,7 @@ def test_a_rule_of_one_s_own_sees_no_colours_either() -> None:
 TEXTS = st.lists(
     st.sampled_from([sample.text for sample in samples("named.txt", "harmless.txt")]), max_size=3
 )
-SEQUENCES = st.sampled_from(["\x1b[0m", "\x1b[38;5;12m", "\x1b[K", "\x1b]", "\\u001b[1m", "\x1b(B"])
+SEQUENCES = st.sampled_from(["\x1b[0m", "\x1b[38;5;12m", "\x1b[K", "\x1b]", "\x1b(B"])
 
 
 @given(
