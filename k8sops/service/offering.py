@@ -1,4 +1,4 @@
-"""Which actions would be refused before any plan: nothing may be changed, RBAC forbids it, or policy in any case.
+"""Which actions and sessions would be refused before any plan: nothing may be changed, or RBAC or policy forbid it.
 
 What depends on the plan is told with it. What cannot be asked is no refusal: the plan says it then.
 """
@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from k8sops.actions.declared.spec import ActionSpec
-from k8sops.actions.registry import spec_of
 from k8sops.core.actor import Actor
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.ports import AccessRequest, ClusterReader, Resource
 from k8sops.service.config import Config
 from k8sops.service.offering_policy import Meant, policy_refusals
+from k8sops.service.session_specs import asked_spec
 
 READS: Final = frozenset({"get", "list", "watch"})
 READ_ONLY: Final = "this is read-only"
@@ -44,7 +44,7 @@ async def refusals(
     if read_only:
         return dict.fromkeys(actions, READ_ONLY)
     resource = await cluster.resource(kind)
-    wanted = {name: tuple(_requests(spec_of(name), resource, namespace)) for name in actions}
+    wanted = {name: tuple(_requests(asked_spec(name), resource, namespace)) for name in actions}
     asked = list(dict.fromkeys(request for several in wanted.values() for request in several))
     answers = dict(zip(asked, await asyncio.gather(*(_may(cluster, one) for one in asked)), strict=True))
     by_rbac = {

@@ -19,7 +19,7 @@ from k8sops.core.errors import UsageError
 from k8sops.core.plan import Target
 from k8sops.core.tables import Row
 from k8sops.core.text import counted
-from k8sops.tui.acting.offers import EDIT, SESSION_WORDS, Offer, doing, known_kind, offer_by_key, offers_for
+from k8sops.tui.acting.offers import EDIT, Offer, doing, known_kind, offer_by_key, offers_for
 from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.session import Session
 
@@ -123,7 +123,7 @@ class ActingScreen(LeftOnce[None]):
         first, many = chosen.rows[0], len(chosen.rows)
         name = f"{known_kind(chosen.kind)}/{first.name}" if many == 1 else counted(many, "marked row")
         offers = offers_for(chosen.kind, chosen.rows)
-        asked = [offer.action for offer in offers if offer.action not in SESSION_WORDS]
+        asked = [offer.action for offer in offers]
 
         async def refusals() -> Mapping[str, str]:
             return await refusals_of(self.connection, chosen, asked)

@@ -111,9 +111,8 @@ async def _refusals(screen: ActingScreen) -> Mapping[str, str]:
     if not chosen.rows:
         return {}
     asked = [offer.action for offer in offers_for(chosen.kind, chosen.rows)]
-    wanted = [name for name in asked if name not in SESSION_WORDS]
     try:
-        return await refusals_of(screen.connection, chosen, wanted)
+        return await refusals_of(screen.connection, chosen, asked)
     except K8sOpsError:
         return {}
 
