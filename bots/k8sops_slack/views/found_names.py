@@ -51,5 +51,5 @@ def _namespaces(values: Iterable[Any]) -> list[str]:
 
 def _bare(value: Any) -> Any:
     if isinstance(value, str):
-        return value.rpartition(_IN)[2]
+        return value.partition(_IN)[2] or value
     return tuple(_bare(name) for name in value)

@@ -180,6 +180,8 @@ def test_an_object_of_any_namespace_says_in_which_it_is() -> None:
     there = {"names": {"selected_option": {"value": "shop"}}}
     evict = {f"{FIELD}targets": named("shop · web-0"), f"{FIELD}namespace": there}
     assert form_errors("evict", filled_in("evict", evict), evict) == {}
+    odd = filled_in("scale", {f"{FIELD}targets": named("shop · deployment/web · deployment/api")})
+    assert odd["targets"] == ("deployment/web · deployment/api",), "nothing of what was typed is left out"
 
 
 @pytest.mark.parametrize(
