@@ -6,14 +6,12 @@ asks `own_row` first.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from k8sops.core.clock import Clock
-from k8sops.core.errors import K8sOpsError
 from k8sops.core.tables import LiveRows, Row, TableQuery
 
 if TYPE_CHECKING:
@@ -27,27 +25,19 @@ _MARK: Final = "\x1f"
 async def browse_across(
     reach: Callable[[str], Awaitable[Ops]], contexts: Sequence[str], query: TableQuery, clock: Clock
 ) -> LiveRows:
-    """The table of every context that can be reached; the others are told. Raises where none can."""
+    """The table of every context, each as it is reached; those that cannot be are told. Raises where none can.
+
+    Returns as soon as one is there: a credential plugin that hangs holds back no rows but its own.
+    """
+    from k8sops.tui.across_rows import AcrossRows, LateRows  # noqa: PLC0415 - loaded when needed
 
     async def opened(context: str) -> LiveRows:
         return await (await reach(context)).browse(query)
 
-    found = await asyncio.gather(*(opened(each) for each in contexts), return_exceptions=True)
-    parts: list[tuple[str, LiveRows]] = []
-    failures: list[tuple[str, K8sOpsError]] = []
-    for context, one in zip(contexts, found, strict=True):
-        if isinstance(one, K8sOpsError):
-            failures.append((context, one))
-        elif isinstance(one, BaseException):
-            raise one
-        else:
-            parts.append((context, one))
-    if not parts:
-        raise failures[0][1]
-    from k8sops.service.live.joined_rows import JoinedRows  # noqa: PLC0415 - loaded when needed
-
-    missing = "; ".join(f"{context} is missing: {error.message}" for context, error in failures)
-    return JoinedRows(parts, clock, lead=COLUMN, mark=_marked, missing=missing)
+    parts = {context: LateRows(opened(context), f"table of {context}") for context in contexts}
+    rows = AcrossRows(parts, clock, lead=COLUMN, mark=_marked)
+    await rows.opened()
+    return rows
 
 
 def context_of(row: Row) -> str:

@@ -49,11 +49,11 @@ def extras_of(table: LiveTable, query: TableQuery, note: str = "") -> list[str]:
     """Order, selectors, filter and marks: what decides which rows are seen."""
     title, reverse = table.order
     extras = [f"by {title}{'↓' if reverse else '↑'}"] if title else ["reversed"] if reverse else []
+    extras = [f"! {note}", *extras] if note else extras
     if marked := len(table.marked):
         extras.insert(0, f"* {marked:,} marked")
     if table.faults_only:
         extras.append("! faults only")
-    extras += [f"! {note}"] if note else []
     extras += [f"-l {query.label_selector}"] if query.label_selector else []
     extras += [query.field_selector] if query.field_selector else []
     return [*extras, f"/{table.filter.text}"] if table.filter.text else extras
@@ -111,7 +111,8 @@ def _nothing_there(query: TableQuery, where: str) -> str:
 def trouble(rows: LiveRows, state: FeedState, since: datetime, now: datetime) -> str:
     """Why what is shown cannot be believed; empty while it can."""
     if state is FeedState.LIVE:
-        return ""
+        # Of several contexts some may be missing, and the rows of the others are true.
+        return f"! {rows.trouble.rstrip('.')}. Ctrl-R tries again." if rows.trouble else ""
     if state is FeedState.LOADING:
         return f"! Still loading: {rows.trouble.rstrip('.')}. Trying again." if rows.trouble else ""
     why = (rows.trouble or "the connection to the cluster was lost").rstrip(".")

@@ -292,6 +292,9 @@ class DeskOps:
     async def decide(self, run: RunId, vote: Vote, actor: Actor) -> Run:
         raise NotImplementedError
 
+    async def approval_refused(self, run: RunId, actor: Actor) -> str:
+        return ""
+
     async def unproposed(self, run: RunId) -> str:
         raise NotImplementedError
 
@@ -340,10 +343,14 @@ class Desk:
         self.opened = 0
         self.closed = 0
         self.failure: K8sOpsError | None = None
+        self.answers = asyncio.Event()
+        """Opening waits for it."""
+        self.answers.set()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[DeskOps]:
         """The opener a door is given."""
+        await self.answers.wait()
         if self.failure is not None:
             raise self.failure
         self.opened += 1

@@ -80,5 +80,33 @@ async def test_a_context_that_is_away_is_named_and_the_others_are_shown() -> Non
     async with _screen(desks) as screen:
         await _command(screen, "pods @acme-staging,beta")
         await _until(screen, lambda: len(screen.names()) == 2)
-        assert "! beta is missing: https://beta does not answer" in screen.says(TableLine)
+        assert "· ! missing: beta" in screen.says(TableLine)
+        await _until(screen, lambda: "! beta: https://beta does not answer." in screen.says(Banner))
         assert isinstance(screen.app.screen, BrowseScreen)
+
+
+async def test_a_context_that_hangs_holds_back_no_rows_but_its_own() -> None:
+    """A credential plugin that waits for a browser takes half a minute, and the fleet is looked at now."""
+    desks = _desks()
+    desks["beta"].answers.clear()
+    desks["dead"] = _desk("dead")
+    desks["dead"].failure = UnreachableError("connection refused")
+    async with _screen(desks) as screen:
+        await _command(screen, "pods @acme-staging,beta,dead")
+        await _until(screen, lambda: len(screen.names()) == 2)
+        await _until(screen, lambda: "! missing: dead; still reaching: beta" in screen.says(TableLine))
+        assert "2 rows so far · ~ loading" in screen.says(TableLine)
+        desks["beta"].answers.set()
+        await _until(screen, lambda: len(screen.names()) == 4)
+        await _until(screen, lambda: "✓ live" in screen.says(TableLine))
+        assert "reaching" not in screen.says(TableLine)
+
+
+async def test_where_no_context_can_be_reached_the_first_says_why() -> None:
+    """What was shown before stays, with the reason."""
+    desks = _desks()
+    desks["dead"] = _desk("dead")
+    desks["dead"].failure = UnreachableError("connection refused")
+    async with _screen(desks) as screen:
+        await _command(screen, "pods @dead")
+        await _until(screen, lambda: "✗ connection refused." in screen.says(Banner))

@@ -34,11 +34,9 @@ class JoinedRows:
         *,
         lead: str = "",
         mark: Marked | None = None,
-        missing: str = "",
     ) -> None:
-        """`mark` tells rows of different parts apart and fills the column `lead`; `missing` is said with the notes."""
+        """`mark` tells rows of different parts apart and fills the column `lead`."""
         self._lead: Final = (Column(name=lead),) if lead else ()
-        self._missing: Final = missing
         self._parts: Final = tuple(parts)
         self._clock: Final = clock
         self._mark: Final = mark
@@ -90,7 +88,7 @@ class JoinedRows:
     @property
     def note(self) -> str:
         """What the parts cannot tell."""
-        notes = (self._missing, *(part.note for _, part in self._parts))
+        notes = (part.note for _, part in self._parts)
         return "; ".join(dict.fromkeys(note for note in notes if note))
 
     async def changes(self) -> AsyncGenerator[None, None]:
