@@ -62,7 +62,8 @@ _MESSAGE: Final = frozenset(
 _EMPTY: Final = frozenset(
     b"true false null nil none undefined yes no on off ~ <nil> <none> <unset> n/a string optional hidden redacted "
     b"masked removed filtered omitted sensitive present absent [redacted] (redacted) <redacted> [filtered] [hidden] "
-    b"[masked] ***hidden*** (sensitive) {} [] object map bytes bool int ... \xe2\x80\xa6".split()
+    b"[masked] ***hidden*** (sensitive) {} [] enabled disabled prompt object map bytes bool int ... "
+    b"\xe2\x80\xa6".split()
 )
 _STANDS_FOR_ONE: Final = re.compile(
     rb"""
@@ -72,7 +73,8 @@ _STANDS_FOR_ONE: Final = re.compile(
     | \$\((?:cat|vault|kubectl|aws|gcloud|op|pass|openssl|head|echo\ \$)\b
     | \{\{.*\}\}\Z | \{[a-z_]*\}\Z | %[sdvq]\Z | %\([a-z_]+\)s\Z
     | <[a-z][a-z0-9 _'./-]*>\Z | <set\ to\ the\ key\ '
-    | [0-9]+\ bytes\Z
+    | [0-9]+\ bytes\Z | [0-9]{1,6}\ of\ [0-9]{1,6}\Z
+    | (?:[a-z]{2,10}/)?arn:aws[a-z-]{0,12}:[a-z0-9-]{2,30}:[^\s]+\Z          # where AWS has it
     | [0-9]{1,6}(?:\.[0-9]+)?(?:ns|us|\xc2\xb5s|ms)\Z | (?:[0-9]{1,4}h)?(?:[0-9]{1,3}m)?[0-9]{1,4}(?:\.[0-9]+)?s\Z
     | (?:[a-z][a-z-]{2,40}/){2,8}[a-z][a-z-]{2,40}\Z                       # where a store has it
     | (?:\.{1,2}|~)(?:/[a-z0-9_.-]+)+/?\Z | (?:/[a-z0-9_.-]+){2,}/?\Z       # a file that holds it
@@ -81,6 +83,13 @@ _STANDS_FOR_ONE: Final = re.compile(
     """,
     re.VERBOSE,
 )
+# A sentence of such words that ends in what happened: "reset link sent".
+_HAPPENED: Final = re.compile(
+    rb"[a-z]+(?: [a-z]+){1,6} (?:sent|changed|updated|rotated|expired|failed|requested)\Z"
+)
+# A queue's routing key has words in it, an alerting service's has not.
+_ROUTING_SECRET: Final = re.compile(rb"(?=[^\s]{0,100}[0-9])[A-Za-z0-9_-]{20,100}\Z")
+_PIN_OF_A_BOARD: Final = re.compile(rb"(?:gpio|pin|led|pwm|adc|[a-d]|p[a-h]?)[_-]?[0-9]{1,3}\Z")
 _OBJECT: Final = re.compile(rb"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?/[a-z0-9][a-z0-9.-]*\Z")
 _OBJECTS: Final = re.compile(rb"[a-z]+(?:-[a-z]+)*\Z")
 
@@ -92,7 +101,9 @@ def is_no_secret(name: str, value: bytes, *, quoted: bool, prose: bool) -> bool:
         return True
     words = words_of(name)
     last = words[-1] if words else ""
-    if _counts_or_names(value, low, last, alone=len(words) == 1):
+    if _counts_or_names(value, low, last, alone=len(words) == 1) or _HAPPENED.match(value):
+        return True
+    if words[-2:] == ["routing", "key"] and not _ROUTING_SECRET.match(value):
         return True
     if not any(byte in b"0123456789abcdefghijklmnopqrstuvwxyz" or byte > 127 for byte in low):
         return prose or len(low) < 3
@@ -106,6 +117,8 @@ def _counts_or_names(value: bytes, low: bytes, last: str, *, alone: bool) -> boo
     if low.isdigit() and (last in _COUNTED or (len(low) < 4 and last != "password")):
         return True
     if last in _SHORT and len(low) < 4:
+        return True
+    if last == "pin" and _PIN_OF_A_BOARD.match(low):
         return True
     if last == "secrets" and _OBJECTS.match(value):
         return True

@@ -70,11 +70,13 @@ _NOT_BEGINNING: Final = (
 )
 # Of a name these last words say something about a secret and hold none.
 _ABOUT: Final = frozenset(
-    {"age", "alg", "algorithm", "auth", "backend", "bucket", "cleaner", "controller", "created", "driver",
+    {"age", "alg", "algorithm", "at", "attempts", "auth", "backend", "bucket", "changed", "cleaner",
+     "controller", "created", "date", "driver",
      "engine", "error", "errors", "exchange", "expired", "expires", "expiry", "field", "filter", "format",
      "header", "host", "issuer", "length", "lifetime", "limit", "manager", "mode", "param", "plugin",
-     "request", "required", "review", "rotation", "scope", "scopes", "server", "service", "signer", "size",
-     "state", "status", "strength", "sync", "timeout", "ttl", "updated", "usage", "valid", "validator",
+     "request", "required", "review", "rotation", "scope", "scopes", "server", "service", "signer", "since", "size",
+     "state", "status", "strength", "sync", "time", "timeout", "timestamp", "ttl", "until", "updated", "usage", "valid",
+     "validator",
      "verification"}
 )  # fmt: skip
 _FILES: Final = (
