@@ -36,6 +36,7 @@ _DURATION_TITLES = frozenset({"age", "duration", "last schedule", "last seen", "
 _NUMBERS = frozenset({"integer", "number"})
 _NUMBER_TITLES = frozenset({"up-to-date", "available", "desired", "current"})
 _COUNTED_TITLES = frozenset({"up-to-date", "available"})
+LAST_SEEN = "LAST SEEN"
 _NAMESPACE_SOURCE = -1
 
 
@@ -60,7 +61,7 @@ class ViewColumn(msgspec.Struct, frozen=True, kw_only=True):
 
 def view_columns(columns: Sequence[Column], *, wide: bool, with_namespace: bool) -> tuple[ViewColumn, ...]:
     """The columns to show: priority 0, with `wide` all; NAMESPACE first where asked for."""
-    is_events = {"last seen", "reason"} <= {column.name.lower() for column in columns}
+    is_events = _are_of_events(columns)
     ready, wanted = _index_of("ready", columns), _index_of("desired", columns)
     shown = [
         ViewColumn(
@@ -80,6 +81,11 @@ def view_columns(columns: Sequence[Column], *, wide: bool, with_namespace: bool)
     if with_namespace:
         shown.insert(0, ViewColumn(title="NAMESPACE", source=_NAMESPACE_SOURCE, role="namespace"))
     return tuple(shown)
+
+
+def first_order(columns: Sequence[Column]) -> str:
+    """The column a table is ordered by until told otherwise: of events the newest first; empty: as it comes."""
+    return LAST_SEEN if _are_of_events(columns) else ""
 
 
 def raw_cell(row: Row, column: ViewColumn) -> str:
@@ -194,6 +200,10 @@ class ColumnWidths:
                     widths[index] -= given
                     excess -= given
         return tuple(widths)
+
+
+def _are_of_events(columns: Sequence[Column]) -> bool:
+    return {"last seen", "reason"} <= {column.name.lower() for column in columns}
 
 
 def _index_of(name: str, columns: Sequence[Column]) -> int:

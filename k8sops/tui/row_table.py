@@ -22,7 +22,7 @@ from textual.worker import WorkType
 from k8sops.core.clock import Clock
 from k8sops.core.tables import Column, Row
 from k8sops.tui.column_set import ColumnChoice, ColumnSet
-from k8sops.tui.columns import JUDGED, ColumnWidths, ViewColumn, shown_cell, width_of
+from k8sops.tui.columns import JUDGED, ColumnWidths, ViewColumn, first_order, shown_cell, width_of
 from k8sops.tui.own_room import OwnRoom
 from k8sops.tui.row_cursor import RowCursor
 from k8sops.tui.row_filter import RowFilter
@@ -155,10 +155,13 @@ class RowTable(OwnRoom, can_focus=True):
     def show(self, columns: Sequence[Column], rows: Sequence[Row], *, with_namespace: bool) -> None:
         """Show these rows, which are kept by reference; call again whenever they have changed."""
         self._source, self._now, columns = rows, self._clock.now(), tuple(columns)
+        self._view.now = self._now
         if columns != self._set.source or with_namespace != self._set.with_namespace:
             before, self._set = self._set, ColumnSet(columns, with_namespace=with_namespace)
             self._set.choice = before.choice
             self._set_columns()
+            if not before.source and (title := first_order(columns)):
+                self._view.sort_column = next((each for each in self._columns if each.title == title), None)
         self._marks.prune(rows)
         self._apply_view()
 
