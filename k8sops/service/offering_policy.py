@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from k8sops.actions.declared.spec import ActionSpec
-from k8sops.actions.registry import spec_of
+from k8sops.actions.registry import ACTIONS, spec_of
 from k8sops.core.actor import Actor
 from k8sops.core.clock import Clock
 from k8sops.core.plan import ClusterInfo, Plan, Step, Target
@@ -26,6 +26,7 @@ from k8sops.policy.reasons import reason_refused
 from k8sops.policy.rule_model import Freeze, Rule
 from k8sops.service.config import Config
 from k8sops.service.policies import policy_of
+from k8sops.service.session_specs import asked_spec
 
 SUPPOSED_FOR: Final = timedelta(minutes=1)
 
@@ -45,16 +46,32 @@ def policy_refusals(
 ) -> dict[str, str]:
     """Why each of these actions is refused; those that are not named may be tried. Raises PolicyError."""
     policy = policy_of(config)
-    found = {name: _refused(policy, spec_of(name), cluster, meant, clock) for name in actions}
+    found = {name: _refused(policy, asked_spec(name), cluster, meant, clock) for name in actions}
     return {name: why for name, why in found.items() if why}
 
 
-def _refused(policy: Policy, spec: ActionSpec, cluster: ClusterInfo, meant: Meant, clock: Clock) -> str:
+def refused_anywhere(policy: Policy, cluster: ClusterInfo, actor: Actor, clock: Clock) -> tuple[str, ...]:
+    """The actions that are refused to the actor on this cluster whatever objects they are about, in any namespace."""
+    meant = Meant(kind="objects", namespace="", names=("any",), actor=actor)
+    return tuple(
+        spec.name for spec in ACTIONS if _refused(policy, spec, cluster, meant, clock, anywhere=True)
+    )
+
+
+def _refused(
+    policy: Policy,
+    spec: ActionSpec,
+    cluster: ClusterInfo,
+    meant: Meant,
+    clock: Clock,
+    *,
+    anywhere: bool = False,
+) -> str:
     """The first rule that refuses the action at each of the risks it can have."""
     first = ""
     for risk in (one for one in spec.risks if one is not Risk.READ):
         verdict = policy.decide(_request(policy, spec, risk, cluster, meant, clock))
-        why = next(_certain(policy, verdict.trace), "")
+        why = next(_certain(policy, verdict.trace, anywhere=anywhere), "")
         if not why:
             return ""
         first = first or why
@@ -97,13 +114,15 @@ def _request(
     )
 
 
-def _certain(policy: Policy, trace: Sequence[RuleTrace]) -> Iterator[str]:
-    """The rules that refuse, as far as no plan could change that."""
+def _certain(policy: Policy, trace: Sequence[RuleTrace], *, anywhere: bool) -> Iterator[str]:
+    """The rules that refuse, as far as no plan could change that; `anywhere`, nor one in another namespace."""
     rules = {rule.name: rule for _, rule in policy.file.each_rule()}
     for one in trace:
         if not one.matched or one.effect != "deny":
             continue
         rule = rules.get(one.rule) if one.source in {"rule", "freeze"} else None
+        if rule is not None and anywhere and any(match.namespaces for match in rule.unless):
+            continue
         if rule is None or not _looks_into_plans(rule):
             why = one.why.removeprefix("denied: ")
             yield printable(f"policy: {why} ({one.rule})")

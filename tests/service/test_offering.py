@@ -15,7 +15,7 @@ from k8sops.core.ports import AccessAnswer, AccessRequest, Resource
 from k8sops.policy.load import parse_policy
 from k8sops.service.config import Config
 from k8sops.service.offering import READ_ONLY, AskedPolicy, refusals
-from k8sops.service.offering_policy import Meant, reason_wanted
+from k8sops.service.offering_policy import Meant, reason_wanted, refused_anywhere
 from tests.tui.feeds import FixedClock
 
 NODES = Resource(group="", version="v1", plural="nodes", kind="Node", namespaced=False)
@@ -125,6 +125,23 @@ async def test_what_policy_refuses_in_any_case_is_told_with_the_rule_and_its_sen
     assert closed == dict.fromkeys(("delete", "restart"), "policy: denied (payments-is-closed)")
 
 
+SESSIONS = ("session.exec", "session.attach", "session.debug", "session.port_forward", "session.copy")
+PODS = Resource(group="", version="v1", plural="pods", kind="Pod", namespaced=True)
+
+
+async def test_sessions_are_offered_by_the_same_rights_and_rules(tmp_path: Path) -> None:
+    """A shell that is offered and then refused sends somebody looking for a fault that is none."""
+    rights = Rights("create pods/exec", resource=PODS)
+    assert await _refused(rights, "pods", "shop", *SESSIONS) == dict.fromkeys(
+        ("session.exec", "session.copy"), "RBAC: you may not create pods/exec in shop"
+    )
+    all_of_them = await _refused(rights, "pods", "shop", *SESSIONS, read_only=True)
+    assert all_of_them == dict.fromkeys(SESSIONS, "this is read-only")
+    closed = await _by_policy(tmp_path, Rights(resource=PODS), "payments", *SESSIONS)
+    assert closed == dict.fromkeys(SESSIONS, "policy: denied (payments-is-closed)")
+    assert await _by_policy(tmp_path, Rights(resource=PODS), "shop", *SESSIONS) == {}
+
+
 async def test_what_depends_on_the_plan_is_left_to_the_plan(tmp_path: Path) -> None:
     """Scaling up is allowed where scaling down is not; labels and conditions are known once it is planned."""
     assert await _by_policy(tmp_path, Rights(resource=WEB), "shop", "scale", "restart", "set-image") == {}
@@ -157,3 +174,19 @@ def test_a_reason_is_asked_for_beforehand_only_where_no_plan_could_do_without(
     told = reason_wanted(policy, "scale", Rights().info, meant, FixedClock())
     assert wanted in told
     assert bool(wanted) == bool(told)
+
+
+def test_what_is_refused_anywhere_is_refused_in_every_namespace_and_for_every_plan() -> None:
+    """A list of what somebody may not do must not hide what they may do in one namespace of many."""
+    rules: list[dict[str, Any]] = [
+        {"name": "a", "match": {"actions": ["delete"]}},
+        {"name": "b", "match": {"actions": ["drain"]}, "unless": [{"namespaces": ["shop"]}]},
+        {"name": "c", "match": {"actions": ["restart"], "namespaces": ["kube-system"]}},
+        {"name": "d", "match": {"actions": ["cordon"], "when": "plan.risk == 'low'"}},
+        {"name": "e", "match": {"actions": ["scale"], "risk": "destructive"}},
+        {"name": "f", "match": {"actions": ["uncordon"]}, "unless": [{"surfaces": ["cli"]}]},
+    ]
+    text = yaml.safe_dump({"format": 1, "rules": [{**rule, "effect": "deny"} for rule in rules]})
+    policy = parse_policy(text.encode(), where="policy.yaml")
+    actor = Actor(name="U0ALICE", team="T1", surface="slack")
+    assert refused_anywhere(policy, Rights.info, actor, FixedClock()) == ("uncordon", "delete")

@@ -196,10 +196,12 @@ class Dialogs:
         """Every action there is."""
         await ack()
 
-        async def all_of_them() -> Block:
-            return actions_dialog()
+        heard = heard_of_shortcut(body)
 
-        await self.show(heard_of_shortcut(body), all_of_them, again="choose it again")
+        async def all_of_them() -> Block:
+            return actions_dialog(await self._chat.desk.refused(heard.who, heard.channel))
+
+        await self.show(heard, all_of_them, again="choose it again")
 
     async def home(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """Somebody looks at their page."""

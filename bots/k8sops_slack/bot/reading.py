@@ -45,9 +45,10 @@ class Reading:
     async def without_cluster(self, asked: Asked, heard: Heard) -> Message | None:
         """The answer, where it takes no cluster and is no table."""
         if asked.word == "help":
-            return (
-                help_on(asked.about, self._chat.command) if asked.about else help_message(self._chat.command)
-            )
+            if asked.about:
+                return help_on(asked.about, self._chat.command)
+            refused = await self._chat.desk.refused(heard.who, heard.channel)
+            return help_message(self._chat.command, refused)
         if asked.word == "whoami":
             return await self._whoami(asked, heard)
         if asked.word in {"run", "approve", "deny"}:

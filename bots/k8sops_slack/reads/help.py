@@ -1,8 +1,8 @@
-"""Help: what there is to type, and all about one action. What somebody may not do anyway is left out."""
+"""Help: what there is to type, and all about one action. What somebody may not do anyway is told apart."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from itertools import islice
 
 import click
@@ -21,9 +21,8 @@ FORM = "form.open"
 _OPTIONS_SHOWN = 40
 
 
-def help_message(command: str, refused: Mapping[str, str] | None = None) -> Message:
+def help_message(command: str, refused: Collection[str] = ()) -> Message:
     """Everything there is to type; actions that are refused to whoever asks, by name, are told apart."""
-    refused = refused or {}
     own = [joined(" ", [code(f"{command} {usage}"), escaped(told)]) for usage, told, _ in OWN.values()]
     may = [spec for spec in all_actions() if spec.name not in refused]
     lines = [joined(" ", [code(spec.typed), prose(spec.summary, 160)]) for spec in may]

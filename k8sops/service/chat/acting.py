@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -18,12 +19,13 @@ from k8sops.cluster.identity import Impersonation
 from k8sops.cluster.run_view import view_as
 from k8sops.core.actor import Actor
 from k8sops.core.clock import Clock, IdSource
-from k8sops.core.errors import DeniedError, UnreachableError, UsageError
+from k8sops.core.errors import DeniedError, K8sOpsError, UnreachableError, UsageError
 from k8sops.core.persons import Person
 from k8sops.core.plan import ClusterInfo
 from k8sops.policy.policy import Policy
 from k8sops.service.chat.rights import check_may_act_as
 from k8sops.service.config import Config
+from k8sops.service.offering_policy import refused_anywhere
 from k8sops.service.ops import EngineOps
 from k8sops.service.policies import policy_of, policy_stamp
 from k8sops.service.storing import Storage
@@ -162,6 +164,17 @@ class ChatDesk:
                 " `people`",
             )
         return person
+
+    async def refused(self, user: ChatUser, channel: str) -> tuple[str, ...]:
+        """The actions that policy refuses them whatever they are about, on the cluster that the channel means.
+
+        None where it means none, or one that is not served: it is help that asks, and help must not fail.
+        """
+        with suppress(K8sOpsError):
+            policy, cluster = await self.policy(), await self.cluster_of_channel(user.team, channel)
+            if cluster is not None:
+                return await asyncio.to_thread(refused_anywhere, policy, cluster, user.actor, self._clock)
+        return ()
 
     async def acting(self, user: ChatUser, cluster_uid: str) -> Acting:
         """The person on that cluster.

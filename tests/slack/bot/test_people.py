@@ -105,7 +105,7 @@ def test_whom_policy_does_not_know_is_told_what_to_add() -> None:
 
 def test_help_lists_all_there_is_but_what_one_may_not() -> None:
     """A command that is always refused is no help."""
-    shown = help_message("/k8s", {"delete": "policy denies it"})
+    shown = help_message("/k8s", ["delete"])
     check_message(shown.arguments())
     text = drawn(shown.blocks)
     assert all(f"`/k8s {usage}`" in text for usage, _, _ in OWN.values())

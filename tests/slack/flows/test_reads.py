@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+import yaml
 
 from k8sops.cluster.client import KubeCluster
 from k8sops.core.errors import NoSuchRunError, UsageError
@@ -20,7 +21,8 @@ from k8sops_slack.bot.heard import Heard
 from k8sops_slack.bot.reading import Reading
 from k8sops_slack.reads.table import Listing
 from k8sops_slack.typed.commands import Asked, read_line
-from tests.slack.flows.bots import TEAM, USERS, Bots, open_bots
+from tests.slack.bot.runs_shown import drawn
+from tests.slack.flows.bots import OPS, OTHER, TEAM, USERS, Bots, open_bots
 from tests.support.engine_world import ALICE, BOB
 from tests.support.ledger import CLUSTER
 
@@ -108,3 +110,23 @@ async def test_who_i_am_on_one_cluster_tells_of_that_one(bots: Bots) -> None:
     assert said is not None
     assert "other" in str(said.blocks)
     assert "demo" not in str(said.blocks)
+
+
+async def test_help_tells_apart_what_the_policy_refuses_whoever_asks(bots: Bots, tmp_path: Path) -> None:
+    """Nobody should fill in a form for what they are refused in any case."""
+    path = tmp_path / "policy.yaml"
+    policy = yaml.safe_load(path.read_text(encoding="utf-8"))
+    policy["rules"] = [{"name": "no", "match": {"actions": ["drain"], "groups": ["dev"]}, "effect": "deny"}]
+    policy["slack"] = {"channels": [{"team": TEAM, "channel": OPS, "cluster": "demo"}]}
+    path.write_text(yaml.safe_dump(policy), encoding="utf-8")
+
+    async def helped(user: str, channel: str) -> str:
+        heard = Heard(key="k", kind="line", team=TEAM, user=USERS[user], channel=channel)
+        said = await Reading(bots.replicas[0].chat).without_cluster(Asked(word="help"), heard)
+        assert said is not None
+        return drawn(said.blocks)
+
+    assert "Not for you here: drain" in await helped("alice", OPS)
+    assert "`drain`" not in await helped("alice", OPS)
+    assert "Not for you here" not in await helped("bob", OPS)
+    assert "Not for you here" not in await helped("alice", OTHER), "no cluster is meant there"
