@@ -14,7 +14,13 @@ _END: Final = re.compile(rb"-----END |Private-MAC:|Private-Hash:")
 _ARMOUR: Final = re.compile(rb"(?:Proc-Type|DEK-Info|Comment|Version|Hash):|Key-Derivation:|Argon2-")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/=]+\Z")
 _VALUE: Final = re.compile(rb"[ \t]*[\"']?(?i:value)[\"']?[ \t]*:[ \t]*")
-_ITEM: Final = re.compile(rb"[ \t]*(?:- )?[ \t]*")
+_FLAG: Final = rb"--?[A-Za-z0-9-]+"
+# How a list has a flag alone on a line, up to its end, and what stands before the next item on the next.
+_LISTS: Final = (
+    (re.compile(rb"[ \t]*- +[\"']?" + _FLAG + rb"[\"']?[ \t\r]*\Z"), re.compile(rb"[ \t]*- +")),
+    (re.compile(rb"[ \t]*[\"']" + _FLAG + rb"[\"'],[ \t\r]*\Z"), re.compile(rb"[ \t]*(?=[\"'])")),
+)
+_WORD: Final = re.compile(rb"[ \t]*")
 # A line of a key is at least this long, but for its last one.
 _FULL: Final = 24
 
@@ -66,22 +72,35 @@ class BlockText:
 
 @dataclass(frozen=True, slots=True)
 class ValueBelow:
-    """The `value:` under a `name: DB_PASSWORD`, or the item after a `--password` in a list."""
+    """The `value:` under a `name: DB_PASSWORD`, or what follows a `--password` as a list's next item."""
 
     kind: str
     name: str
-    item: bool = False
+    lead: re.Pattern[bytes] = _VALUE
     once: bool = True
 
     def hits(self, line: bytes) -> list[Hit] | None:
         """The value, where the line holds one."""
         text = line.rstrip(b" \t\r\n")
-        lead = (_ITEM if self.item else _VALUE).match(text)
+        lead = self.lead.match(text)
         if lead is None or text[lead.end() : lead.end() + 1] in {b"", b"|", b">", b"[", b"{"}:
             return None
-        value = value_at(text, lead.end(), len(text), whole_line=True)
+        value = value_at(text, lead.end(), len(text), whole_line=self.lead is not _WORD)
         secret = plain(text[value.start : value.end], value.quote)
+        if self.lead is not _VALUE and secret.startswith(b"-"):
+            return None
         if is_no_secret(self.name, secret, quoted=bool(value.quote), prose=False):
             return []
         wrap = b'"' if not value.quote and b'"' in text[: lead.end()] else b""
         return [Hit(self.kind, value.start, value.end, secret, wrap)]
+
+
+def below_flag(kind: str, name: str, data: bytes, start: int, end: int) -> ValueBelow | None:
+    """What is expected below a line from `start` to `end` that ends with a flag; nothing where it is no list's item.
+
+    In a sentence a flag may end the line as well: "unknown flag: --password".
+    """
+    if data[end - 1 : end] == b"\\":
+        return ValueBelow(kind, name, _WORD)
+    leads = (lead for item, lead in _LISTS if item.match(data, start, end))
+    return next((ValueBelow(kind, name, lead) for lead in leads), None)

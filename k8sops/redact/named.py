@@ -9,7 +9,7 @@ from typing import Final
 from k8sops.redact.finding import NOTHING, Following, Looked, Place
 from k8sops.redact.headers import in_header
 from k8sops.redact.judging import NAME, REACH, judged, name_begins
-from k8sops.redact.lines_after import BlockText, ValueBelow
+from k8sops.redact.lines_after import BlockText, ValueBelow, below_flag
 from k8sops.redact.naming import kind_of, name_words
 from k8sops.redact.places import BLANKS, Sign
 from k8sops.redact.structured import DeeperBelow, in_list, in_object
@@ -126,8 +126,9 @@ class Named:
             return NOTHING
         start, end = found.end(), place.line.end
         at_end = place.data[place.end : place.end + 1] in {b"", b"\r", b"\n"}
-        if at_end and place.data[start : place.end].strip() in {b"", b'"', b"'", b'",', b"',"}:
-            return Looked(following=ValueBelow(kind, found[1].decode("latin-1"), item=True))
+        if at_end and place.data[start : place.end].strip() in {b"", b'"', b"'", b'",', b"',", b"\\"}:
+            flag = found[1].decode("latin-1")
+            return Looked(following=below_flag(kind, flag, place.data, place.line.start, place.end))
         start += len(quote_at(place.data, start, end))
         while start < end and place.data[start] in b", \t":
             start += 1
