@@ -90,6 +90,10 @@ class Ops(Protocol):
         """What has changed on the cluster since the run's plan was made, a sentence each: it would void the plan."""
         ...
 
+    async def approval_refused(self, run: RunId, actor: Actor) -> str:
+        """Why the actor's approval of the run would not count; empty where it would."""
+        ...
+
     async def unproposed(self, run: RunId) -> str:
         """Why, by what is signed, the run is not what its requester asked for: no yes to it is signed then.
 

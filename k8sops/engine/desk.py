@@ -185,9 +185,9 @@ class Desk:
         if vote.verdict == "deny":
             # It takes less to stop than to go on: anybody's no counts.
             return None
-        return self._uncounted(run, actor)
+        return self.uncounted(run, actor)
 
-    def _uncounted(self, run: Run, actor: Actor) -> K8sOpsError | None:
+    def uncounted(self, run: Run, actor: Actor) -> K8sOpsError | None:
         """Why this actor's approval cannot count."""
         why = self._rules.vote_refused(run, actor)
         if why:

@@ -173,6 +173,11 @@ class Changing:
             return (error.message,)
         return drift_between(stored, present)
 
+    async def approval_refused(self, run: RunId, actor: Actor) -> str:
+        """Why the actor's approval would not count."""
+        error = (await self._desk()).uncounted(await self.records.get_run(run), actor)
+        return error.message if error is not None else ""
+
     async def unproposed(self, run: RunId) -> str:
         """Why the run is not what its requester asked for, by what is signed."""
         database = await self._storage.database()

@@ -124,6 +124,10 @@ class EngineOps:
         """What would void the run's plan by now."""
         return await self._change.drift(run)
 
+    async def approval_refused(self, run: RunId, actor: Actor) -> str:
+        """Why the actor's approval would not count."""
+        return await self._change.approval_refused(run, actor)
+
     async def unproposed(self, run: RunId) -> str:
         """Why the run is not what its requester asked for, by what is signed."""
         return await self._change.unproposed(run)

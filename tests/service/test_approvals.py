@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,17 @@ async def test_what_was_approved_is_carried_out_and_its_record_is_whole(team: Wo
         await team.until(run.id, RunState.SUCCEEDED)
     assert await replicas(team) == 1
     await in_order(team.database, run.id)
+
+
+async def test_whose_approval_would_not_count_is_known_before_it_is_given(team: Worker) -> None:
+    """A door offers no yes that would be thrown away: neither the requester's own, nor a stranger's."""
+    run, desk = await asked(team), await team.runs_desk()
+    assert desk.uncounted(run, BOB) is None
+    for actor in (ALICE, Actor(name="mallory")):
+        why = desk.uncounted(run, actor)
+        assert why is not None
+        with pytest.raises(type(why), match=re.escape(why.message)):
+            await approved(team, run, actor)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ class RunOps(DeskOps):
         self.refuses: K8sOpsError | None = None
         self.drifted: tuple[str, ...] = ()
         self.forged = ""
+        self.uncounted = ""
         self.asked: list[tuple[str, ...]] = []
         self.carrying: list[RunId] = []
         self.kept_here = FakeRecords()
@@ -108,6 +109,9 @@ class RunOps(DeskOps):
 
     async def drift(self, run: RunId) -> tuple[str, ...]:
         return self.drifted
+
+    async def approval_refused(self, run: RunId, actor: Actor) -> str:
+        return self.uncounted
 
     async def unproposed(self, run: RunId) -> str:
         return self.forged

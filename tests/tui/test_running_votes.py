@@ -94,6 +94,17 @@ async def test_a_forged_proposal_gets_no_yes() -> None:
         assert not any(what[0] == "decide" for what in ops.asked)
 
 
+async def test_who_may_not_approve_is_not_offered_to_and_told_why_and_may_still_say_no() -> None:
+    """A yes that is asked for, confirmed and then thrown away costs a minute that nobody has."""
+    ops = _two_waiting()
+    ops.uncounted = "the vote does not count: approvals come from ops"
+    async with stage(ops) as shown:
+        await shown.open(_one)
+        await shown.until(lambda: "approvals come from ops" in shown.banner)
+        assert "approve" not in shown.offered()
+        assert "deny" in shown.offered()
+
+
 async def test_what_was_denied_elsewhere_while_open_is_told() -> None:
     """Two people look at the same request; the second must see that it is over, not vote into the void."""
     ops = _two_waiting()

@@ -45,6 +45,15 @@ class Checked(Message):
         self.trouble = trouble
 
 
+class Uncounted(Message):
+    """Why a yes from here to a run would not count."""
+
+    def __init__(self, run_id: RunId, why: str) -> None:
+        super().__init__()
+        self.run_id = run_id
+        self.why = why
+
+
 class NextFound(Message):
     """Which run waits for a vote behind the one that is shown; empty where none does."""
 
@@ -106,8 +115,11 @@ class Deeds:
         await self._do(deed, lambda voted: _voted(voted, verdict))
 
     async def check(self, run: RunId) -> None:
-        """Look whether the cluster still is as planned."""
+        """Look whether a yes from here would count, and whether the cluster still is as planned."""
         try:
+            ops = self._connection.ops
+            if why := await ops.approval_refused(run, await actor_at_screen(ops)):
+                self._post(Uncounted(run, why))
             drift = await self._connection.ops.drift(run)
         except K8sOpsError as error:
             self._post(Checked(run, None, error.message))

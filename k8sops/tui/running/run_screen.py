@@ -28,7 +28,7 @@ from k8sops.tui.draining.on_run import RunPicture
 from k8sops.tui.key_line import KeyLine
 from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.running.asking import Choice, ask
-from k8sops.tui.running.deeds import Checked, Deeds, Done, NextFound, Refused
+from k8sops.tui.running.deeds import Checked, Deeds, Done, NextFound, Refused, Uncounted
 from k8sops.tui.running.following import RunFollower
 from k8sops.tui.running.leaving import leave
 from k8sops.tui.running.lines_view import LinesView
@@ -92,6 +92,7 @@ class RunScreen(LeftOnce[None]):
         self._picture = RunPicture(self)
         self._drift: tuple[str, ...] | None = None
         self._checked = ""
+        self._uncounted = ""
         self._said = ""
         self._busy = ""
 
@@ -129,6 +130,8 @@ class RunScreen(LeftOnce[None]):
         if action not in _WHEN:
             return True
         run = self._follower.run
+        if action == "approve" and self._uncounted:
+            return False
         return run is not None and not self._busy and _WHEN[action](run)
 
     # What the workers say
@@ -150,6 +153,14 @@ class RunScreen(LeftOnce[None]):
                 self._said = f"! whether the cluster still is as planned cannot be told: {message.trouble}"
             self._tell()
 
+    def on_uncounted(self, message: Uncounted) -> None:
+        """Offer no yes, and say why."""
+        if self._follower.run is not None and message.run_id == self._follower.run.id:
+            self._uncounted = message.why
+            self._said = f"! no approval from here: {message.why}"
+            self._tell()
+            self.refresh_bindings()
+
     def on_done(self, message: Done) -> None:
         """Go on with what came of it."""
         self._busy, self._said = "", message.said if not message.run.state.ended else ""
@@ -170,7 +181,7 @@ class RunScreen(LeftOnce[None]):
             self._said = "✓ no other run waits for approval"
         else:
             self._follower = RunFollower(self._connection, message.run_id, self.post_message)
-            self._drift, self._said, self._checked = None, "", ""
+            self._drift, self._said, self._checked, self._uncounted = None, "", "", ""
             self._follow()
         self._tell()
 
@@ -296,7 +307,7 @@ class RunScreen(LeftOnce[None]):
 
     def action_retry(self) -> None:
         """Read the run again."""
-        self._said, self._checked = "", ""
+        self._said, self._checked, self._uncounted = "", "", ""
         self._follow()
         self._tell()
 
