@@ -44,7 +44,8 @@ class _File(io.FileIO):
 def checked_stdout() -> TextIO:
     """Stdout as it is, but that it raises OutputError."""
     now = sys.stdout
-    if not isinstance(now, io.TextIOWrapper):
+    if now is not sys.__stdout__ or not isinstance(now, io.TextIOWrapper):
+        # The program runs within another, which has its own.
         return now
     file = io.BufferedWriter(_File(now.fileno(), "w", closefd=False))
     return io.TextIOWrapper(file, encoding=now.encoding, errors=now.errors, line_buffering=now.line_buffering)
