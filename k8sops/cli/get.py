@@ -181,6 +181,8 @@ async def _print_objects(ops: Ops, queries: Sequence[TableQuery], asked: dict[st
 async def _watch(ops: Ops, query: TableQuery, asked: dict[str, Any]) -> int:
     from k8sops.cli.console import put_live, say
     from k8sops.cli.table_text import RowPrinter
+    from k8sops.core.errors import ExitCode
+    from k8sops.core.tables import FeedState
 
     live = await ops.rows(query)
     printer = RowPrinter(wide=asked["output"] == "wide", namespaces=not query.namespace)
@@ -195,4 +197,4 @@ async def _watch(ops: Ops, query: TableQuery, asked: dict[str, Any]) -> int:
                     put_live(line)
     finally:
         await live.aclose()
-    return 0
+    return ExitCode.FAILED if live.state is FeedState.FAILED else ExitCode.DONE

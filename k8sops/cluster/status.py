@@ -25,6 +25,7 @@ from k8sops.core.errors import (
     InvalidError,
     K8sOpsError,
     NotFoundError,
+    SelectorError,
     ServerError,
     TooManyRequestsError,
 )
@@ -37,6 +38,8 @@ class Asked(NamedTuple):
     path: str
     subject: str = ""
     user: str = ""
+    selectors: tuple[str, ...] = ()
+    """What was selected by, of labels and fields."""
 
     @property
     def sentence(self) -> str:
@@ -145,7 +148,7 @@ def error_of_status(  # noqa: PLR0911 - a table
             # A patch that names the uid of an object deleted and made anew.
             return ConflictError(f"{subject} is another object now, made anew under the same name")
         case 400 | 405 | 406 | 413 | 415 | 422:
-            return InvalidError(f"{subject} is refused as invalid: {_fields(status, told)}")
+            return _invalid(asked, code, status, told)
         case _ if code >= 500:
             return ServerError(
                 f"{subject}: the API server failed with {code}: {told}", retry_after=retry_after
@@ -191,6 +194,16 @@ def _not_found(asked: Asked, status: Status, told: str) -> NotFoundError:
     what = asked.sentence if named else one_line(f"{kind}/{details.name}" if kind else details.name, 200)
     suffix = "" if named or not asked.subject else f" (asked for {asked.sentence})"
     return NotFoundError(f"{what} does not exist{suffix}")
+
+
+def _invalid(asked: Asked, code: int, status: Status, told: str) -> InvalidError:
+    if code == 400 and asked.selectors:
+        given = one_line(" and ".join(map(repr, asked.selectors)), 200)
+        return SelectorError(
+            f"{asked.sentence}: the selector {given} is refused as invalid: {told}",
+            hint="labels are selected as in `app=web,tier in (a,b),!canary`, fields as in `status.phase=Running`",
+        )
+    return InvalidError(f"{asked.sentence} is refused as invalid: {_fields(status, told)}")
 
 
 def _conflict(asked: Asked, status: Status, told: str) -> K8sOpsError:

@@ -25,7 +25,7 @@ from k8sops.cluster.pulse import Pulse
 from k8sops.cluster.retry import REPEATABLE_METHODS, NeverSentError, send_repeatedly
 from k8sops.cluster.status import Asked, error_of_answer
 from k8sops.cluster.transport_guard import SAFE_METHODS, Mode, guarded, may_change
-from k8sops.cluster.transport_url import Headers, Query, accept_encoding, pairs_of, url_of
+from k8sops.cluster.transport_url import Headers, Query, accept_encoding, pairs_of, selectors_of, url_of
 from k8sops.core.clock import Clock, SystemClock
 from k8sops.core.errors import CredentialsError, DeadlineError, K8sOpsError, ReadOnlyError
 
@@ -139,7 +139,7 @@ class Transport:
         Raises what `status` and `transport_errors` map to; DeadlineError says what was waited for. Where a change was
         sent and may have been made, whatever is raised says so (`outcome_unknown`).
         """
-        asked = Asked(method, path, subject, self.credentials.username)
+        asked = Asked(method, path, subject, self.credentials.username, selectors_of(query))
         pairs, body = guarded(self._mode, method, path, pairs_of(query), body)
         may_repeat = method in REPEATABLE_METHODS if repeatable is None else repeatable
         delivery = Delivery(changes=may_change(self._mode, method, path))
@@ -306,7 +306,7 @@ class Transport:
         are told as ours too. `buffer_bytes` bounds what waits unread; `on_sent` is called when the request goes out.
         """
         waits = connect_deadline_s <= LONGEST_COUNTED_S if counted is None else counted
-        asked = Asked("GET", path, subject, self.credentials.username)
+        asked = Asked("GET", path, subject, self.credentials.username, selectors_of(query))
         guarded(self._mode, "GET", path, pairs_of(query))
         opened = self._opened(
             asked,

@@ -15,6 +15,11 @@ def pairs_of(query: Query) -> list[tuple[str, str]]:
     return list(query.items()) if isinstance(query, Mapping) else list(query)
 
 
+def selectors_of(query: Query) -> tuple[str, ...]:
+    """The selectors that a query has, as they were typed."""
+    return tuple(value for key, value in pairs_of(query) if key in {"labelSelector", "fieldSelector"})
+
+
 def url_of(server: str, path: str, pairs: Sequence[tuple[str, str]]) -> str:
     """The URL; `path` is taken as already escaped (see `paths`), the query is escaped here."""
     return f"{server}{path}?{urlencode(pairs)}" if pairs else f"{server}{path}"

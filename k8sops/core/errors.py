@@ -269,6 +269,12 @@ class InvalidError(ClusterError):
     code = "invalid"
 
 
+class SelectorError(InvalidError):
+    """400 to a read with a label or field selector, which came as it was typed; the message has both."""
+
+    code = "selector"
+
+
 class GoneError(ClusterError):
     """410: the resourceVersion or continue token is too old; list again."""
 
@@ -408,6 +414,7 @@ EXIT_CODES: Final[dict[str, ExitCode]] = {
     "unknown_kind": ExitCode.USAGE,
     "ambiguous_kind": ExitCode.USAGE,
     "unknown_context": ExitCode.USAGE,
+    "selector": ExitCode.USAGE,
     "policy": ExitCode.USAGE,
     "not_confirmed": ExitCode.USAGE,
     "already_decided": ExitCode.USAGE,

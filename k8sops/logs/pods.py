@@ -78,12 +78,12 @@ class PodWatch:
                     async for event in events:
                         hear(event)
             except ForbiddenError as error:
-                if self._doubt is not None:
-                    self._doubt.cancel()
+                self._no_doubt()
                 if not await self._poll() and not self.settled.is_set():
                     self._give_up(error)
                     return
             except K8sOpsError as error:
+                self._no_doubt()
                 self._give_up(error)
             await self._clock.sleep(AGAIN_S)
 
@@ -125,6 +125,11 @@ class PodWatch:
     def _settle(self) -> None:
         if self._pods_known and self._jobs_known:
             self.settled.set()
+
+    def _no_doubt(self) -> None:
+        """What was told as a loss has been raised, for what it is."""
+        if self._doubt is not None:
+            self._doubt.cancel()
 
     def _give_up(self, error: K8sOpsError) -> None:
         self.error = error

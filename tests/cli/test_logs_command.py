@@ -55,6 +55,16 @@ def k8sops(kubeconfig: Path, cluster_namespace: str) -> Run:
     return run
 
 
+@pytest.mark.parametrize(
+    "typed", [(".", "-l", "a in"), (".", "--field-selector", "a=b"), ("collect", "-l", "a in", "--plan")]
+)
+def test_a_selector_that_cannot_be_read_is_usage(k8sops: Run, typed: tuple[str, ...]) -> None:
+    """Exit 6 would say that the cluster is away; a script would try again for ever."""
+    done = k8sops(*typed)
+    assert done.code == 2
+    assert f"the selector {typed[2]!r} is refused as invalid" in done.err
+
+
 @pytest.fixture
 def at_terminal(kubeconfig: Path, cluster_namespace: str) -> Iterator[Callable[..., Terminal]]:
     """Runs `k8sops logs` at a terminal."""

@@ -156,3 +156,18 @@ def test_a_message_with_a_whole_object_is_cut_in_its_middle() -> None:
 def test_retry_after_is_read_as_seconds_or_date(headers: dict[str, str], seconds: float | None) -> None:
     """RFC 9110 allows both; proxies send dates."""
     assert retry_after_of(headers) == seconds
+
+
+LISTED = Asked("GET", "/api/v1/pods", "pods in shop", "alice", ("a in",))
+
+
+def test_a_selector_that_cannot_be_read_is_a_fault_of_whoever_typed_it() -> None:
+    """A script must be able to tell a typing error from a cluster that is away, and from a change that was refused."""
+    error = told(400, asked=LISTED, message="unable to parse requirement: found '', expected: '('")
+    assert isinstance(error, errors.SelectorError)
+    assert error.exit_code is errors.ExitCode.USAGE
+    assert error.message.startswith(
+        "pods in shop: the selector 'a in' is refused as invalid: unable to parse"
+    )
+    assert told(422, asked=LISTED).exit_code is errors.ExitCode.FAILED
+    assert told(400).exit_code is errors.ExitCode.FAILED

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from k8sops.core.errors import ForbiddenError, NotFoundError, UsageError
+from k8sops.core.errors import ForbiddenError, NotFoundError, SelectorError, UsageError
 from k8sops.core.log_selection import LogSelection, LogSpan
 from k8sops.core.logs import LogEntry, LogWanted
 from k8sops.logs import window
@@ -277,6 +277,15 @@ async def test_what_cannot_be_read_is_refused_in_a_sentence() -> None:
     with pytest.raises(ForbiddenError):
         async with reading(workload(world), WORKLOAD) as reader:
             await reader.to_the_end()
+
+
+async def test_a_selector_that_is_refused_is_told_as_what_it_is() -> None:
+    """A watch tells its loss before it says why: a typing error must not look like a cluster that is away."""
+    world = LogWorld()
+    world.refusal = SelectorError("pods in shop: the selector 'a in' is refused as invalid")
+    selection = LogSelection(namespaces=("shop",), labels="a in")
+    with pytest.raises(SelectorError):
+        await Reader(Following(world, selection, LogSpan(), YieldingClock()).batches()).to_the_end()
 
 
 async def test_who_may_read_one_pod_but_not_watch_pods_sees_its_log() -> None:
