@@ -13,6 +13,7 @@ from slack_sdk.errors import SlackApiError
 
 from k8sops.core.actor import Actor
 from k8sops.core.run import Run, RunState
+from k8sops.engine.settling import settle
 from k8sops.engine.sweeping import sweep
 from k8sops.service.chat.memory import HELD_MS
 from k8sops_local_slack import Message
@@ -157,6 +158,22 @@ async def test_what_the_channel_was_not_told_does_not_ring_whoever_asked_twice(
     for _ in range(3):
         await bots.round(after=HELD)
     assert (len(replies(bots)), len(failures(bots))) == (1, 1)
+
+
+async def test_what_was_in_doubt_and_goes_on_rings_at_its_second_end_as_well(bots: Bots) -> None:
+    """Whoever settled it went to do something else meanwhile, too."""
+    world = bots.world
+    run = await world.proposed("once", bots.ledger, ALICE_HERE, lose_at=1)
+    await bots.replicas[0].showing.in_channel(run, TEAM, OPS, to=USERS["alice"])
+    assert (await carried_out(bots, run)).state is RunState.NEEDS_REVIEW
+    await bots.round(after=HELD)
+    await settle(world.database, world.books, world.rules, run.id, "done", ALICE_HERE)
+    async with serving(world.carrier()):
+        assert (await world.ended(run.id)).state is RunState.SUCCEEDED
+    for _ in range(3):
+        await bots.round(after=HELD)
+    assert ["Needs review" in one.text for one in replies(bots)] == [True, False]
+    assert "done in" in replies(bots)[-1].all_text()
 
 
 async def test_two_bots_that_look_at_once_and_notices_that_come_again_say_the_end_once(bots: Bots) -> None:
