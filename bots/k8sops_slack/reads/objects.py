@@ -12,7 +12,7 @@ _RANK = [Severity.BAD, Severity.WARN, Severity.BUSY, Severity.NEUTRAL, Severity.
 _STATUS = ("status", "phase", "state", "conditions", "type")
 _READY = "ready"
 _OBJECT = "OBJECT"
-_OF_EVENTS = frozenset({"last seen", "type", "reason", "object", "message"})
+_OF_EVENTS = frozenset({"LAST SEEN", "TYPE", "REASON", _OBJECT, "MESSAGE"})
 
 
 def objects_listing(found: Table, *, query: TableQuery, cluster: str) -> Listing:
@@ -33,7 +33,7 @@ def objects_listing(found: Table, *, query: TableQuery, cluster: str) -> Listing
 
 def is_events(found: Table) -> bool:
     """Whether these are events, by their columns."""
-    return {column.name.lower() for column in found.columns} >= _OF_EVENTS
+    return {column.name.upper() for column in found.columns if column.priority == 0} >= _OF_EVENTS
 
 
 def event_rows(found: Table) -> tuple[list[str], list[list[str]]]:
