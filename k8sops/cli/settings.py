@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -59,6 +59,26 @@ def grace_option() -> click.Option:
         metavar="SECONDS",
         help="How long runs may take to end once told to stop; then they are handed over.",
     )
+
+
+def health_options(port: int) -> list[click.Option]:
+    """Where a process answers its supervisor, of every command that serves; `port` if none is given."""
+    return [
+        click.Option(
+            ["--health-port"],
+            type=click.IntRange(0, 65535),
+            default=port,
+            show_default=True,
+            help="Where /healthz, /readyz and /metrics answer, on loopback; 0 takes any free port.",
+        ),
+        click.Option(["--no-health"], is_flag=True, help="No health server."),
+    ]
+
+
+def health_port_of(values: Mapping[str, Any]) -> int | None:
+    """The port that was asked for by these options; None for no health server."""
+    port: int = values["health_port"]
+    return None if values["no_health"] else port
 
 
 def read_only_option() -> click.Option:

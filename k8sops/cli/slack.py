@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from k8sops.cli.settings import connection_options, grace_option, take_config
+from k8sops.cli.settings import connection_options, grace_option, health_options, health_port_of, take_config
 from k8sops.cli.slack_setup import setup_command
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
             is_flag=True,
             help="Carry no runs and fire no schedules here: a `k8sops worker` does.",
         ),
+        *health_options(9478),
         grace_option(),
         *connection_options(),
     ],
@@ -57,7 +58,13 @@ def slack_group(context: click.Context, /, **values: Any) -> int | None:
     config = take_config(values)
     try:
         run_async(
-            _serve(config, values["http"], worker=not values["no_worker"], grace_s=float(values["grace"]))
+            _serve(
+                config,
+                values["http"],
+                health_port=health_port_of(values),
+                worker=not values["no_worker"],
+                grace_s=float(values["grace"]),
+            )
         )
     except KeyboardInterrupt:
         say("stopped")
@@ -88,23 +95,36 @@ def manifest_command(name: str, command: str, url: str) -> int:
 slack_group.add_command(setup_command)
 
 
-async def _serve(config: Config, port: int | None, *, worker: bool, grace_s: float) -> None:
+async def _serve(
+    config: Config, port: int | None, *, health_port: int | None, worker: bool, grace_s: float
+) -> None:
+    from contextlib import AsyncExitStack
+
     from k8sops.cli.carrying import carry_until_stopped
     from k8sops.cli.console import say
     from k8sops.core.errors import UsageError
+    from k8sops.service.chat.health import told_health
     from k8sops.service.chat.opening import open_chat
 
     try:
+        from k8sops_slack.bot.contact import Contact
         from k8sops_slack.bot.serving import serving, tokens_from
     except ModuleNotFoundError as error:
         raise UsageError(
             f"the bot needs {error.name}, which is not installed", hint="pip install 'k8sops[slack]'"
         ) from error
     tokens = tokens_from(os.environ, over_http=port is not None)
-    async with open_chat(config) as chat, serving(chat, tokens, say, port=port) as reached:
+    contact = Contact()
+    async with AsyncExitStack() as stack:
+        chat = await stack.enter_async_context(open_chat(config))
+        stopping = None
+        if health_port is not None:
+            told = told_health(config, contact.check, contact.families, health_port, say)
+            stopping = (await stack.enter_async_context(told)).drain
+        reached = await stack.enter_async_context(serving(chat, tokens, say, port=port, contact=contact))
         names = ", ".join(info.name for info in chat.desk.clusters)
         where = "Socket Mode" if reached == "socket" else reached
         say(f"listening over {where} for {chat.command}; clusters: {names}")
         for context, why in chat.desk.away.items():
             say(f"context {context} is tried again until it answers: {why}")
-        await carry_until_stopped(chat.workers if worker else (), grace_s=grace_s)
+        await carry_until_stopped(chat.workers if worker else (), grace_s=grace_s, stopping=stopping)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from k8sops.cli.settings import connection_options, grace_option, take_config
+from k8sops.cli.settings import connection_options, grace_option, health_options, health_port_of, take_config
 
 
 @click.command(
@@ -17,14 +17,7 @@ from k8sops.cli.settings import connection_options, grace_option, take_config
             is_flag=True,
             help="End once nothing is left that I may carry; schedules are left to other workers.",
         ),
-        click.Option(
-            ["--health-port"],
-            type=click.IntRange(0, 65535),
-            default=9477,
-            show_default=True,
-            help="Where /healthz, /readyz and /metrics answer, on loopback; 0 takes any free port.",
-        ),
-        click.Option(["--no-health"], is_flag=True, help="No health server."),
+        *health_options(9477),
         grace_option(),
         *connection_options(),
     ],
@@ -48,7 +41,7 @@ def worker_command(**values: Any) -> int:
     config = take_config(values)
     options = WorkerOptions(
         until_idle=values["until_idle"],
-        health_port=None if values["no_health"] else values["health_port"],
+        health_port=health_port_of(values),
         grace_s=float(values["grace"]),
     )
     try:

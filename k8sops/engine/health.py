@@ -1,4 +1,4 @@
-"""The worker's answers to a supervisor: `/healthz`, `/readyz` and `/metrics` over HTTP, on loopback by default.
+"""What a worker or bot answers a supervisor: `/healthz`, `/readyz`, `/metrics` over HTTP, on loopback by default.
 
 It knows neither store nor carrier: whether they are well, and the figures, come from functions it is given, each under
 a deadline, so that a check that hangs makes the process unready and nothing else. Answers name checks and error codes;
@@ -35,18 +35,18 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     open_firings: int = 0
     paused_schedules: int = 0
     audit_seq: int = 0
-    carrying: int = 0
-    """Runs in this process's own hands."""
+    carrying: int | None = 0
+    """Runs in this process's own hands; None where whoever tells does not know."""
 
 
 Snapshot = Callable[[], Awaitable[Figures]]
 
 
 class Metrics:
-    """The metric families, in a registry of their own."""
+    """The metric families, in a registry of their own, or beside those that are in the one given."""
 
-    def __init__(self, version: str) -> None:
-        self.registry: Final = CollectorRegistry()
+    def __init__(self, version: str, registry: CollectorRegistry | None = None) -> None:
+        self.registry: Final = registry or CollectorRegistry()
         self._runs = self._gauge("k8sops_runs", "Runs by state.", "state")
         self._oldest_lease = self._gauge(
             "k8sops_oldest_lease_seconds", "Age of the lease renewed longest ago."
@@ -78,7 +78,7 @@ class Metrics:
             (self._audit, known.audit_seq),
             (self._carrying, known.carrying),
         ):
-            gauge.set(missing if figures is None else value)
+            gauge.set(missing if figures is None or value is None else value)
         return generate_latest(self.registry)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
@@ -89,11 +89,17 @@ class HealthServer:
     """Serves the three paths from `start` until `aclose`."""
 
     def __init__(
-        self, checks: Mapping[str, Check], snapshot: Snapshot, *, version: str, deadline_s: float = 2.0
+        self,
+        checks: Mapping[str, Check],
+        snapshot: Snapshot,
+        *,
+        version: str,
+        deadline_s: float = 2.0,
+        registry: CollectorRegistry | None = None,
     ) -> None:
         self._checks = dict(checks)
         self._snapshot = snapshot
-        self._metrics = Metrics(version)
+        self._metrics = Metrics(version, registry)
         self._deadline_s = deadline_s
         self._draining = False
         self._runner: web.AppRunner | None = None

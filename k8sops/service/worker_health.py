@@ -51,7 +51,7 @@ def readiness(
     return {**checks, "scheduler": scheduling} if scheduler else checks
 
 
-def figures(tx: Tx, carrying: int) -> Figures:
+def figures(tx: Tx, carrying: int | None) -> Figures:
     """For /metrics."""
     states = {
         row.state: int(row.many)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -23,6 +24,7 @@ from k8sops.core.errors import UsageError
 from k8sops.service.chat.opening import ChatService
 from k8sops_slack.bot.accepted import accepted
 from k8sops_slack.bot.app import LEFT_OVER_EVERY_S, Bot
+from k8sops_slack.bot.contact import Contact, CountingClient, socket_stands
 from k8sops_slack.bot.following import PACE_S, Following
 
 API: Final = "https://slack.com/api/"
@@ -67,12 +69,17 @@ async def serving(
     port: int | None = None,
     pace_s: float = PACE_S,
     left_over_s: float = LEFT_OVER_EVERY_S,
+    contact: Contact | None = None,
 ) -> AsyncIterator[str]:
     """Serve until the block ends; yields where it is reached: `socket`, or the address over HTTP.
 
+    `contact` knows from then on whether it is reached, and counts what is called.
+
     Raises CredentialsError naming the token that Slack refuses, UnreachableError where it does not answer.
     """
-    client = AsyncWebClient(
+    contact = contact or Contact()
+    client = CountingClient(
+        contact,
         token=tokens.bot,
         base_url=tokens.api,
         retry_handlers=[
@@ -93,10 +100,10 @@ async def serving(
     ]
     try:
         if port is None:
-            async with _socket(app, tokens):
+            async with _socket(app, tokens, contact):
                 yield "socket"
         else:
-            async with _http(app, port) as address:
+            async with _http(app, port, contact) as address:
                 yield address
     finally:
         # Nothing comes in any more.
@@ -114,8 +121,9 @@ async def _checked(client: AsyncWebClient, tokens: Tokens, *, over_http: bool) -
 
 
 @asynccontextmanager
-async def _socket(app: AsyncApp, tokens: Tokens) -> AsyncIterator[None]:
+async def _socket(app: AsyncApp, tokens: Tokens, contact: Contact) -> AsyncIterator[None]:
     handler = AsyncSocketModeHandler(app, tokens.app)
+    contact.told_by(partial(socket_stands, handler.client))
     try:
         await handler.connect_async()
         yield
@@ -124,8 +132,13 @@ async def _socket(app: AsyncApp, tokens: Tokens) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _http(app: AsyncApp, port: int) -> AsyncIterator[str]:
+async def _http(app: AsyncApp, port: int, contact: Contact) -> AsyncIterator[str]:
     runner = web.AppRunner(app.web_app(path="/slack/events"), access_log=None)
+
+    async def listens() -> bool:
+        return bool(runner.addresses)
+
+    contact.told_by(listens)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", port)

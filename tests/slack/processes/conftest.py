@@ -124,7 +124,7 @@ class Site:
             "SLACK_SIGNING_SECRET": app.signing_secret,
         }
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "k8sops", "slack", *options),
+            *(sys.executable, "-m", "k8sops", "slack", "--health-port", "0", *options),
             stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, env=environ,
         )  # fmt: skip
         bot = Bot(process)
