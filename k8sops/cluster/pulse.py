@@ -31,15 +31,17 @@ class Pulse:
         self.answered_at: datetime | None = None
         """When it last answered a question of ours."""
 
-    async def ask(self, every_s: float) -> None:
-        """Return if it answers, or did within `every_s`. Raises UnreachableError."""
+    async def ask(self, every_s: float) -> float:
+        """When it was asked, on the loop's clock: now, or less than `every_s` ago. Raises UnreachableError."""
         now = asyncio.get_running_loop().time()
         if self._asking is None or (self._asking.done() and now - self._asked_at >= every_s):
             self._asked_at = now
             self._asking = asyncio.create_task(self._ask(), name="whether the API server answers")
             # Whoever asked may have gone before there was an answer.
             self._asking.add_done_callback(lambda task: task.cancelled() or task.exception())
+        asked_at = self._asked_at
         await asyncio.shield(self._asking)
+        return asked_at
 
     async def _ask(self) -> None:
         try:

@@ -162,13 +162,14 @@ class _Silence:
             if heard_at != self._heard_at:
                 continue
             try:
-                await self._pulse.ask(ask_after_s)
+                asked_at = await self._pulse.ask(ask_after_s)
             except UnreachableError as error:
                 if heard_at == self._heard_at:
                     # A new one: one with a cause would pass for the end of a watch that was merely quiet.
                     self._reader.set_exception(UnreachableError(error.message, hint=error.hint))
                     return
-            self.broken()
+            else:
+                self._heard_at = max(self._heard_at, asked_at)
 
 
 class LineCutter:

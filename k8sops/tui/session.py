@@ -17,7 +17,7 @@ from textual.message import Message
 
 from k8sops.core.actor import Identity
 from k8sops.core.clock import Clock, SystemClock
-from k8sops.core.errors import CredentialsError, K8sOpsError, NotFoundError, UnreachableError
+from k8sops.core.errors import CredentialsError, ForbiddenError, K8sOpsError, NotFoundError, UnreachableError
 from k8sops.core.plan import ClusterInfo, JsonObject
 from k8sops.core.ports import Resource
 from k8sops.core.tables import LiveRows, TableQuery
@@ -293,7 +293,7 @@ class Session:
         try:
             held.identity = await ops.whoami()
         except K8sOpsError as error:
-            held.is_anonymous = not error.transient
+            held.is_anonymous = isinstance(error, NotFoundError | ForbiddenError)
         if held is self._used:
             self._post(Identified())
 
