@@ -44,15 +44,18 @@ class Showing:
             if one.role == "channel" and one.user == channel:
                 return one
         # Remembered without mentions: the first edit leaves them out, and there is none only for that.
-        plain, posted = await self._said(run, team), list[Place]()
+        plain, shown = await self._said(run, team), list[ShownMessage]()
+
+        async def posted(said: Message) -> ShownMessage:
+            place = await self._poster.post(channel, said, to=to)
+            return await self._remember(run.id, team, place, plain, role="channel", user=channel)
 
         async def mentioning() -> None:
-            posted.append(await self._poster.post(channel, await self._said(run, team, mentions=True), to=to))
+            shown.append(await posted(await self._said(run, team, mentions=True)))
 
         if run.state is RunState.AWAITING_APPROVAL:
             await once(self._chat.memory, f"mention/{run.id}", mentioning)
-        place = posted[0] if posted else await self._poster.post(channel, plain, to=to)
-        return await self._remember(run.id, team, place, plain, role="channel", user=channel)
+        return shown[0] if shown else await posted(plain)
 
     async def to_person(self, run: Run, team: str, user: str, role: Role) -> ShownMessage:
         """A card in direct messages, once."""
