@@ -10,9 +10,10 @@ from k8sops.redact.finding import Hit
 from k8sops.redact.harmless import is_no_secret
 from k8sops.redact.values import plain, value_at
 
-_END: Final = re.compile(rb"-----END |Private-MAC:|Private-Hash:")
+_END: Final = re.compile(rb"-{4,5} ?END |Private-MAC:|Private-Hash:")
 _ARMOUR: Final = re.compile(rb"(?:Proc-Type|DEK-Info|Comment|Version|Hash):|Key-Derivation:|Argon2-")
-_BASE64: Final = re.compile(rb"[A-Za-z0-9+/=]+\Z")
+_BASE64: Final = re.compile(rb"(?:[A-Za-z0-9+/]+={0,2}|=[A-Za-z0-9+/]{4})\Z")
+_DIGITS: Final = re.compile(rb"[0-9]+")
 _VALUE: Final = re.compile(rb"[ \t]*[\"']?(?i:value)[\"']?[ \t]*:[ \t]*")
 _FLAG: Final = rb"--?[A-Za-z0-9-]+"
 # How a list has a flag alone on a line, up to its end, and what stands before the next item on the next.
@@ -23,32 +24,58 @@ _LISTS: Final = (
 _WORD: Final = re.compile(rb"[ \t]*")
 # A line of a key is at least this long, but for its last one.
 _FULL: Final = 24
+_HEADLESS: Final = 60
+_IN_A_ROW: Final = 8
+_FOREIGN: Final = 64
 
 
 @dataclass(slots=True)
 class KeyBody:
-    """The lines of a private key, each replaced; what stands before them, a time say, stays."""
+    """The lines of a private key, each replaced; what stands before them, a time say, stays.
 
+    Lines of other writers may stand between them: so many in a row, and in all, until the key is given up. Where it is
+    `headless`, the text may have begun within a key: its first line is one that can hardly be anything else.
+    """
+
+    headless: bool = False
     begun: bool = False
     over: bool = False
     once: bool = False
+    _lead: bytes = b""
+    _foreign: int = 0
+    _in_a_row: int = 0
 
     def hits(self, line: bytes) -> list[Hit] | None:
-        """One for a line of the key, none for a header or its end."""
+        """One for a line of the key; none for a line of another, which is to be looked at like any."""
         text = line.rstrip(b" \t\r\n\"',\\")
-        if self.over or _END.search(text):
+        if _END.search(text):
+            self.over = True
             return None
-        if not text.strip() or _ARMOUR.search(text):
-            return []
-        start = max(text.rfind(blank) for blank in (b" ", b"\t", b'"', b"'", b"|")) + 1
         if text.endswith(rb"\n"):
             text = text[:-2]
-        body = text[start:]
-        if not _BASE64.match(body) or (len(body) < _FULL and not self.begun):
+        start = max(text.rfind(blank) for blank in (b" ", b"\t", b'"', b"'", b"|")) + 1
+        lead, body = text[:start], text[start:]
+        if not self._is_of_key(lead, body):
+            # A key's own headers and blank lines stand before its body.
+            if text and not (_ARMOUR.search(text) and not self.begun):
+                self._foreign += 1
+                self._in_a_row += 1
+            self.over = self._in_a_row > _IN_A_ROW or self._foreign > _FOREIGN
             return None
-        self.over = len(body) < _FULL
-        self.begun = True
+        self.begun, self._lead, self._in_a_row = True, lead, 0
         return [Hit("private-key", start, len(text), body)]
+
+    def _is_of_key(self, lead: bytes, body: bytes) -> bool:
+        if not _BASE64.match(body):
+            return False
+        if self.begun:
+            return len(body) >= _FULL or _DIGITS.sub(b"", lead) == _DIGITS.sub(b"", self._lead)
+        return _is_alone(lead, body) if self.headless else len(body) >= _FULL
+
+
+def _is_alone(lead: bytes, body: bytes) -> bool:
+    """Whether a line is nothing but base64, as long as a key's are, and no digest in hexadecimal."""
+    return not lead.strip() and len(body) >= _HEADLESS and body != body.lower() and body != body.upper()
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from k8sops.redact.lines_after import KeyBody
 from k8sops.redact.values import plain, value_at
 
 _CREDENTIALS: Final = re.compile(rb"(?=[^\s]{0,200}?(?:[0-9=]|[a-z][A-Z]))[A-Za-z0-9+/._~=-]{8,16384}")
-_PEM_BODY: Final = re.compile(rb"(?:[A-Za-z0-9+/=:,. \t]|-(?!----)|\\{1,8}[nrt])*")
+_PEM_BODY: Final = re.compile(rb"(?:[A-Za-z0-9+/=:,. \t]|-(?!---)|\\{1,8}[nrt])*")
 _PEM_LEAD: Final = re.compile(rb"(?:\\{1,8}[nrt]|\s)*")
 _PEM_BLANK: Final = re.compile(rb"\\{1,8}[nrt]|\s")
 _PEM_TAIL: Final = re.compile(rb"(?:\\{1,8}[nrt]|\s)\Z")
@@ -156,7 +156,7 @@ def _has_digit(text: bytes) -> bool:
 
 
 PLACES: Final = (
-    Sign(r"-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----", _pem, b"-", b"-"),
+    Sign(r"-{4,5} ?BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)? ?-{4,5}", _pem, b"-", b"-"),
     Sign(r"\bPrivate-Lines: ", _putty, b" ", b"P"),
     Sign(r"://[^\s/?#\"'<>@:\\]{0,128}:[^\s/?#\"'<>@]{0,256}@", _url, b"@", b":"),
     # With a slash in the password, it cannot be told from a path where a port's digits stand.

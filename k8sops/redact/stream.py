@@ -12,6 +12,7 @@ from typing import Final
 
 from k8sops.core.redaction import TextForm
 from k8sops.redact.finding import Following, Hit, Line, Looked, Place, Told
+from k8sops.redact.lines_after import KeyBody
 from k8sops.redact.report import Tally
 from k8sops.redact.scan import Scanner
 from k8sops.redact.secret_objects import PerhapsSecret, SecretData
@@ -42,6 +43,7 @@ class RedactingStream:
         self._allowed: Final = allowed
         self._token: Final = token
         self._lead: Final = scanner.leads.get(form)
+        self._key: KeyBody | None = None if form is TextForm.WHOLE else KeyBody(headless=True)
         self._begun: Final[list[bytes]] = []
         self._begun_size = 0
         self._line = 1
@@ -106,7 +108,7 @@ class RedactingStream:
             if self._following is not None:
                 self._followed(block, self._following)
             else:
-                self._scan(block)
+                self._scan_on(block)
         self._line += block.data.count(b"\n", block.counted)
         return block.ended()
 
@@ -126,8 +128,28 @@ class RedactingStream:
         if hits is None or following.once:
             self._following = None
         if hits is None:
-            self._scan(block)
+            self._scan_on(block)
+        else:
+            self._put_all(block, hits, start, end)
+
+    def _scan_on(self, block: _Block) -> None:
+        """Like any text; within a private key a line at a time, of which those of the key are its secret."""
+        key = self._key
+        if key is None:
+            self._scan(block, len(block.data))
             return
+        end = block.line_end(block.at)
+        start = self._behind_lead(block.data, block.at)
+        hits = key.hits(block.data[start:end])
+        if key.over:
+            self._key = None
+        if hits is None:
+            self._scan(block, end)
+        else:
+            self._put_all(block, hits, start, end)
+
+    def _put_all(self, block: _Block, hits: Sequence[Hit], start: int, end: int) -> None:
+        """What was found in a line from `start` to `end`, which is done with."""
         for hit in hits:
             self._put(block, hit._replace(start=hit.start + start, end=hit.end + start))
         block.at = end
@@ -140,9 +162,9 @@ class RedactingStream:
         self._secret_at = perhaps.indent if perhaps.is_secret else -1
         return self._lines(kept)
 
-    def _scan(self, block: _Block) -> None:
-        """To the end, or to the end of a line of which something follows on the next."""
-        data, limit, begin = block.data, len(block.data), 0
+    def _scan(self, block: _Block, limit: int) -> None:
+        """To a line's end: the one asked for, or one of which something follows on the next."""
+        data, begin = block.data, 0
         line: Line | None = None
         self._following = None
         while (found := self._scanner.next_place(data, block.at, limit)) is not None:
@@ -176,6 +198,9 @@ class RedactingStream:
         following = looked.following
         if following is None:
             return False
+        if isinstance(following, KeyBody):
+            self._key = following
+            return True
         if isinstance(following, PerhapsSecret) and (
             following.indent == self._secret_at or 0 <= self._secrets_at < following.indent
         ):
@@ -219,7 +244,7 @@ class _Block:
 
     def replace(self, start: int, end: int, token: bytes) -> None:
         """Put a token in place of a secret; the colours around it stay."""
-        self.out += (self._seen.raw[self._written : self._seen.of(start)], token)
+        self.out.extend((self._seen.raw[self._written : self._seen.of(start)], token))
         self.done, self._written = end, self._seen.behind(end)
 
     def skip(self, end: int) -> None:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from k8sops.core.logs import LogEntry, LogStream
+from k8sops.core.redaction import TextForm
 
 if TYPE_CHECKING:
     from k8sops.service.config import Config
@@ -76,7 +78,7 @@ async def line_redactor(config: Config) -> LineRedactor:
     from k8sops.service.storing import Storage
 
     redactor = await text_redactor(config, Storage(config, SystemClock(), UlidSource()))
-    return LineRedactor(redactor.stream)
+    return LineRedactor(partial(redactor.stream, TextForm.LOG))
 
 
 def _without(data: bytes, held: deque[tuple[int, LogEntry]]) -> list[tuple[int, LogEntry]]:
