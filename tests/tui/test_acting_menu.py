@@ -105,6 +105,15 @@ async def test_without_a_row_there_is_no_menu() -> None:
         assert seen.is_at(ActionMenu)
 
 
+async def test_rows_of_several_namespaces_are_refused_before_anything_is_chosen() -> None:
+    """A form that is filled in for two namespaces and then refused was filled in for nothing."""
+    async with acting("deployments", pod("web"), pod("api", namespace="payments")) as seen:
+        await seen.press("a")
+        await seen.until(
+            lambda: all("are in 2 namespaces, and one plan acts in one" in line for line in _menu(seen))
+        )
+
+
 async def test_a_key_acts_on_the_row_that_the_keys_before_it_lead_to() -> None:
     """Who knows the table types `j r` in one go; the wrong node's drain would stand there."""
     ops = ActingOps()

@@ -142,18 +142,22 @@ def offer_by_key(kind: str, key: str, rows: Sequence[Row] = ()) -> Offer | None:
     return next((offer for offer in offers_for(kind, rows) if key in offer.key.split(",")), None)
 
 
+def scattered_over(rows: Sequence[Row]) -> str:
+    """Why no one plan can be about these rows, where they lie in several namespaces."""
+    many = len({row.namespace for row in rows})
+    if many < 2:
+        return ""
+    return f"{counted(len(rows), 'marked row')} are in {many} namespaces, and one plan acts in one"
+
+
 def doing(offer: Offer, kind: str, rows: Sequence[Row]) -> Doing:
     """The action on these rows, as one request. Raises UsageError where they lie in several namespaces."""
-    namespaces = {row.namespace for row in rows}
-    if len(namespaces) > 1:
-        raise UsageError(
-            f"the {counted(len(rows), 'marked row')} are in {len(namespaces)} namespaces, and one plan acts in one",
-            hint="mark rows of one namespace",
-        )
+    if scattered := scattered_over(rows):
+        raise UsageError(f"the {scattered}", hint="mark rows of one namespace")
     plural = known_kind(kind)
     names = [row.name for row in rows]
     params = _about(offer.action, plural, names)
-    namespace = next(iter(namespaces))
+    namespace = rows[0].namespace
     if namespace:
         params["namespace"] = namespace
     return Doing(action=offer.action, params=params, title=f"{offer.label} {_what(plural, namespace, names)}")

@@ -19,7 +19,15 @@ from k8sops.core.errors import UsageError
 from k8sops.core.plan import Target
 from k8sops.core.tables import Row
 from k8sops.core.text import counted
-from k8sops.tui.acting.offers import EDIT, Offer, doing, known_kind, offer_by_key, offers_for
+from k8sops.tui.acting.offers import (
+    EDIT,
+    Offer,
+    doing,
+    known_kind,
+    offer_by_key,
+    offers_for,
+    scattered_over,
+)
 from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.session import Session
 
@@ -35,6 +43,8 @@ async def refusals_of(connection: Session, chosen: Chosen, actions: Sequence[str
     """Why some of these actions would be refused on the chosen rows. Raises what asking raises."""
     from k8sops.tui.running.actor import actor_at_screen  # noqa: PLC0415 - loaded when needed
 
+    if scattered := scattered_over(chosen.rows):
+        return dict.fromkeys(actions, f"the {scattered}")
     return await connection.ops.refusals(
         known_kind(chosen.kind),
         chosen.rows[0].namespace,
