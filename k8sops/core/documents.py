@@ -36,8 +36,11 @@ def plan_document(plan: Plan) -> JsonObject:
 
 
 def run_document(run: Run) -> JsonObject:
-    """A run as JSON, with its action, headline and plan."""
+    """A run as JSON, with its action, headline and plan; what it waits for says since when, as of no reader's clock."""
     document: JsonObject = _times_as_text(_encode(run))
+    if run.progress.waiting_for and run.progress.waiting_since is not None:
+        since = f"since {run.progress.waiting_since:%H:%M:%S} UTC"
+        document["progress"]["waiting_for"] = f"{run.progress.waiting_for}, {since}"
     document["action"] = run.plan.action
     document["headline"] = run.headline
     document["plan"] = plan_document(run.plan)
