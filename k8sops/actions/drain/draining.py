@@ -249,9 +249,8 @@ class Drainage:
         await one.turn
 
     def _not_asked(self, one: Departure) -> WaitError:
-        why = self._gates.why_closed(one.gate)
-        since = f", since {self._gates.closed_for_s(one.gate):.0f} s"
-        return WaitError(f"pod {one.key} was not evicted" + (f": {why}{since}" if why else ""))
+        why = self._gates.closed_text(one.gate)
+        return WaitError(f"pod {one.key} was not evicted" + (f": {why}" if why else ""))
 
     # --- which node is empty, stopped or late ---
 

@@ -128,6 +128,11 @@ class Gates:
         counted = "1 disruption" if allowed == 1 else f"{allowed} disruptions"
         return f"{key}: {counted} allowed"
 
+    def closed_text(self, gate: Gate) -> str:
+        """`payments/payments-pdb: 0 disruptions allowed, since 40 s`, as of this moment: for a drain's last word."""
+        why = self.why_closed(gate)
+        return f"{why}, since {self.closed_for_s(gate):.0f} s" if why else ""
+
     def longest_closed(self, gates: set[Gate]) -> Gate | None:
         """Of these gates the one that has been closed for the longest."""
         closed = [gate for gate in gates if gate in self._closed_since]

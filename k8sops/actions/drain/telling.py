@@ -178,7 +178,7 @@ def _waits(one: Departure, floor: Floor, gates: Gates, now: datetime) -> str:
     if pod is not None and (stuck := stuck_note(pod, now)):
         return f"pod {one.key}, which {stuck}"
     if one.state == "waiting":
-        why = gates.why_closed(one.gate)
+        why = gates.closed_text(one.gate)
         return f"pod {one.key} ({why})" if why else f"pod {one.key}, whose turn has not come"
     if one.state == "preparing":
         return f"a second pod beside {one.key}"
