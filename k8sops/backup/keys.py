@@ -34,6 +34,10 @@ BY_PASSPHRASE: Final = "passphrase"  # noqa: S105 - a word in a file, no secret
 _IDENTITY: Final = "AGE-SECRET-KEY-"
 # What rage says where a file is whole and meant for somebody else; all else it says is of a file that is damaged.
 _NOT_FOR_US: Final = frozenset({"No matching keys found", "Decryption failed"})
+# rage measures in a moment how fast this machine is, and refuses what would take it too long: on one that is busy at
+# that moment, what it wrote itself.
+_TOO_SLOW: Final = "Excessive work parameter"
+_MEASURED: Final = 5
 
 
 class KeyDocument(Signed, frozen=True, kw_only=True):
@@ -85,7 +89,7 @@ class Openers:
         try:
             if _for_passphrase(data):
                 if self._passphrase is not None:
-                    opened = pyrage.passphrase.decrypt(data, self._passphrase)
+                    opened = _by_passphrase(data, self._passphrase)
             elif self._identities:
                 opened = pyrage.decrypt(data, self._identities)
         except pyrage.DecryptError as error:
@@ -130,6 +134,19 @@ def new_epoch(
         epoch_key=entropy(KEY_BYTES),
         id_key=id_key or entropy(KEY_BYTES),
     )
+
+
+def _by_passphrase(data: bytes, passphrase: str) -> bytes:
+    for _ in range(_MEASURED - 1):
+        try:
+            opened: bytes = pyrage.passphrase.decrypt(data, passphrase)
+        except pyrage.DecryptError as error:
+            if _TOO_SLOW not in str(error):
+                raise
+        else:
+            return opened
+    opened = pyrage.passphrase.decrypt(data, passphrase)
+    return opened
 
 
 def check_recipient(recipient: str) -> None:

@@ -155,6 +155,24 @@ def test_a_passphrase_opens_what_was_made_for_it() -> None:
     assert read(write_key_file(ONE, [TO_ANNA], ALICE), openers=Openers("", "correct horse")) is None
 
 
+def test_a_machine_that_is_busy_for_a_moment_still_opens_what_it_wrote(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """How long a passphrase would take is measured, and a disaster is when machines are busy."""
+    data = write_passphrase_file(ONE, "correct horse", ALICE)
+    moments = iter([True, True, False])
+    decrypt = pyrage.passphrase.decrypt
+
+    def measured(given: bytes, passphrase: str) -> bytes:
+        if next(moments):
+            raise pyrage.DecryptError("Excessive work parameter for passphrase. Decryption would take long.")
+        found: bytes = decrypt(given, passphrase)
+        return found
+
+    monkeypatch.setattr("pyrage.passphrase.decrypt", measured)
+    assert read(data, openers=Openers("", "correct horse")) is not None
+
+
 def test_a_passphrase_file_that_would_take_an_hour_is_refused() -> None:
     """The cost of trying stands in the file, which anybody may have written."""
     data = write_passphrase_file(ONE, "x", ALICE)

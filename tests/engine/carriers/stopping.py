@@ -68,9 +68,12 @@ class Stops:
                 await world.desk.cancel(run.id, BOB, "")
                 done = await world.ended(run.id)
             assert done.state is RunState.CANCELLED
-            told, _, left = done.outcome.removeprefix("cancelled by bob: ").partition("; ")
-            assert told.removeprefix("done: ").count("lines/") == len(lines_of(ledger)), done.outcome
-            assert left.removeprefix("not done: ").count("lines/") == MANY - len(lines_of(ledger))
+            told, _, rest = done.outcome.removeprefix("cancelled by bob: ").partition("; ")
+            doubtful, left = rest.split("; ") if rest.startswith("may or may not") else ("", rest)
+            counts = [part.count("lines/") for part in (told, doubtful, left)]
+            assert sum(counts) == MANY, done.outcome
+            # A machine that stood still for longer than a lease leaves the step it was in in doubt, written or not.
+            assert counts[0] <= len(lines_of(ledger)) <= counts[0] + counts[1], done.outcome
             await in_order(world.database, run.id)
 
     async def test_a_parked_run_is_cancelled_at_once_carrier_or_not(
