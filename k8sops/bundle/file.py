@@ -128,12 +128,12 @@ class GrowingFile:
 
     def _take(self, block: bytes, last: bool) -> None:
         """In a thread: redact and stage a block; the file's rest with the last."""
-        if self.redaction is not None:
-            block = self.redaction.feed(block)
-            if last:
-                block += self.redaction.finish()
-        # The watch's patterns are shared, and two threads that search with one cost each other twice the time.
+        # Patterns are shared, and two threads that search with one cost each other twice the time.
         with self._one_looks:
+            if self.redaction is not None:
+                block = self.redaction.feed(block)
+                if last:
+                    block += self.redaction.finish()
             kept = self._within_limits(block)
             if kept and self._watch is not None:
                 self._watch(kept)

@@ -14,7 +14,7 @@ from k8sops.redact.announced import ANNOUNCED
 from k8sops.redact.commands import COMMANDS
 from k8sops.redact.encoded import ENCODED
 from k8sops.redact.finding import NOTHING, Looked, Place
-from k8sops.redact.leads import ANY_LEAD
+from k8sops.redact.leads import ANY_LEAD, leads
 from k8sops.redact.linear import LinearPattern
 from k8sops.redact.markup import MARKUP
 from k8sops.redact.named import Named
@@ -38,6 +38,8 @@ class Scanner:
         # By the bytes that a place begins and ends with, so that little is asked of each.
         self._by_ends: Final[dict[tuple[int, int], list[_Asked]]] = {}
         self._shapes: Final = Shapes()
+        self.leads: Final = leads()
+        """What may stand before each line, by the text's form."""
 
     def next_place(self, data: bytes, start: int, end: int) -> tuple[int, int] | None:
         """The next place that looks like one where a secret begins."""

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import Final
 
 from k8sops.core.redaction import TextForm
 from k8sops.redact.finding import Following, Hit, Line, Looked, Place, Told
-from k8sops.redact.leads import leads
 from k8sops.redact.lines_after import KeyBody
 from k8sops.redact.report import Tally
 from k8sops.redact.scan import Scanner
@@ -32,23 +30,21 @@ class RedactingStream:
 
     def __init__(
         self,
-        scanner: Callable[[], AbstractContextManager[Scanner]],
+        scanner: Scanner,
         own: Sequence[OwnRule],
         allowed: Allowed,
         token: Callable[[bytes], bytes],
         form: TextForm = TextForm.WHOLE,
     ) -> None:
-        """`scanner` lends the rules for one piece."""
         self.tally: Final = Tally()
         """What was taken out so far."""
         self._scanner: Final = scanner
         self._own: Final = own
         self._allowed: Final = allowed
         self._token: Final = token
-        self._lead: Final = leads().get(form)
+        self._lead: Final = scanner.leads.get(form)
         self._key: KeyBody | None = None if form is TextForm.WHOLE else KeyBody(headless=True)
         self._begun: Final[list[bytes]] = []
-        self._rules: Scanner
         self._begun_size = 0
         self._line = 1
         self._following: Following | None = None
@@ -64,15 +60,13 @@ class RedactingStream:
         self._begin(data[:first])
         block = self._ended() + _short_lines(data[first:end])
         self._begin(data[end:])
-        with self._scanner() as self._rules:
-            return self._lines(self._by_own_rules(block))
+        return self._lines(self._by_own_rules(block))
 
     def finish(self) -> bytes:
         """The stream is over: the rest of it comes back."""
-        with self._scanner() as self._rules:
-            out = [self._lines(self._by_own_rules(self._ended()))]
-            while isinstance(self._following, PerhapsSecret):
-                out.append(self._let_go(self._following))
+        out = [self._lines(self._by_own_rules(self._ended()))]
+        while isinstance(self._following, PerhapsSecret):
+            out.append(self._let_go(self._following))
         return b"".join(out)
 
     def _begin(self, data: bytes) -> None:
@@ -173,7 +167,7 @@ class RedactingStream:
         data, begin = block.data, 0
         line: Line | None = None
         self._following = None
-        while (found := self._rules.next_place(data, block.at, limit)) is not None:
+        while (found := self._scanner.next_place(data, block.at, limit)) is not None:
             start, end = found
             further = start + 1
             if line is None or end > line.end:
@@ -182,7 +176,7 @@ class RedactingStream:
             if start == begin < line.start < end:
                 # What else begins there was not asked for: the lead belongs to signs of a line's beginning alone.
                 start = further = line.start
-            looked = self._rules.look(Place(data, start, end, block.done, line))
+            looked = self._scanner.look(Place(data, start, end, block.done, line))
             hits = [_before_a_key(data, hit) for hit in looked.hits]
             for hit in hits:
                 if block.done <= hit.start < hit.end:

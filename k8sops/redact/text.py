@@ -7,14 +7,12 @@ is cut; a secret that spans lines is followed from line to line.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from threading import Lock
 from typing import Final
 
 from k8sops.core.redaction import RedactionSettings, TextForm
 from k8sops.redact.redactor import MARK, KeyedRedactor
 from k8sops.redact.scan import Scanner
-from k8sops.redact.scanners import Scanners
 from k8sops.redact.seen import Seen
 from k8sops.redact.settings import Allowed, own_rules
 from k8sops.redact.stream import RedactingStream
@@ -36,7 +34,8 @@ class TextRedactor:
         chosen = settings or RedactionSettings()
         self._own: Final = own_rules(chosen)
         self._allowed: Final = Allowed(chosen)
-        self._scanners: Final = Scanners()
+        self._making: Final = Lock()
+        self._scanner: Scanner | None = None
 
     def __repr__(self) -> str:
         return "TextRedactor()"
@@ -45,27 +44,28 @@ class TextRedactor:
         """The text without its secrets; once redacted, it stays as it is."""
         if self._has_none(text):
             return text
-        stream = self._stream(lambda: nullcontext(self._scanners.first()))
+        stream = self.stream()
         done = stream.feed(text.encode("utf-8", "surrogatepass")) + stream.finish()
         return done.decode("utf-8", "surrogatepass")
 
     def stream(self, form: TextForm = TextForm.WHOLE) -> RedactingStream:
         """For one file or stream: `feed` it piece by piece, then `finish`."""
-        return self._stream(self._scanners.alone, form)
-
-    def _stream(
-        self, scanner: Callable[[], AbstractContextManager[Scanner]], form: TextForm = TextForm.WHOLE
-    ) -> RedactingStream:
-        return RedactingStream(scanner, self._own, self._allowed, self._token, form)
+        return RedactingStream(self._compiled(), self._own, self._allowed, self._token, form)
 
     def _has_none(self, text: str) -> bool:
         """Whether nothing in it is worth a look, as in most sentences; that is known in a few microseconds."""
         if len(text) > _SENTENCE:
             return False
         data = Seen(text.encode("utf-8", "surrogatepass")).text
-        return self._scanners.first().next_place(data, 0, len(data)) is None and not any(
+        return self._compiled().next_place(data, 0, len(data)) is None and not any(
             rule.next_in(data, 0) for rule in self._own
         )
+
+    def _compiled(self) -> Scanner:
+        with self._making:
+            if self._scanner is None:
+                self._scanner = Scanner()
+            return self._scanner
 
     def _token(self, secret: bytes) -> bytes:
         digest = self._digests.digest(secret.decode("utf-8", "surrogateescape"))
