@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 import pyrage
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
 from k8sops.backup.canonical import canonical
 from k8sops.backup.errors import RepositoryBrokenError, RepositoryError, RepositoryKeyError, broken
@@ -137,15 +138,12 @@ def new_epoch(
 
 
 def _by_passphrase(data: bytes, passphrase: str) -> bytes:
-    for _ in range(_MEASURED - 1):
-        try:
-            opened: bytes = pyrage.passphrase.decrypt(data, passphrase)
-        except pyrage.DecryptError as error:
-            if _TOO_SLOW not in str(error):
-                raise
-        else:
-            return opened
-    opened = pyrage.passphrase.decrypt(data, passphrase)
+    again = Retrying(
+        retry=retry_if_exception(lambda error: _TOO_SLOW in str(error)),
+        stop=stop_after_attempt(_MEASURED),
+        reraise=True,
+    )
+    opened: bytes = again(pyrage.passphrase.decrypt, data, passphrase)
     return opened
 
 
