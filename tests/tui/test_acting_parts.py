@@ -9,9 +9,10 @@ from k8sops.core.errors import UsageError
 from k8sops.core.plan import ClusterInfo, Decision, Demand, Finding
 from k8sops.core.risk import Risk
 from k8sops.service.catalog import all_actions, params_of
+from k8sops.tui.acting.about_rows import doing
 from k8sops.tui.acting.confirming import approval_sentence, hindrance, unconfirmed
 from k8sops.tui.acting.form import form_of, given, missing, overriding
-from k8sops.tui.acting.offers import SESSION_WORDS, doing, known_kind, offer_by_key, offers_for
+from k8sops.tui.acting.offers import SESSION_WORDS, known_kind, offer_by_key, offers_for
 from k8sops.tui.acting.plan_layout import body_lines, foot_line, verdict_lines
 from tests.tui.acting_desk import TYPED, made_plan
 from tests.tui.feeds import node, pod

@@ -12,9 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from k8sops.core.errors import UsageError
 from k8sops.core.tables import Row
-from k8sops.core.text import counted
 
 DELETE_KEYS: Final = "ctrl+d"
 
@@ -140,43 +138,3 @@ def offers_for(kind: str, rows: Sequence[Row] = ()) -> tuple[Offer, ...]:
 def offer_by_key(kind: str, key: str, rows: Sequence[Row] = ()) -> Offer | None:
     """The action behind a key on rows of a kind."""
     return next((offer for offer in offers_for(kind, rows) if key in offer.key.split(",")), None)
-
-
-def scattered_over(rows: Sequence[Row]) -> str:
-    """Why no one plan can be about these rows, where they lie in several namespaces."""
-    many = len({row.namespace for row in rows})
-    if many < 2:
-        return ""
-    return f"{counted(len(rows), 'marked row')} are in {many} namespaces, and one plan acts in one"
-
-
-def doing(offer: Offer, kind: str, rows: Sequence[Row]) -> Doing:
-    """The action on these rows, as one request. Raises UsageError where they lie in several namespaces."""
-    if scattered := scattered_over(rows):
-        raise UsageError(f"the {scattered}", hint="mark rows of one namespace")
-    plural = known_kind(kind)
-    names = [row.name for row in rows]
-    params = _about(offer.action, plural, names)
-    namespace = rows[0].namespace
-    if namespace:
-        params["namespace"] = namespace
-    return Doing(action=offer.action, params=params, title=f"{offer.label} {_what(plural, namespace, names)}")
-
-
-def _about(action: str, plural: str, names: Sequence[str]) -> dict[str, Any]:
-    """What the rows are to the action, by the name of its field."""
-    if plural == "nodes" and action in {"cordon", "uncordon", "drain"}:
-        return {"nodes": list(names)}
-    targets = [f"{plural}/{name}" for name in names]
-    if action != _COLLECT.action:
-        return {"targets": targets}
-    if plural == "nodes":
-        return {"node": list(names), "all_namespaces": True}
-    return {"namespace": ",".join(names)} if plural == "namespaces" else {"query": targets}
-
-
-def _what(kind: str, namespace: str, names: Sequence[str]) -> str:
-    where = f"{namespace}/" if namespace else ""
-    if len(names) == 1:
-        return f"{where}{kind}/{names[0]}"
-    return f"{len(names)} {kind}{f' in {namespace}' if namespace else ''}"

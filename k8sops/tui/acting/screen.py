@@ -19,15 +19,8 @@ from k8sops.core.errors import UsageError
 from k8sops.core.plan import Target
 from k8sops.core.tables import Row
 from k8sops.core.text import counted
-from k8sops.tui.acting.offers import (
-    EDIT,
-    Offer,
-    doing,
-    known_kind,
-    offer_by_key,
-    offers_for,
-    scattered_over,
-)
+from k8sops.tui.acting.about_rows import doing, scattered_over
+from k8sops.tui.acting.offers import EDIT, Offer, known_kind, offer_by_key, offers_for
 from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.session import Session
 
