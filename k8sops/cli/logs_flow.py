@@ -83,6 +83,7 @@ async def show(follow: LogFollow, lines: Lines, out: Out, teller: Teller) -> Non
     try:
         while not (reader.done() and waiting.empty()):
             batch = await _next(waiting, reader)
+            teller.failed(follow.summary.errors)
             if batch is not None:
                 ticks = 0
                 teller.came(batch)

@@ -26,6 +26,7 @@ class Teller:
         self._follows: Final = follows
         self._times: Final = Times("short", zone)
         self._seen: Final[set[LogStream]] = set()
+        self._failed: Final[set[str]] = set()
         self._told = -1
 
     def came(self, batch: Sequence[LogEntry]) -> None:
@@ -52,6 +53,13 @@ class Teller:
         else:
             say(f"following {counted(progress.streams, 'stream')}")
 
+    def failed(self, errors: Iterable[str]) -> None:
+        """Say what cannot be read, each once, as soon as it is known: a request may go on for hours."""
+        for error in errors:
+            if error not in self._failed:
+                self._failed.add(error)
+                say(f"not read: {error}")
+
     def aside(self, sentences: Iterable[str]) -> None:
         """Say what may not stand among the data."""
         for sentence in sentences:
@@ -64,8 +72,7 @@ class Teller:
 
     def end(self, summary: LogSummary, remarks: Iterable[str]) -> bool:
         """Say what it came to; returns whether something could not be read."""
-        for error in summary.errors:
-            say(f"not read: {error}")
+        self.failed(summary.errors)
         if not self._follows and not summary.streams and not summary.errors:
             say("no container matches what was asked for; `k8sops get pods` shows which there are")
         if summary.gaps or (self._follows and not self._quiet):

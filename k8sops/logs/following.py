@@ -20,6 +20,7 @@ from k8sops.core.logs import LogEntry, LogStream
 from k8sops.core.plan import JsonObject
 from k8sops.logs.choosing import Chooser
 from k8sops.logs.containers import is_over, state_of
+from k8sops.logs.namespaces import absent, none_there
 from k8sops.logs.pods import PodWatch
 from k8sops.logs.reading import Put
 from k8sops.logs.source import LogCluster
@@ -106,11 +107,22 @@ class Following:
             await told
         finally:
             told.cancel()
+        await self._look_for_namespaces()
         errors = [self._error_of(watch) for watch in self._watches]
         for error in filter(None, errors):
             self._tally.error(error.message)
         if errors and all(errors):
             raise next(filter(None, errors))
+
+    async def _look_for_namespaces(self) -> None:
+        """Tell which of those that were named are not there: they are watched like calm ones, and stay silent."""
+        there = {one.target.namespace for one in self._watches if one.has_pods or one.error is not None}
+        named = dict.fromkeys(self._selection.namespaces)
+        gone = await absent(self._cluster, [one for one in named if one not in there])
+        if gone and len(gone) == len(named):
+            raise none_there(gone)
+        for name in gone:
+            self._tally.error(none_there([name]).message)
 
     def _error_of(self, watch: PodWatch) -> K8sOpsError | None:
         if watch.error is not None or not watch.target.pod:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Protocol
 from k8sops.cluster.paths import subject_of
 from k8sops.core.errors import ForbiddenError, K8sOpsError, NotFoundError, UsageError
 from k8sops.core.log_selection import LogSelection
+from k8sops.core.object_names import AS_TYPED, object_named
 from k8sops.core.plan import JsonObject
 from k8sops.core.ports import Resource, WatchEvent
 from k8sops.core.selectors import selector_text
@@ -74,15 +75,18 @@ async def targets_of(cluster: PodReader, selection: LogSelection) -> Targets:
     found: list[Target] = []
     failed: list[K8sOpsError] = []
     for said in selection.workloads:
-        kind, slash, name = said.partition("/")
-        if not slash or not kind or not name:
-            raise UsageError(f"{said!r} names no workload", hint="write KIND/NAME, such as deployment/web")
-        resource = await cluster.resource(kind)
+        named = object_named(said)
+        if named is None:
+            raise UsageError(f"{said!r} names no workload", hint=f"write {AS_TYPED}, such as deployment/web")
+        resource = await cluster.resource(named.kind)
+        own = named.place(resource, "")
         if resource.qualified == "pods":
-            only = _joined(fields, f"metadata.name={name}")
-            found += [Target(one, selection.labels, only, pod=name) for one in where]
+            only = _joined(fields, f"metadata.name={named.name}")
+            places = (own,) if own else where
+            found += [Target(one, selection.labels, only, pod=named.name) for one in places]
             continue
-        objects = await _objects(cluster, resource, name, selection.namespaces, failed)
+        places = (own,) if own else selection.namespaces
+        objects = await _objects(cluster, resource, named.name, places, failed)
         found += [_target(resource, one, selection.labels, fields) for one in objects]
     if not found and failed:
         raise failed[0]

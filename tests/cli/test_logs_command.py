@@ -65,6 +65,14 @@ def test_a_selector_that_cannot_be_read_is_usage(k8sops: Run, typed: tuple[str, 
     assert f"the selector {typed[2]!r} is refused as invalid" in done.err
 
 
+@pytest.mark.parametrize("how", ["--follow", "--no-follow"])
+def test_a_namespace_that_does_not_exist_is_said_at_once(k8sops: Run, how: str) -> None:
+    """Waited for, it looks like a namespace in which nothing speaks."""
+    done = k8sops(".", "-n", "nope", how)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.endswith("error: namespace nope does not exist\n")
+
+
 @pytest.fixture
 def at_terminal(kubeconfig: Path, cluster_namespace: str) -> Iterator[Callable[..., Terminal]]:
     """Runs `k8sops logs` at a terminal."""

@@ -156,6 +156,19 @@ def test_what_could_not_be_read_is_a_failure_even_when_quiet(capsys: pytest.Capt
     assert capsys.readouterr().err == "not read: shop/web-2 app: it is forbidden\n"
 
 
+async def test_what_cannot_be_read_is_said_while_the_others_are_followed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever follows for hours would hear of a typing error when they give up; twice is noise."""
+    summary = LogSummary(errors=("namespace nope does not exist",))
+    telling = teller()
+    await show(Feed([line("a")], [line("b")], summary=summary), Lines(LineStyle()), Paper(), telling)
+    assert telling.end(summary, [])
+    said = capsys.readouterr().err.splitlines()
+    assert said[:2] == ["not read: namespace nope does not exist", "+ shop/web-1 app"]
+    assert len([one for one in said if "nope" in one]) == 1
+
+
 def test_nothing_selected_is_a_failure_where_nothing_is_waited_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -360,3 +360,57 @@ async def test_of_several_that_were_named_the_one_that_is_not_there_is_told() ->
     reader = Reader(following.batches())
     assert await reader.to_the_end() == ["there"]
     assert following.summary.errors == ("pod shop/web-2 does not exist",)
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        (("nope",), "namespace nope does not exist"),
+        (("nope", "nada", "nope"), "namespaces nope and nada do not exist"),
+    ],
+)
+async def test_a_namespace_that_is_not_there_is_said_and_not_waited_for(
+    named: tuple[str, ...], said: str
+) -> None:
+    """A watch in it is as quiet as one in a calm namespace: a typing error would be waited on for ever."""
+    following = Following(LogWorld(a_pod()), LogSelection(namespaces=named), LogSpan(), YieldingClock())
+    with pytest.raises(NotFoundError) as told:
+        await Reader(following.batches()).to_the_end()
+    assert told.value.message == said
+
+
+async def test_beside_a_namespace_that_is_not_there_the_others_are_followed() -> None:
+    """What is missing is known while the lines come, not only when it is over."""
+    world = LogWorld(a_pod())
+    world.write("web-1/app", line(1, "there"))
+    selection = LogSelection(namespaces=("shop", "nope"))
+    following = Following(world, selection, LogSpan(), YieldingClock())
+    reader = Reader(following.batches())
+    try:
+        await reader.until("there")
+        assert following.summary.errors == ("namespace nope does not exist",)
+    finally:
+        await reader.batches.aclose()
+
+
+async def test_a_workload_is_found_though_one_of_the_namespaces_is_not_there() -> None:
+    """It is looked for in each; where it is not, nothing is watched, and that must not hide why."""
+    world = workload(LogWorld(a_pod()))
+    world.write("web-1/app", line(1, "there"))
+    selection = LogSelection(namespaces=("shop", "nope"), workloads=("deployments/web",))
+    following = Following(world, selection, LogSpan(follow=False), YieldingClock())
+    assert await Reader(following.batches()).to_the_end() == ["there"]
+    assert following.summary.errors == ("namespace nope does not exist",)
+
+
+async def test_who_may_not_read_namespaces_waits_for_pods_as_before() -> None:
+    """A role within one namespace is common, and says nothing of namespaces."""
+    world = LogWorld()
+    world.namespaces = None
+    reader = Reader(
+        Following(world, LogSelection(namespaces=("shop",)), LogSpan(), YieldingClock()).batches()
+    )
+    try:
+        await reader.until("there is no pod yet")
+    finally:
+        await reader.batches.aclose()

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from k8sops.cluster.logs import LogBlock, LogQuery
-from k8sops.core.errors import InvalidError, K8sOpsError, NotFoundError, UnreachableError
+from k8sops.core.errors import ForbiddenError, InvalidError, K8sOpsError, NotFoundError, UnreachableError
 from k8sops.core.logs import LogStream, stamp_ns
 from k8sops.core.plan import JsonObject
 from k8sops.core.ports import Resource, WatchEvent
@@ -80,6 +80,8 @@ class LogWorld:
         """What the life before had written."""
         self.streams: dict[str, list[_Stream]] = {}
         self.asked: list[tuple[str, LogQuery]] = []
+        self.namespaces: set[str] | None = {"shop"}
+        """Those that exist; None: nobody may look at them."""
         self.refusal: K8sOpsError | None = None
         self.refuses_logs: list[K8sOpsError] = []
         """What the next requests for a log are answered, one each."""
@@ -89,12 +91,21 @@ class LogWorld:
         return KINDS[kind]
 
     async def get(self, resource: Resource, name: str, namespace: str = "") -> JsonObject:
+        if resource.plural == "namespaces":
+            return self._namespace(name)
         named = next((pod for pod in self.pods.values() if pod["metadata"]["name"] == name), None)
         if resource.plural == "pods" and named is not None:
             return named
         if name not in self.objects:
             raise NotFoundError(f"{resource.plural} {namespace}/{name} does not exist")
         return self.objects[name]
+
+    def _namespace(self, name: str) -> JsonObject:
+        if self.namespaces is None:
+            raise ForbiddenError(f"namespaces/{name}: it may not be read")
+        if name not in self.namespaces:
+            raise NotFoundError(f"namespaces/{name} does not exist")
+        return {"metadata": {"name": name}}
 
     async def list(
         self, resource: Resource, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
@@ -110,6 +121,8 @@ class LogWorld:
             yield WatchEvent(type="lost", message=self.refusal.message)
             raise self.refusal
         for pod in list(self.pods.values()):
+            if namespace not in {"", pod["metadata"]["namespace"]}:
+                continue
             if not f"metadata.name={pod['metadata']['name']}".endswith(field_selector):
                 continue
             yield WatchEvent(type="added", object=pod)
