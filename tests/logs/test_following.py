@@ -403,6 +403,16 @@ async def test_a_workload_is_found_though_one_of_the_namespaces_is_not_there() -
     assert following.summary.errors == ("namespace nope does not exist",)
 
 
+async def test_a_namespace_that_nothing_is_looked_for_in_may_be_missing() -> None:
+    """One in front of each name says where to look; the context's own is none of the request's then."""
+    world = LogWorld(a_pod())
+    world.write("web-1/app", line(1, "there"))
+    selection = LogSelection(namespaces=("nope",), workloads=("shop/pod/web-1",))
+    following = Following(world, selection, LogSpan(follow=False), YieldingClock())
+    assert await Reader(following.batches()).to_the_end() == ["there"]
+    assert following.summary.errors == ()
+
+
 async def test_who_may_not_read_namespaces_waits_for_pods_as_before() -> None:
     """A role within one namespace is common, and says nothing of namespaces."""
     world = LogWorld()
