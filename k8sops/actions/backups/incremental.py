@@ -94,6 +94,11 @@ def versions_of(base: Contents | None) -> dict[tuple[str, str], str]:
     return {kind.key: kind.version for kind in base.kinds} if base else {}
 
 
+def states_of(base: Contents | None) -> dict[tuple[str, str], str]:
+    """The resourceVersion at which the last backup has each kind."""
+    return {kind.key: kind.resource_version for kind in base.kinds} if base else {}
+
+
 def sizes_of(base: Contents | None) -> dict[tuple[str, str], int]:
     """How many objects of each kind the last backup has."""
     return {(kind.group, kind.resource): kind.count for kind in base.body.kinds} if base else {}

@@ -16,9 +16,10 @@ from typing import Final
 import msgspec
 
 from k8sops.actions.backups.ending import Ending
-from k8sops.actions.backups.incremental import Place, size_of, sizes_of, versions_of
+from k8sops.actions.backups.incremental import Place, size_of, sizes_of, states_of, versions_of
 from k8sops.actions.backups.kinds import CLAIMS, RELATED, ChosenKind, Judge
 from k8sops.actions.backups.related import Related
+from k8sops.actions.backups.retelling import retold
 from k8sops.actions.backups.sources import (
     KINDS_AT_ONCE,
     UNREADABLE,
@@ -41,6 +42,8 @@ from k8sops.core.tasks import all_of
 
 SINGLY_PER_PAGE: Final = 10
 """Above so many changed objects for each page of a kind the list costs less than they do (docs/performance.md)."""
+RETOLD_OF: Final = 2
+"""Where more than one in so many changed the list costs less than to be told of each, one change after the other."""
 FRESH_S: Final = 1.0
 """A second look at all kinds takes about as long, so what it shows of one is no younger."""
 REWRITTEN_NAMED: Final = 20
@@ -103,6 +106,7 @@ class Reading:
         self._writer: Final = writer
         self._told: Final = told
         self._versions: dict[tuple[str, str], str] = {}
+        self._states: dict[tuple[str, str], str] = {}
         self.first_at = clock.now()
         self.last_at = self.first_at
 
@@ -118,6 +122,7 @@ class Reading:
         """
         self.first_at = self._clock.now()
         self._versions = versions_of(self._writer.base)
+        self._states = states_of(self._writer.base)
         plain = [kind for kind in self.what.kinds if not self.related.judges(kind)]
         # Pages of one list come one after the other: the longest lists are begun first.
         sizes = sizes_of(self._writer.base)
@@ -213,7 +218,7 @@ class Reading:
     async def _one(self, kind: ChosenKind) -> None:
         known = not self.what.full and self._versions.get(kind.key) == kind.resource.version
         source = self.source_of(kind, metadata_only=known and not self.related.needs_bytes(kind))
-        changed: list[Place] = []
+        changed: dict[Place, str] = {}
         count, since, watched = 0, "", len(source.namespaces) == 1
         pages, whole, begun = 0, True, self._clock.monotonic()
         for namespace in source.namespaces:
@@ -238,11 +243,22 @@ class Reading:
         if watched and count >= self.what.watched_from and "watch" in kind.resource.verbs:
             self.watchers[kind.key] = Watcher(self.cluster, source, since)
         if changed:
-            many = len(changed) > SINGLY_PER_PAGE * math.ceil(count / PAGE_SIZE)
-            await (self._list_again(kind) if many else self._fetch(kind, changed, since))
+            await self._take_changed(source, changed, count, since)
 
-    async def _take_page(self, source: Source, page: RawPage, changed: list[Place]) -> None:
-        """Take a page; with metadata only, what has to be fetched is added to `changed`."""
+    async def _take_changed(self, source: Source, changed: dict[Place, str], count: int, since: str) -> None:
+        """What changed of a kind's `count` objects, each listed in that state: as the server tells it, else read."""
+        kind = source.kind
+        if len(changed) <= count // RETOLD_OF:
+            for namespace in source.namespaces:
+                before = self._states.get(kind.key, "")
+                await self._keep(kind, retold(self.cluster, source, namespace, before, changed))
+        if not changed:
+            return
+        many = len(changed) > SINGLY_PER_PAGE * math.ceil(count / PAGE_SIZE)
+        await (self._list_again(kind) if many else self._fetch(kind, list(changed), since))
+
+    async def _take_page(self, source: Source, page: RawPage, changed: dict[Place, str]) -> None:
+        """Take a page; with metadata only, what has to be fetched is added to `changed`, as it was listed."""
         kind = source.kind
         taken = self._taken(kind, page.objects)
         if source.metadata_only:
@@ -254,7 +270,7 @@ class Reading:
                 if before is not None and _unchanged(before, found):
                     same[key] = before
                 else:
-                    changed.append((found.namespace, found.name))
+                    changed[found.namespace, found.name] = found.resource_version
             self._writer.keep(same)
         else:
             await self._take([item_of(kind, found) for found in taken])
@@ -281,14 +297,19 @@ class Reading:
 
     async def _fetch(self, kind: ChosenKind, places: Sequence[Place], since: str) -> None:
         """These objects, by single requests."""
+        await self._keep(kind, self.fetched(kind, places, since))
+
+    async def _keep(self, kind: ChosenKind, answers: AsyncGenerator[RawObject | Place, None]) -> None:
+        """Objects as they come, those that are meant."""
         items: list[Item] = []
-        async for found in self.fetched(kind, places, since):
-            if isinstance(found, RawObject) and self.takes(kind, found):
-                self.read_bytes += len(found.data)
-                items.append(item_of(kind, found))
-                if len(items) >= TAKEN_AT_ONCE:
-                    await self._take(items)
-                    items = []
+        async with aclosing(answers):
+            async for found in answers:
+                if isinstance(found, RawObject) and self.takes(kind, found):
+                    self.read_bytes += len(found.data)
+                    items.append(item_of(kind, found))
+                    if len(items) >= TAKEN_AT_ONCE:
+                        await self._take(items)
+                        items = []
         await self._take(items)
 
     async def _list_again(self, kind: ChosenKind) -> None:
