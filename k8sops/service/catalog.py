@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from k8sops.actions.registry import ACTIONS, ActionSpec, load_params, spec_of
+from k8sops.actions import registry
+from k8sops.actions.declared.on_rows import ANY_KIND, RowOffer
+from k8sops.actions.registry import ActionSpec, load_params, spec_of
+from k8sops.service.session_specs import SESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from k8sops.core.params import Params
 
-__all__ = ["ActionSpec", "all_actions", "check_given", "params_of", "spec_named", "typed_action"]
+__all__ = [
+    "ANY_KIND",
+    "ActionSpec",
+    "RowOffer",
+    "all_actions",
+    "check_given",
+    "offered_specs",
+    "params_of",
+    "spec_named",
+    "typed_action",
+]
 
 
 def all_actions() -> tuple[ActionSpec, ...]:
     """Every action, in the order help shows them."""
-    return ACTIONS
+    return registry.ACTIONS
+
+
+def offered_specs() -> tuple[ActionSpec, ...]:
+    """Whatever rows of the screen may be offered: sessions, then the actions, each with its `on_rows`."""
+    return (*SESSIONS, *registry.ACTIONS)
 
 
 def spec_named(name: str) -> ActionSpec:
@@ -26,7 +44,7 @@ def spec_named(name: str) -> ActionSpec:
 
 def typed_action(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The action that a command line begins with, by its name or as it is typed (`backups prune`), and what follows."""
-    for spec in ACTIONS:
+    for spec in registry.ACTIONS:
         parts = spec.typed.split()
         if [*words[: len(parts)]] == parts:
             return spec.name, tuple(words[len(parts) :])

@@ -1,47 +1,78 @@
-"""What sessions at a pod take, declared as actions are, so that policy and RBAC can be asked before one is offered.
+"""Sessions at a pod, declared as actions are: on which rows they are offered, and what policy and RBAC are asked first.
 
 Sessions are no actions: they have no plan and no run (`service.sessions` begins them, and decides for certain).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
+from k8sops.actions.declared.on_rows import RowOffer
 from k8sops.actions.declared.spec import ActionSpec, Verb
 from k8sops.actions.registry import spec_of
 from k8sops.core.risk import Risk
 
-_MEANT: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {
-        "session.exec": ("create", "pods/exec"),
-        "session.attach": ("create", "pods/attach"),
-        "session.debug": ("patch", "pods/ephemeralcontainers"),
-        "session.port_forward": ("create", "pods/portforward"),
-        "session.copy": ("create", "pods/exec"),
-    }
-)
-"""By kind of session, the request that begins it."""
-_QUIET: Final = frozenset({"session.port_forward", "session.copy"})
-"""Those that can be without a change."""
 
-
-def asked_spec(name: str) -> ActionSpec:
-    """What is declared of an action or a kind of session. Raises UsageError for neither."""
-    if name not in _MEANT:
-        return spec_of(name)
-    verb, resource = _MEANT[name]
+def _session(
+    name: str, begins: Verb, label: str, summary: str, *, keys: tuple[str, ...] = (), quiet: bool = False
+) -> ActionSpec:
+    """`begins` is the request that begins it; a `quiet` one can be without a change."""
     return ActionSpec(
         name=name,
         module="",
         action_class="",
         params_class="",
-        summary="",
+        summary=summary,
         details="",
         examples=(),
-        risks=(Risk.LOW, Risk.DISRUPTIVE) if name in _QUIET else (Risk.DISRUPTIVE,),
+        risks=(Risk.LOW, Risk.DISRUPTIVE) if quiet else (Risk.DISRUPTIVE,),
         idempotent=False,
         policy_key=name,
-        verbs=(Verb(verb=verb, resource=resource),),
+        verbs=(begins,),
+        on_rows=(RowOffer(kinds=("pods",), label=label, keys=keys, rank=10, opens="session"),),
     )
+
+
+SESSIONS: Final[tuple[ActionSpec, ...]] = (
+    _session(
+        "session.attach",
+        Verb(verb="create", resource="pods/attach"),
+        "Attach",
+        "What its container says, and hears",
+    ),
+    _session(
+        "session.exec",
+        Verb(verb="create", resource="pods/exec"),
+        "Shell",
+        "Commands in its container, on the bare terminal",
+        keys=("s",),
+    ),
+    _session(
+        "session.debug",
+        Verb(verb="patch", resource="pods/ephemeralcontainers"),
+        "Debug container",
+        "A container with tools beside its own, on the bare terminal",
+        keys=("D",),
+    ),
+    _session(
+        "session.port_forward",
+        Verb(verb="create", resource="pods/portforward"),
+        "Forward a port",
+        "A port of this machine that leads to one of its own",
+        keys=("F",),
+        quiet=True,
+    ),
+    _session(
+        "session.copy",
+        Verb(verb="create", resource="pods/exec"),
+        "Copy files",
+        "Out of its container, or into it",
+        keys=("t",),
+        quiet=True,
+    ),
+)
+
+
+def asked_spec(name: str) -> ActionSpec:
+    """What is declared of an action or a kind of session. Raises UsageError for neither."""
+    return next((spec for spec in SESSIONS if spec.name == name), None) or spec_of(name)

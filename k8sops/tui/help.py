@@ -96,7 +96,7 @@ def _sections(app: App[Any], screen: Screen[Any]) -> Iterator[str]:
     if isinstance(screen, ActingScreen) and (
         offers := offers_for(screen.chosen().kind, screen.chosen().rows)
     ):
-        lines = [Line(offer.key.split(",")[0].replace("ctrl+", "^"), offer.label) for offer in offers]
+        lines = [Line(offer.key.replace("ctrl+", "^"), offer.label) for offer in offers]
         yield _section("ACT  on the row, or on those that are marked", lines)
     here: dict[str, list[Line]] = {}
     joined: dict[str, list[str]] = {}

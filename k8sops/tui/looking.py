@@ -32,9 +32,6 @@ class LookingScreen(ActingScreen):
     """A screen whose rows can be read more closely; who makes one sets `_clock`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        # Once more: what a class has for a key stands in place of all that its bases have for it.
-        Binding("c", "act('c')", "Act", show=False, priority=True, id="act.c"),
-        Binding("u", "act('u')", "Act", show=False, priority=True, id="act.u"),
         Binding("c", "copy", "Copy name", show=False, id="look.copy"),
         Binding("ctrl+s", "save", "Save", show=False, id="look.save"),
         Binding("x", "decode", "Decode", show=False, id="look.decode"),

@@ -35,6 +35,14 @@ def test_what_is_declared_is_what_is_there(spec: ActionSpec) -> None:
 
 
 @each_action
+def test_what_rows_become_is_a_field_of_the_params(spec: ActionSpec) -> None:
+    """A menu line that only ever leads to an error is worse than none."""
+    fields = load_params(spec).model_fields
+    for on in spec.on_rows:
+        assert {on.rows_as, *dict(on.settles)} <= fields.keys()
+
+
+@each_action
 def test_a_changing_action_asks_for_a_changing_verb(spec: ActionSpec) -> None:
     """An action that changes something with read verbs alone is declared wrongly, and read-only would pass it.
 

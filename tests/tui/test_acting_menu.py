@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-import pytest
 from textual import events
 from textual.widgets import OptionList
 
@@ -13,9 +12,7 @@ from k8sops.core.plan import Step
 from k8sops.core.run import Run
 from k8sops.core.tables import TableQuery
 from k8sops.tui.acting.menu import ActionMenu
-from k8sops.tui.acting.screen import ActingScreen
 from k8sops.tui.app import K8sOpsApp
-from k8sops.tui.browse import BrowseScreen
 from k8sops.tui.running.lines_view import LinesView
 from k8sops.tui.running.run_screen import RunScreen
 from tests.tui.acting_desk import Acting, ActingOps, acting
@@ -132,10 +129,3 @@ async def test_a_key_acts_on_the_row_that_the_keys_before_it_lead_to() -> None:
         assert "nodes/n3" in str(app.screen.query_one(OptionList)._border_title)
 
 
-@pytest.mark.parametrize("key", ["a", "c", "e", "u", "r", "s", "i", "t", "ctrl+d", "ctrl+k"])
-def test_no_screen_of_rows_has_another_use_for_a_key_that_acts_first(key: str) -> None:
-    """What a class binds to a key takes the place of what its bases bind: cordoning was lost to copying so."""
-    for screen in (BrowseScreen, ActingScreen):
-        first = screen._merge_bindings().key_to_bindings[key][0]
-        assert first.action in {"menu", f"act('{key}')"}, screen
-        assert first.priority

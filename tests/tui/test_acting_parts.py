@@ -12,7 +12,7 @@ from k8sops.service.catalog import all_actions, params_of
 from k8sops.tui.acting.about_rows import doing
 from k8sops.tui.acting.confirming import approval_sentence, hindrance, unconfirmed
 from k8sops.tui.acting.form import form_of, given, missing, overriding
-from k8sops.tui.acting.offers import SESSION_WORDS, known_kind, offer_by_key, offers_for
+from k8sops.tui.acting.offers import known_kind, offer_by_key, offers_for
 from k8sops.tui.acting.plan_layout import body_lines, foot_line, verdict_lines
 from tests.tui.acting_desk import TYPED, made_plan
 from tests.tui.feeds import node, pod
@@ -42,10 +42,10 @@ def test_a_kind_is_known_however_it_is_typed(typed: str, plural: str) -> None:
 def test_every_offer_is_an_action_that_takes_the_rows(kind: str) -> None:
     """A menu line that only ever leads to an error is worse than none."""
     names = {spec.name for spec in all_actions()}
-    keys = [key for offer in offers_for(kind) for key in offer.key.split(",") if key]
+    keys = [key for offer in offers_for(kind) for key in offer.on.keys]
     assert len(keys) == len(set(keys))
     for offer in offers_for(kind):
-        if offer.action in SESSION_WORDS:
+        if offer.on.opens == "session":
             continue
         assert offer.action in names
         row = node("n1") if kind == "nodes" else pod("web")
@@ -67,7 +67,7 @@ def test_rows_of_several_namespaces_are_no_request() -> None:
 
 def test_every_form_can_be_made_and_says_nothing_by_itself() -> None:
     """An untouched form must leave every default to the Params, where it is validated."""
-    for action in {offer.action for kind in KINDS for offer in offers_for(kind)} - SESSION_WORDS.keys():
+    for action in {spec.name for spec in all_actions() if spec.on_rows}:
         fields = form_of(action, params_of(action))
         assert given(fields, {}) == {}
         assert all(field.description for field in fields), action

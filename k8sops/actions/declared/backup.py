@@ -47,5 +47,6 @@ BACKUP_ACTIONS: Final[tuple[ActionSpec, ...]] = (
             "not_readable",
             "volumes_not_captured",
         ),
+        elsewhere="about a whole cluster: `:backups`",
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from k8sops.actions.declared.on_rows import RowOffer
 from k8sops.actions.declared.spec import ActionSpec, Verb
 from k8sops.core.risk import Risk
 
@@ -38,6 +39,20 @@ _WANTED: Final = tuple(
     for resource in resources
 )
 
+_WORKLOADS: Final = ("deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "cronjobs")
+_OFFERS: Final = (
+    RowOffer(kinds=("pods", *_WORKLOADS), label="Collect logs", rank=70, rows_as="query"),
+    RowOffer(
+        kinds=("nodes",),
+        label="Collect logs",
+        rank=70,
+        rows_as="node",
+        written="name",
+        settles=(("all_namespaces", True),),
+    ),
+    RowOffer(kinds=("namespaces",), label="Collect logs", rank=70, rows_as="namespace", written="joined"),
+)
+
 LOG_ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
         name="logs",
@@ -63,5 +78,6 @@ LOG_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         verbs=(*_NEEDED, *_WANTED),
         repositories=True,
         surroundings=True,
+        on_rows=_OFFERS,
     ),
 )

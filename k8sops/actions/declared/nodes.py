@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from k8sops.actions.declared.on_rows import RowOffer
 from k8sops.actions.declared.spec import ActionSpec, Verb
 from k8sops.core.risk import Risk
 
@@ -44,6 +45,7 @@ NODE_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="node.cordon",
         verbs=_NODE_VERBS,
+        on_rows=(RowOffer(kinds=("nodes",), label="Cordon", keys=("c",), rows_as="nodes", written="name"),),
     ),
     ActionSpec(
         name="uncordon",
@@ -57,6 +59,7 @@ NODE_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="node.uncordon",
         verbs=_NODE_VERBS,
+        on_rows=(RowOffer(kinds=("nodes",), label="Uncordon", keys=("u",), rows_as="nodes", written="name"),),
     ),
     ActionSpec(
         name="drain",
@@ -90,5 +93,6 @@ NODE_ACTIONS: Final[tuple[ActionSpec, ...]] = (
             ),
             *(Verb(verb="patch", resource=kind, group="apps") for kind in ("deployments", "replicasets")),
         ),
+        on_rows=(RowOffer(kinds=("nodes",), label="Drain", keys=("r",), rows_as="nodes", written="name"),),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from k8sops.actions.declared.on_rows import RowOffer
 from k8sops.actions.declared.spec import ActionSpec, Verb
 from k8sops.core.risk import Risk
 
@@ -35,6 +36,7 @@ OBJECT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="object.label",
         verbs=(*_READ_ANY, Verb(verb="patch", resource="*", group="*")),
+        on_rows=(RowOffer(label="Set labels", rank=85),),
     ),
     ActionSpec(
         name="annotate",
@@ -51,6 +53,7 @@ OBJECT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="object.annotate",
         verbs=(*_READ_ANY, Verb(verb="patch", resource="*", group="*")),
+        on_rows=(RowOffer(label="Set annotations", rank=85),),
     ),
     ActionSpec(
         name="edit",
@@ -74,6 +77,7 @@ OBJECT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="object.edit",
         verbs=(*_READ_ANY, Verb(verb="patch", resource="*", group="*")),
+        on_rows=(RowOffer(label="Edit", keys=("e",), rank=80, opens="editor"),),
     ),
     ActionSpec(
         name="taint",
@@ -98,6 +102,7 @@ OBJECT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
             Verb(verb="patch", resource="nodes"),
             Verb(verb="list", resource="pods"),
         ),
+        on_rows=(RowOffer(kinds=("nodes",), label="Set taints"),),
     ),
     ActionSpec(
         name="suspend",
@@ -114,6 +119,7 @@ OBJECT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="cronjob.suspend",
         verbs=_CRON_JOBS,
+        on_rows=(RowOffer(kinds=("cronjobs",), label="Suspend", keys=("s",)),),
     ),
     ActionSpec(
         name="resume",
@@ -127,6 +133,11 @@ OBJECT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="cronjob.resume",
         verbs=_CRON_JOBS,
+        on_rows=(
+            RowOffer(
+                kinds=("cronjobs",), label="Resume", keys=("s",), instead_of="suspend", where_cell="True"
+            ),
+        ),
     ),
     ActionSpec(
         name="trigger",
@@ -151,6 +162,7 @@ OBJECT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
             Verb(verb="create", resource="jobs", group="batch"),
             Verb(verb="get", resource="jobs", group="batch"),
         ),
+        on_rows=(RowOffer(kinds=("cronjobs",), label="Run once, now", keys=("t",), rank=40),),
     ),
     ActionSpec(
         name="evict",
@@ -172,6 +184,7 @@ OBJECT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
             Verb(verb="watch", resource="pods"),
             Verb(verb="create", resource="pods/eviction"),
         ),
+        on_rows=(RowOffer(kinds=("pods",), label="Evict", rank=75),),
     ),
     ActionSpec(
         name="delete",
@@ -195,6 +208,10 @@ OBJECT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
             *_READ_ANY,
             Verb(verb="watch", resource="*", group="*"),
             Verb(verb="delete", resource="*", group="*"),
+        ),
+        on_rows=(
+            RowOffer(label="Delete", keys=("ctrl+d",), rank=90),
+            RowOffer(kinds=("pods",), label="Delete", keys=("ctrl+d", "ctrl+k"), rank=90),
         ),
     ),
 )

@@ -31,6 +31,7 @@ REPOSITORY_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         policy_key="backup.prune",
         verbs=(),
         repositories=True,
+        elsewhere="about a repository: the command line",
     ),
     ActionSpec(
         name="copy_backups",
@@ -53,6 +54,7 @@ REPOSITORY_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         policy_key="backup.copy",
         verbs=(),
         repositories=True,
+        elsewhere="about a repository: the command line",
     ),
     ActionSpec(
         name="rekey_backups",
@@ -75,6 +77,7 @@ REPOSITORY_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         policy_key="backup.rekey",
         verbs=(),
         repositories=True,
+        elsewhere="about a repository: the command line",
     ),
     ActionSpec(
         name="import_backup",
@@ -97,6 +100,7 @@ REPOSITORY_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         policy_key="backup.import",
         verbs=(),
         repositories=True,
+        elsewhere="about a repository: the command line",
     ),
     ActionSpec(
         name="remove_bundles",
@@ -119,5 +123,6 @@ REPOSITORY_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         policy_key="bundles.remove",
         verbs=(),
         repositories=True,
+        elsewhere="about a repository: the command line",
     ),
 )

@@ -39,5 +39,6 @@ RESTORE_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         ),
         repositories=True,
         every_kind=True,
+        elsewhere="from a backup: `:backups`",
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from k8sops.actions.declared.on_rows import RowOffer
 from k8sops.actions.declared.spec import ActionSpec, Verb
 from k8sops.core.risk import Risk
 
@@ -40,6 +41,7 @@ ROLLOUT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="workload.restart",
         verbs=_WRITE,
+        on_rows=(RowOffer(kinds=_KINDS, label="Restart", keys=("r",)),),
     ),
     ActionSpec(
         name="rollback",
@@ -59,6 +61,7 @@ ROLLOUT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="workload.rollback",
         verbs=(*_WRITE, *_REVISIONS),
+        on_rows=(RowOffer(kinds=_KINDS, label="Roll back", rank=55),),
     ),
     ActionSpec(
         name="set-image",
@@ -75,6 +78,7 @@ ROLLOUT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="workload.set-image",
         verbs=_WRITE,
+        on_rows=(RowOffer(kinds=_KINDS, label="Set image", keys=("i",)),),
     ),
     ActionSpec(
         name="rollout-status",
@@ -89,6 +93,7 @@ ROLLOUT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="workload.status",
         verbs=_READ,
+        elsewhere="the table and the run of a restart show the same, live",
     ),
     ActionSpec(
         name="rollout-pause",
@@ -103,6 +108,7 @@ ROLLOUT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="workload.pause",
         verbs=_PAUSE,
+        on_rows=(RowOffer(kinds=("deployments",), label="Pause rollouts", rank=60),),
     ),
     ActionSpec(
         name="rollout-resume",
@@ -117,5 +123,6 @@ ROLLOUT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         idempotent=True,
         policy_key="workload.resume",
         verbs=_PAUSE,
+        on_rows=(RowOffer(kinds=("deployments",), label="Resume rollouts", rank=60),),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from k8sops.actions.declared.on_rows import RowOffer
 from k8sops.actions.declared.spec import ActionSpec, Verb
 from k8sops.core.risk import Risk
 
@@ -49,5 +50,6 @@ SCALING_ACTIONS: Final[tuple[ActionSpec, ...]] = (
                 for verb in ("get", "list", "patch")
             ),
         ),
+        on_rows=(RowOffer(kinds=("deployments", "statefulsets", "replicasets"), label="Scale", keys=("s",)),),
     ),
 )

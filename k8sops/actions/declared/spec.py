@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from k8sops.actions.declared.on_rows import RowOffer
 from k8sops.core.risk import Risk
 
 
@@ -46,6 +47,10 @@ class ActionSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it means all kinds there are, Secrets too, where none are named: its least role does as well."""
     standing_warnings: tuple[str, ...] = ()
     """Codes of warnings that a schedule's standing approval always covers: to wait for a person would be worse."""
+    on_rows: tuple[RowOffer, ...] = ()
+    """On which rows of the screen it is offered."""
+    elsewhere: str = ""
+    """Of an action that is about no row: where people at the screen find it."""
     version: int = 1
     """The action's own: a carrier only takes runs of versions it knows."""
 

@@ -11,6 +11,7 @@ from typing import Any
 from k8sops.core.errors import UsageError
 from k8sops.core.tables import Row
 from k8sops.core.text import counted
+from k8sops.service.catalog import RowOffer
 from k8sops.tui.acting.offers import Doing, Offer, known_kind
 
 
@@ -28,23 +29,24 @@ def doing(offer: Offer, kind: str, rows: Sequence[Row]) -> Doing:
         raise UsageError(f"the {scattered}", hint="mark rows of one namespace")
     plural = known_kind(kind)
     names = [row.name for row in rows]
-    params = _about(offer.action, plural, names)
+    params = _about(offer.on, plural, names)
     namespace = rows[0].namespace
     if namespace:
         params["namespace"] = namespace
     return Doing(action=offer.action, params=params, title=f"{offer.label} {_what(plural, namespace, names)}")
 
 
-def _about(action: str, plural: str, names: Sequence[str]) -> dict[str, Any]:
-    """What the rows are to the action, by the name of its field."""
-    if plural == "nodes" and action in {"cordon", "uncordon", "drain"}:
-        return {"nodes": list(names)}
-    targets = [f"{plural}/{name}" for name in names]
-    if action != "logs":
-        return {"targets": targets}
-    if plural == "nodes":
-        return {"node": list(names), "all_namespaces": True}
-    return {"namespace": ",".join(names)} if plural == "namespaces" else {"query": targets}
+def _about(on: RowOffer, plural: str, names: Sequence[str]) -> dict[str, Any]:
+    """What the rows are to the action, as it declares it."""
+    said: str | list[str]
+    match on.written:
+        case "joined":
+            said = ",".join(names)
+        case "name":
+            said = list(names)
+        case _:
+            said = [f"{plural}/{name}" for name in names]
+    return {on.rows_as: said, **dict(on.settles)}
 
 
 def _what(kind: str, namespace: str, names: Sequence[str]) -> str:

@@ -19,8 +19,7 @@ from textual.widgets.option_list import Option
 
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.text import printable
-from k8sops.service.catalog import spec_named
-from k8sops.tui.acting.offers import SESSION_WORDS, Offer
+from k8sops.tui.acting.offers import Offer
 from k8sops.tui.left_once import LeftOnce
 
 _LABEL_WIDTH = 18
@@ -86,7 +85,7 @@ class ActionMenu(ModalScreen[Offer | None], LeftOnce[Offer | None]):
 
     def on_key(self, event: events.Key) -> None:
         """Take the one behind its own key."""
-        chosen = next((offer for offer in self._offers if event.key in offer.key.split(",")), None)
+        chosen = next((offer for offer in self._offers if event.key in offer.on.keys), None)
         if chosen is not None:
             event.stop()
             self._take(chosen)
@@ -120,7 +119,7 @@ class ActionMenu(ModalScreen[Offer | None], LeftOnce[Offer | None]):
 
 
 def _line(offer: Offer, why: str = "") -> Content:
-    key = offer.key.split(",", 1)[0].replace("ctrl+", "ctrl-")
+    key = offer.key.replace("ctrl+", "ctrl-")
     if why:
         return Content.assemble(
             (f"{key:<{_KEY_WIDTH}}{offer.label:<{_LABEL_WIDTH}}", "$foreground-muted"),
@@ -129,5 +128,5 @@ def _line(offer: Offer, why: str = "") -> Content:
     return Content.assemble(
         (f"{key:<{_KEY_WIDTH}}", "bold $text-accent"),
         (f"{offer.label:<{_LABEL_WIDTH}}", "bold"),
-        (SESSION_WORDS.get(offer.action) or spec_named(offer.action).summary, "$foreground-muted"),
+        (offer.summary, "$foreground-muted"),
     )

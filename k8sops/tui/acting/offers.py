@@ -1,28 +1,37 @@
-"""Which actions a kind of row has, and by which key: k9s's keys where k9s has one.
+"""Which actions rows are offered, as the actions declare it (`catalog.offered_specs`): nothing is listed here.
 
-Only what fits the kind is listed here; what an action does, asks and may is the registry's, the policy's and the
-cluster's. A key that a kind has no action for is left to the screen.
+What an action does, asks and may is the registry's, the policy's and the cluster's. A key that a kind has no action for
+is left to the screen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from k8sops.core.tables import Row
-
-DELETE_KEYS: Final = "ctrl+d"
+from k8sops.service.catalog import ANY_KIND, ActionSpec, RowOffer, offered_specs
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """An action of a kind, its key, and the word the menu has for it."""
+    """An action as the rows of one kind are offered it."""
 
     action: str
-    label: str
-    key: str = ""
+    summary: str
+    on: RowOffer
+
+    @property
+    def label(self) -> str:
+        """The word the menu has for it."""
+        return self.on.label
+
+    @property
+    def key(self) -> str:
+        """The key that is told of it; empty where it has none."""
+        return next(iter(self.on.keys), "")
 
 
 class Doing(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,71 +43,6 @@ class Doing(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     """Recorded with the run, unless another is typed."""
 
-
-_LABELS: Final = (Offer("label", "Set labels"), Offer("annotate", "Set annotations"))
-EDIT: Final = Offer("edit", "Edit", "e")
-_DELETE: Final = Offer("delete", "Delete", DELETE_KEYS)
-_ROLLOUT: Final = (
-    Offer("restart", "Restart", "r"),
-    Offer("set-image", "Set image", "i"),
-    Offer("rollback", "Roll back"),
-)
-_SESSIONS: Final = (
-    Offer("session.attach", "Attach"),
-    Offer("session.exec", "Shell", "s"),
-    Offer("session.debug", "Debug container", "D"),
-    Offer("session.port_forward", "Forward a port", "F"),
-    Offer("session.copy", "Copy files", "t"),
-)
-"""No actions: they have no plan, and begin at once (`tui.sessions`)."""
-SESSION_WORDS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "session.attach": "What its container says, and hears",
-        "session.exec": "Commands in its container, on the bare terminal",
-        "session.debug": "A container with tools beside its own, on the bare terminal",
-        "session.port_forward": "A port of this machine that leads to one of its own",
-        "session.copy": "Out of its container, or into it",
-    }
-)
-_ANY: Final = (EDIT, *_LABELS, _DELETE)
-_COLLECT: Final = Offer("logs", "Collect logs")
-_SUSPEND: Final = Offer("suspend", "Suspend", "s")
-_RESUME: Final = Offer("resume", "Resume", "s")
-
-_OFFERS: Final[Mapping[str, tuple[Offer, ...]]] = MappingProxyType(
-    {
-        "nodes": (
-            Offer("cordon", "Cordon", "c"),
-            Offer("uncordon", "Uncordon", "u"),
-            Offer("drain", "Drain", "r"),
-            Offer("taint", "Set taints"),
-            _COLLECT,
-            *_ANY,
-        ),
-        "deployments": (
-            Offer("scale", "Scale", "s"),
-            *_ROLLOUT,
-            Offer("rollout-pause", "Pause rollouts"),
-            Offer("rollout-resume", "Resume rollouts"),
-            _COLLECT,
-            *_ANY,
-        ),
-        "statefulsets": (Offer("scale", "Scale", "s"), *_ROLLOUT, _COLLECT, *_ANY),
-        "daemonsets": (*_ROLLOUT, _COLLECT, *_ANY),
-        "replicasets": (Offer("scale", "Scale", "s"), _COLLECT, *_ANY),
-        "jobs": (_COLLECT, *_ANY),
-        "namespaces": (_COLLECT, *_ANY),
-        "pods": (
-            *_SESSIONS,
-            _COLLECT,
-            Offer("evict", "Evict"),
-            EDIT,
-            *_LABELS,
-            Offer("delete", "Delete", f"{DELETE_KEYS},ctrl+k"),
-        ),
-        "cronjobs": (Offer("trigger", "Run once, now", "t"), _SUSPEND, _COLLECT, *_ANY),
-    }
-)
 
 _SPELLINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -128,13 +72,35 @@ def known_kind(kind: str) -> str:
 
 
 def offers_for(kind: str, rows: Sequence[Row] = ()) -> tuple[Offer, ...]:
-    """The actions of a kind, those with keys first; of a CronJob that is suspended `s` is the way back."""
-    found = _OFFERS.get(known_kind(kind), _ANY)
-    if _SUSPEND in found and rows and all("True" in row.cells for row in rows):
-        return tuple(_RESUME if offer is _SUSPEND else offer for offer in found)
-    return found
+    """The actions of a kind in the menu's order; of two that stand in for each other the one that fits the rows."""
+    plural = known_kind(kind)
+    found = [Offer(spec.name, spec.summary, on) for spec in offered_specs() for on in _offered(spec, plural)]
+    taken = {offer.on.instead_of for offer in found if _takes_its_place(offer, rows)}
+    kept = (
+        offer
+        for offer in found
+        if offer.action not in taken and (not offer.on.instead_of or _takes_its_place(offer, rows))
+    )
+    return tuple(sorted(kept, key=lambda offer: offer.on.rank))
 
 
 def offer_by_key(kind: str, key: str, rows: Sequence[Row] = ()) -> Offer | None:
     """The action behind a key on rows of a kind."""
-    return next((offer for offer in offers_for(kind, rows) if key in offer.key.split(",")), None)
+    return next((offer for offer in offers_for(kind, rows) if key in offer.on.keys), None)
+
+
+def acting_keys() -> tuple[str, ...]:
+    """Every key that opens an action on rows of some kind; those of sessions alone are bound by who begins them."""
+    offers = (on for spec in offered_specs() for on in spec.on_rows if on.opens != "session")
+    return tuple(dict.fromkeys(key for on in offers for key in on.keys))
+
+
+def _offered(spec: ActionSpec, plural: str) -> Iterator[RowOffer]:
+    """How the rows of a kind are offered the action; none where they are not, and never two."""
+    own = [on for on in spec.on_rows if plural in on.kinds]
+    yield from (own or [on for on in spec.on_rows if ANY_KIND in on.kinds])[:1]
+
+
+def _takes_its_place(offer: Offer, rows: Sequence[Row]) -> bool:
+    cell = offer.on.where_cell
+    return bool(offer.on.instead_of and rows) and all(cell in row.cells for row in rows)

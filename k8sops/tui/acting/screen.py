@@ -10,7 +10,7 @@ from functools import partial
 from typing import ClassVar, NamedTuple
 
 from textual.actions import SkipAction
-from textual.binding import Binding, BindingType
+from textual.binding import Binding, BindingsMap, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
@@ -20,7 +20,7 @@ from k8sops.core.plan import Target
 from k8sops.core.tables import Row
 from k8sops.core.text import counted
 from k8sops.tui.acting.about_rows import doing, scattered_over
-from k8sops.tui.acting.offers import EDIT, Offer, known_kind, offer_by_key, offers_for
+from k8sops.tui.acting.offers import Offer, acting_keys, known_kind, offer_by_key, offers_for
 from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.session import Session
 
@@ -47,6 +47,19 @@ async def refusals_of(connection: Session, chosen: Chosen, actions: Sequence[str
     )
 
 
+def acting_id(key: str) -> str:
+    """By which id a key that acts is bound anew."""
+    return f"act.{key.replace('+', '_')}"
+
+
+def bound_to_act() -> list[BindingType]:
+    """A binding for each key that some action declares, by priority: it is not first taken for moving or sorting."""
+    return [
+        Binding(key, f"act('{key}')", "Act", show=False, priority=True, id=acting_id(key))
+        for key in acting_keys()
+    ]
+
+
 class InTurn(Message):
     """What a key does once the keys before it are done: it takes the way that they take through the widgets."""
 
@@ -58,16 +71,16 @@ class InTurn(Message):
 class ActingScreen(LeftOnce[None]):
     """A screen whose rows can be acted on; who makes one sets `_clock`."""
 
-    # By priority, so that a key that acts on the kind is not first taken for moving or sorting.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "menu", "Actions", priority=True, id="act.menu"),
-        *(
-            Binding(key, f"act('{key}')", "Act", show=False, priority=True, id=f"act.{key.replace('+', '_')}")
-            for key in ("c", "e", "u", "r", "s", "i", "t", "ctrl+d", "ctrl+k")
-        ),
     ]
 
     _clock: Clock
+
+    def __init__(self) -> None:
+        super().__init__()
+        # In front of what a subclass binds to the same keys: what acts on the kind comes first.
+        self._bindings = BindingsMap.merge([BindingsMap(bound_to_act()), self._bindings])
 
     @property
     def connection(self) -> Session:
@@ -143,7 +156,7 @@ class ActingScreen(LeftOnce[None]):
 
         if not chosen.rows:
             return
-        if offer == EDIT:
+        if offer.on.opens == "editor":
             self._open_editor(chosen)
             return
         try:

@@ -12,7 +12,7 @@ from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 
 from k8sops.core.tables import Row
-from k8sops.tui.acting.offers import SESSION_WORDS, Offer, known_kind
+from k8sops.tui.acting.offers import Offer, known_kind
 from k8sops.tui.acting.screen import Chosen
 from k8sops.tui.drill import known_plural
 from k8sops.tui.looking import LookingScreen
@@ -36,11 +36,8 @@ class SessionsScreen(LookingScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "logs", "Logs", show=False, id="pods.logs"),
         Binding("p", "previous_logs", "Previous logs", show=False, id="pods.previous_logs"),
-        # What these keys do is the kind's: a shell of pods, scaling of workloads; files of pods, a CronJob's trigger.
-        Binding("s", "act('s')", "Shell, or scale", show=False, priority=True, id="pods.shell"),
         Binding("D", "debug", "Debug container", show=False, id="pods.debug"),
         Binding("F", "forward", "Forward a port", show=False, id="pods.forward"),
-        Binding("t", "act('t')", "Copy files, or trigger", show=False, priority=True, id="pods.transfer"),
     ]
 
     def container_chosen(self) -> str:
@@ -55,30 +52,18 @@ class SessionsScreen(LookingScreen):
         """The logs of the container before the present one."""
         self._open_logs(previous=True)
 
-    def action_shell(self) -> None:
-        """A shell in the pod."""
-        self._begin("exec")
-
-    def action_attach(self) -> None:
-        """What the pod's container says and hears."""
-        self._begin("attach")
-
     def action_debug(self) -> None:
         """A debug container in the pod."""
-        self._begin("debug")
+        self._begin_on(self._pod(), "debug")
 
     def action_forward(self) -> None:
         """A local port that leads to the pod, or to a ready pod of what is chosen."""
         kind, row = self._row_with_pods()
         self._begin_port(kind, row)
 
-    def action_transfer(self) -> None:
-        """Copy files out of the pod, or into it."""
-        self._begin_files(self._pod())
-
     def _open_dialog(self, offer: Offer, chosen: Chosen) -> None:
         """The menu says which row it was opened on: what has the focus by now does not matter."""
-        if offer.action not in SESSION_WORDS:
+        if offer.on.opens != "session":
             super()._open_dialog(offer, chosen)
             return
         if not chosen.rows or not self._is_connected():
@@ -95,9 +80,6 @@ class SessionsScreen(LookingScreen):
                 self._begin_port(known_plural(known_kind(chosen.kind)) or chosen.kind, row)
             case _:
                 self._begin_files(row)
-
-    def _begin(self, kind: SessionKind) -> None:
-        self._begin_on(self._pod(), kind)
 
     def _begin_on(self, row: Row, kind: SessionKind) -> None:
         container = self.container_chosen()

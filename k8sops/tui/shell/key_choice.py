@@ -10,19 +10,15 @@ import inspect
 import pkgutil
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from textual.binding import Binding
 from textual.dom import DOMNode
 
 import k8sops.tui
-from k8sops.tui.acting.offers import offers_for
-
-_ACTING_KINDS: Final = (
-    *("pods", "deployments", "statefulsets", "daemonsets", "replicasets"),
-    *("nodes", "cronjobs"),
-)
+from k8sops.service.catalog import ANY_KIND, offered_specs
+from k8sops.tui.acting.screen import ActingScreen, acting_id, bound_to_act
 
 
 class BoundKey(msgspec.Struct, frozen=True, order=True):
@@ -47,17 +43,14 @@ def all_keys() -> tuple[BoundKey, ...]:
 
 def _acting() -> dict[str, str]:
     """What each key that acts on rows does, by its id; on another kind it may do something else."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for kind in _ACTING_KINDS:
-        for offer in offers_for(kind):
-            for key in filter(None, offer.key.split(",")):
-                labels = found.setdefault(f"act.{key.replace('+', '_')}", {})
-                labels.setdefault(offer.label, []).append(kind)
-    every = len(_ACTING_KINDS)
+    found: dict[str, dict[str, dict[str, None]]] = {}
+    for on in (on for spec in offered_specs() for on in spec.on_rows):
+        for key in on.keys:
+            kinds = found.setdefault(acting_id(key), {}).setdefault(on.label, {})
+            kinds.update(dict.fromkeys(on.kinds))
     return {
         name: "; ".join(
-            label if len(kinds) == every else f"{label} ({', '.join(kinds)})"
-            for label, kinds in labels.items()
+            label if ANY_KIND in kinds else f"{label} ({', '.join(kinds)})" for label, kinds in labels.items()
         )
         for name, labels in found.items()
     }
@@ -106,6 +99,8 @@ def _classes() -> Iterator[tuple[type[Any], list[Binding]]]:
             if found.__module__ == name and issubclass(found, DOMNode):
                 chain = [base for base in found.__mro__ if base.__module__.startswith(k8sops.tui.__name__)]
                 given = [binding for base in chain for binding in vars(base).get("BINDINGS", ())]
+                if issubclass(found, ActingScreen):
+                    given += bound_to_act()
                 yield found, [each for each in Binding.make_bindings(given) if each.id]
 
 

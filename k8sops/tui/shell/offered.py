@@ -21,8 +21,7 @@ from textual.screen import Screen
 from k8sops.core.clock import Clock, SystemClock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.text import printable
-from k8sops.service.catalog import spec_named
-from k8sops.tui.acting.offers import SESSION_WORDS, known_kind, offers_for
+from k8sops.tui.acting.offers import known_kind, offers_for
 from k8sops.tui.acting.screen import ActingScreen, refusals_of
 from k8sops.tui.commands import KIND_SUGGESTIONS
 from k8sops.tui.drill import known_plural
@@ -129,8 +128,7 @@ def _actions(screen: Screen[Any], refused: Mapping[str, str]) -> Iterator[Offere
             said = partial(screen.notify, why, title=offer.label, severity="warning", markup=False)
             yield Offered(f"✗ {offer.label}", why, said)
             continue
-        about = f"{named}: {SESSION_WORDS.get(offer.action) or spec_named(offer.action).summary}"
-        yield Offered(offer.label, about, partial(screen._open_dialog, offer, chosen))
+        yield Offered(offer.label, f"{named}: {offer.summary}", partial(screen._open_dialog, offer, chosen))
 
 
 def _keys(app: App[Any], screen: Screen[Any]) -> Iterator[Offered]:
