@@ -1,4 +1,4 @@
-"""Which objects are meant: KIND/NAME by name, or a kind with a selector; all of them found, or nothing is done.
+"""Which objects are meant: by name, in one namespace or several, or a kind with a selector; all found, or none.
 
 kubectl goes on with those it finds and fails at the end; here one missing name refuses the whole request, before any
 change, naming every one that is missing.
@@ -6,13 +6,14 @@ change, naming every one that is missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
 from pydantic import model_validator
 
 from k8sops.core.errors import InvalidError, NotFoundError, UsageError
+from k8sops.core.object_names import AS_TYPED, object_named
 from k8sops.core.params import KIND_AND_NAME, ObjectName, Params, PlainText, option, positional
 from k8sops.core.plan import JsonObject, Target
 from k8sops.core.ports import ClusterReader, Resource
@@ -22,12 +23,14 @@ class ChosenParams(Params):
     """Which objects."""
 
     targets: tuple[PlainText, ...] = positional(
-        "Objects as KIND/NAME, or a kind with --selector.",
+        f"Objects as {AS_TYPED}, or a kind with --selector.",
         metavar="KIND/NAME...",
         names=KIND_AND_NAME,
         default=(),
     )
-    namespace: ObjectName = option("Where the objects are.", default="default")
+    namespace: ObjectName = option(
+        "Where the objects are that are named without a namespace.", default="default"
+    )
     selector: PlainText = option("Objects of the kind by label, as in `app=web`.", short="l", default="")
 
     nothing_named: ClassVar[str] = "name at least one object as KIND/NAME, or a kind with --selector"
@@ -42,8 +45,8 @@ class ChosenParams(Params):
         if not self.selector and len(named) < len(self.targets):
             bare = next(target for target in self.targets if "/" not in target)
             raise ValueError(f"{bare!r} does not name an object: write KIND/NAME, or add --selector")
-        if any(not all(target.split("/", 1)) for target in named):
-            raise ValueError("write KIND/NAME, as in deployment/web")
+        if other := next((target for target in named if object_named(target) is None), ""):
+            raise ValueError(f"{other!r} names no object: write {AS_TYPED}, as in deployment/web")
         return self
 
 
@@ -105,25 +108,42 @@ async def chosen(params: ChosenParams, cluster: ClusterReader, doing: str) -> li
     if params.selector:
         return await _selected(params, cluster)
     found: list[Chosen] = []
-    missing: list[str] = []
-    places: set[str] = set()
-    for text in dict.fromkeys(params.targets):
-        kind, name = text.split("/", 1)
-        resource = await cluster.resource(kind)
+    missing: dict[str, list[str]] = {}
+    for resource, name, place in await named_places(params.targets, params.namespace, cluster):
         try:
-            one = await cluster.get(resource, name, _place(resource, params.namespace))
+            found.append(Chosen(resource=resource, object=await cluster.get(resource, name, place)))
         except NotFoundError:
-            missing.append(f"{resource.kind.lower()} {name}")
-            places.add(_place(resource, params.namespace))
-            continue
-        found.append(Chosen(resource=resource, object=one))
+            missing.setdefault(place, []).append(f"no {resource.kind.lower()} {name}")
     if missing:
-        where, flag = (f" in {params.namespace}", f" -n {params.namespace}") if any(places) else ("", "")
-        raise NotFoundError(
-            f"there is no {' and no '.join(missing)}{where}; nothing was {doing}",
-            hint=f"`k8sops get KIND{flag}` lists what there is",
-        )
+        raise _none_there(missing, doing)
     return found
+
+
+async def named_places(
+    targets: Iterable[str], namespace: str, cluster: ClusterReader
+) -> list[tuple[Resource, str, str]]:
+    """Kind, name and namespace of each object that is named, each once, in the order named.
+
+    Raises UsageError for what names no object, or gives a namespace to what is in none.
+    """
+    found: dict[tuple[str, str, str], Resource] = {}
+    for text in targets:
+        named = object_named(text)
+        if named is None:
+            raise UsageError(f"{text!r} names no object", hint=f"write {AS_TYPED}, as in deployment/web")
+        resource = await cluster.resource(named.kind)
+        found[resource.qualified, named.name, named.place(resource, namespace)] = resource
+    return [(resource, name, place) for (_, name, place), resource in found.items()]
+
+
+def _none_there(missing: Mapping[str, Sequence[str]], doing: str) -> NotFoundError:
+    said = " and ".join(
+        f"{' and '.join(names)}{f' in {place}' if place else ''}" for place, names in missing.items()
+    )
+    flag = f" -n {next(iter(missing))}" if len(missing) == 1 and all(missing) else " -A" * any(missing)
+    return NotFoundError(
+        f"there is {said}; nothing was {doing}", hint=f"`k8sops get KIND{flag}` lists what there is"
+    )
 
 
 async def _selected(params: ChosenParams, cluster: ClusterReader) -> list[Chosen]:

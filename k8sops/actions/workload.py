@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import msgspec
 
-from k8sops.core.errors import UsageError
 from k8sops.core.plan import JsonObject
 
 REPORTS_READINESS: Final = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"})
@@ -28,14 +27,6 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     def complete(self, wanted: int) -> bool:
         """Whether exactly the wanted replicas exist and all are ready."""
         return self.observed and self.existing == wanted and self.ready == wanted
-
-
-def parse_target(text: str) -> tuple[str, str]:
-    """Split KIND/NAME. Raises UsageError."""
-    kind, slash, name = text.partition("/")
-    if not (slash and kind and name) or "/" in name:
-        raise UsageError(f"{text!r} does not name a workload", hint="write KIND/NAME, as in deployment/web")
-    return kind, name
 
 
 def readiness_of(workload: JsonObject) -> Readiness:

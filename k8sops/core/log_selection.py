@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from k8sops.core.logs import LogEntry, LogStream
+from k8sops.core.object_names import namespaces_of, object_named
 
 ContainerPhase = Literal["running", "waiting", "terminated"]
 
@@ -22,7 +23,7 @@ class LogSelection(msgspec.Struct, frozen=True, kw_only=True):
     namespaces: tuple[str, ...] = ()
     """Empty: every namespace."""
     workloads: tuple[str, ...] = ()
-    """`deployment/web`, `cronjob/nightly`, `pod/web-1`: the pods of any of these."""
+    """`deployment/web`, `cronjob/nightly`, `pod/web-1`, `shop/pod/web-1`: the pods of any of these."""
     pods: str = ""
     """A pattern of pod names."""
     exclude_pods: tuple[str, ...] = ()
@@ -38,6 +39,14 @@ class LogSelection(msgspec.Struct, frozen=True, kw_only=True):
     ephemeral: bool = True
     phases: tuple[ContainerPhase, ...] = ()
     """States that a container must be in to be taken; none given: any."""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The namespaces that are looked into: of workloads that say their own, that; empty: every one."""
+        named = [object_named(one) for one in self.workloads]
+        if not self.namespaces and not (named and all(one and one.namespace for one in named)):
+            return ()
+        return namespaces_of(self.workloads, self.namespaces) if named else self.namespaces
 
 
 class LogSpan(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from k8sops.actions.collecting.quantities import Moment, Size, bytes_of, moment_
 from k8sops.actions.collecting.sources.names import NAMES
 from k8sops.core.log_selection import ContainerPhase, LogSelection
 from k8sops.core.logs import SECOND_NS
+from k8sops.core.object_names import AS_TYPED, object_named
 from k8sops.core.params import SEVERAL, Params, PlainText, Seconds, option, positional
 
 REPOSITORY: Final = "repository"
@@ -28,7 +29,7 @@ class LogsParams(Params):
     """A bundle."""
 
     query: tuple[PlainText, ...] = positional(
-        "Pods by a pattern of their names, or KIND/NAME for the pods of it, as in deployment/web; all if not given.",
+        f"Pods by a pattern of their names, or {AS_TYPED} for the pods of it, as in deployment/web; all if not given.",
         metavar="[QUERY]...",
         default=(),
     )
@@ -129,6 +130,8 @@ class LogsParams(Params):
         named = [one for one in self.query if "/" in one]
         if named and len(named) < len(self.query):
             raise ValueError(f"give {named[0]} and others by KIND/NAME, or pods by patterns, one of the two")
+        if other := next((one for one in named if object_named(one) is None), ""):
+            raise ValueError(f"{other!r} names no workload: write {AS_TYPED}, as in deployment/web")
         if self.split_size and bytes_of(self.split_size) < SMALLEST_PART:
             raise ValueError("parts should have 1MB or more")
         if self.format == "folder" and (self.split_size or self.in_repository):
@@ -155,7 +158,12 @@ class LogsParams(Params):
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """Where to look; empty is everywhere."""
+        """Where what is looked for is; empty is everywhere."""
+        return self.selection.places
+
+    @property
+    def _own(self) -> tuple[str, ...]:
+        """Where what is named without a namespace is."""
         if self.all_namespaces:
             return ()
         return tuple(part.strip() for part in self.namespace.split(",") if part.strip()) or ("default",)
@@ -168,7 +176,7 @@ class LogsParams(Params):
             "|".join(f"(?:{one})" for one in self.query) if len(self.query) > 1 else "".join(self.query)
         )
         return LogSelection(
-            namespaces=self.namespaces,
+            namespaces=self._own,
             workloads=self.query if named else (),
             pods="" if named else patterns,
             exclude_pods=self.exclude_pod,

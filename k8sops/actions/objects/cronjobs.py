@@ -18,6 +18,7 @@ from k8sops.actions.planning import make_plan, no_change, resting_on, walk_steps
 from k8sops.core.clock import Clock
 from k8sops.core.errors import AlreadyExistsError, DriftedError, UsageError
 from k8sops.core.journal import Journal
+from k8sops.core.object_names import AS_TYPED
 from k8sops.core.params import KIND_AND_NAME, PlainText, positional
 from k8sops.core.plan import Finding, Forecast, JsonObject, Plan, Requirement, Step
 from k8sops.core.ports import Cluster, ClusterReader
@@ -35,7 +36,7 @@ class CronJobParams(ChosenParams):
 
     nothing_named: ClassVar[str] = "name at least one CronJob, or give --selector"
     targets: tuple[PlainText, ...] = positional(
-        "CronJobs, by name.", metavar="CRONJOB...", names=KIND_AND_NAME, default=()
+        f"CronJobs, by name or as {AS_TYPED}.", metavar="CRONJOB...", names=KIND_AND_NAME, default=()
     )
 
     @model_validator(mode="before")

@@ -28,6 +28,7 @@ from k8sops.core.errors import (
 )
 from k8sops.core.events import Emission, waits
 from k8sops.core.journal import Journal
+from k8sops.core.object_names import AS_TYPED
 from k8sops.core.params import KIND_AND_NAME, PlainText, Seconds, option, positional
 from k8sops.core.plan import Finding, Forecast, Plan, Step
 from k8sops.core.ports import Cluster, ClusterReader
@@ -44,7 +45,7 @@ class EvictParams(ChosenParams):
 
     nothing_named: ClassVar[str] = "name at least one pod, or give --selector"
     targets: tuple[PlainText, ...] = positional(
-        "Pods, by name.", metavar="POD...", names=KIND_AND_NAME, default=()
+        f"Pods, by name or as {AS_TYPED}.", metavar="POD...", names=KIND_AND_NAME, default=()
     )
     force: bool = option("Also pods that nothing makes again.", default=False)
     delete_emptydir_data: bool = option("Also pods with emptyDir volumes: their data is lost.", default=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from k8sops.actions.choosing import matches_nothing, selected
+from k8sops.actions.choosing import matches_nothing, named_places, selected
 from k8sops.actions.planning import make_plan, no_change, resting_on
 from k8sops.actions.rollout_wait import wait_until_ready
 from k8sops.actions.scaling.goals import (
@@ -25,7 +25,6 @@ from k8sops.actions.scaling.params import ScaleParams, wanted_replicas
 from k8sops.actions.scaling.room import Growth, Rooms
 from k8sops.actions.scaling.whole import exact_steps, stopping_steps
 from k8sops.actions.together import write_and_wait
-from k8sops.actions.workload import parse_target
 from k8sops.core.clock import Clock
 from k8sops.core.errors import NotFoundError, UsageError
 from k8sops.core.events import Emit
@@ -49,16 +48,16 @@ class _Draft:
         self.findings: list[Finding] = []
         self.pods_now = 0
         self.pods_after = 0
-        self._autoscalers: Autoscalers | None = None
+        self._autoscalers: dict[str, Autoscalers] = {}
 
-    async def autoscalers(self) -> Autoscalers:
-        if self._autoscalers is None:
-            self._autoscalers = await autoscalers_in(self.cluster, self.params.namespace)
-            if self._autoscalers.unread:
-                kinds = ", ".join(self._autoscalers.unread)
+    async def autoscalers(self, namespace: str) -> Autoscalers:
+        if namespace not in self._autoscalers:
+            self._autoscalers[namespace] = await autoscalers_in(self.cluster, namespace)
+            if unread := self._autoscalers[namespace].unread:
+                kinds = f"{', '.join(unread)} in {namespace}"
                 text = f"{kinds} may not be read: whether one owns the replicas is not known"
                 self.findings.append(Finding(level="note", code="autoscaler_unknown", text=text))
-        return self._autoscalers
+        return self._autoscalers[namespace]
 
     async def scale(self, resource: Resource, scale: ScaleView, wanted: int) -> None:
         """One workload to a number."""
@@ -66,7 +65,7 @@ class _Draft:
         if scale.spec_replicas == wanted:
             self.findings.append(no_change(f"{label} has {counted(wanted, 'replica')} already", label))
             return
-        owner = (await self.autoscalers()).of(resource, scale.name)
+        owner = (await self.autoscalers(scale.namespace)).of(resource, scale.name)
         if owner is not None:
             steps, findings = answer(owner, label, scale.spec_replicas, wanted, self.params.autoscaler)
             self.steps += steps
@@ -156,34 +155,43 @@ async def _write(cluster: Cluster, step: Step) -> str:
 
 async def _chosen(params: ScaleParams, cluster: ClusterReader) -> list[tuple[Resource, ScaleView]]:
     """The workloads that are meant. Raises NotFoundError naming all that are missing."""
-    found, missing, kinds = [], [], []
-    for target in dict.fromkeys(params.targets):
-        if params.selector:
-            resource = await cluster.resource(target)
-            kinds.append(resource.kind.lower())
-            listed = await selected(cluster, resource, params.namespace, params.selector)
-            names = [one["metadata"]["name"] for one in listed]
-        else:
-            kind, name = parse_target(target)
-            resource, names = await cluster.resource(kind), [name]
-        for name in names:
-            try:
-                found.append((resource, await cluster.scale_of(resource, name, params.namespace)))
-            except NotFoundError as error:
-                missing.append(error)
+    if params.selector:
+        places = await _matching(params, cluster)
+    else:
+        places = await named_places(params.targets, params.namespace, cluster)
+    found, missing = [], []
+    for resource, name, place in places:
+        try:
+            found.append((resource, await cluster.scale_of(resource, name, place)))
+        except NotFoundError as error:
+            missing.append(error)
     if missing:
         if len(params.targets) == 1:
             raise missing[0]
         names = [error.message.removesuffix(" does not exist") for error in missing]
         raise NotFoundError(f"there is no {' and no '.join(names)}; nothing was scaled", hint=missing[0].hint)
+    return found
+
+
+async def _matching(params: ScaleParams, cluster: ClusterReader) -> list[tuple[Resource, str, str]]:
+    """What the selector means. Raises UsageError where that is nothing."""
+    resources = [await cluster.resource(kind) for kind in dict.fromkeys(params.targets)]
+    found = [
+        (resource, str(one["metadata"]["name"]), params.namespace)
+        for resource in resources
+        for one in await selected(cluster, resource, params.namespace, params.selector)
+    ]
     if not found:
+        kinds = [resource.kind.lower() for resource in resources]
         raise matches_nothing(kinds, params.namespace, params.selector)
     return found
 
 
 async def _to_zero(draft: _Draft) -> None:
     params = draft.params
-    steps, findings = await stopping_steps(draft.cluster, params.namespace, await draft.autoscalers())
+    steps, findings = await stopping_steps(
+        draft.cluster, params.namespace, await draft.autoscalers(params.namespace)
+    )
     draft.findings += findings
     for step in steps:
         if REPLICAS not in step.after:

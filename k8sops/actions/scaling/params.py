@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from pydantic import field_validator, model_validator
 
+from k8sops.core.object_names import AS_TYPED, object_named
 from k8sops.core.params import KIND_AND_NAME, ObjectName, Params, PlainText, Seconds, option, positional
 
 MOST_REPLICAS: Final = 2**31 - 1
@@ -19,7 +20,7 @@ class ScaleParams(Params):
     """What to scale, and to how many."""
 
     targets: tuple[PlainText, ...] = positional(
-        "Workloads as KIND/NAME, or a kind with --selector.",
+        f"Workloads as {AS_TYPED}, or a kind with --selector.",
         metavar="KIND/NAME...",
         names=KIND_AND_NAME,
         default=(),
@@ -29,7 +30,9 @@ class ScaleParams(Params):
         metavar="N|±N|N%",
         default=None,
     )
-    namespace: ObjectName = option("Where the workloads are.", default="default")
+    namespace: ObjectName = option(
+        "Where the workloads are that are named without a namespace.", default="default"
+    )
     selector: PlainText = option("Workloads of the kind by label, as in `app=web`.", short="l", default="")
     to_zero: bool = option(
         "Everything in the namespace to zero, CronJobs suspended; all of it recorded for --restore.",
@@ -37,7 +40,7 @@ class ScaleParams(Params):
     )
     restore: PlainText = option("Bring back exactly what a run recorded: its id.", metavar="RUN", default="")
     exactly: tuple[PlainText, ...] = option(
-        "Several values at once, as a run records them: KIND/NAME=VALUE.",
+        "Several values at once, as a run records them: KIND/NAME=VALUE, with or without a namespace in front.",
         metavar="KIND/NAME=VALUE",
         names=KIND_AND_NAME,
         default=(),
@@ -106,12 +109,9 @@ class ScaleParams(Params):
         named = [target for target in self.targets if "/" in target]
         if self.selector and named:
             raise ValueError(f"give {named[0]} by name or kinds with --selector, one of the two")
-        for target in self.targets:
-            kind, slash, name = target.partition("/")
-            if not self.selector and (not (kind and slash and name) or "/" in name):
-                raise ValueError(
-                    f"{target!r} does not name a workload: write KIND/NAME, as in deployment/web"
-                )
+        other = next((target for target in self.targets if object_named(target) is None), "")
+        if other and not self.selector:
+            raise ValueError(f"{other!r} does not name a workload: write {AS_TYPED}, as in deployment/web")
         return self
 
 

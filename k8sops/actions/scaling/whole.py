@@ -21,6 +21,7 @@ from k8sops.actions.scaling.owners import (
     pause_step,
 )
 from k8sops.core.errors import NotFoundError, UsageError
+from k8sops.core.object_names import object_named
 from k8sops.core.plan import Finding, JsonObject, Step
 from k8sops.core.ports import ClusterReader, Resource
 
@@ -114,20 +115,21 @@ async def exact_steps(
     """A step, with its object, for each entry that is not as wanted already. Raises UsageError, NotFoundError."""
     steps, findings, missing = [], [], []
     for entry in entries:
-        name, equals, value = entry.rpartition("=")
-        kind, slash, name = name.partition("/")
-        if not (equals and slash and kind and name):
+        said, _, value = entry.rpartition("=")
+        named = object_named(said)
+        if named is None:
             raise UsageError(f"{entry!r} is not KIND/NAME=VALUE", hint="as in deployment/web=3")
-        resource = await cluster.resource(kind)
+        resource = await cluster.resource(named.kind)
+        place = named.place(resource, namespace)
+        label = f"{resource.kind.lower()} {place}/{named.name}"
         try:
-            found = await cluster.get(resource, name, namespace)
+            found = await cluster.get(resource, named.name, place)
         except NotFoundError:
-            missing.append(f"{resource.kind.lower()} {namespace}/{name}")
+            missing.append(label)
             continue
         step = await _exact(cluster, resource, found, entry, value)
         if step is None:
-            text = f"{resource.kind.lower()} {namespace}/{name} is as wanted already"
-            findings.append(no_change(text, name))
+            findings.append(no_change(f"{label} is as wanted already", named.name))
         else:
             steps.append((step, found))
     if missing:

@@ -15,6 +15,7 @@ from k8sops.actions.collecting.sources.paths import of_kind, of_object
 from k8sops.actions.collecting.sources.reading import Trouble, absent, each, read
 from k8sops.bundle.naming import safe_part
 from k8sops.cluster.paths import subject_of
+from k8sops.core.object_names import object_named
 from k8sops.core.plan import JsonObject
 from k8sops.core.ports import Resource
 
@@ -103,13 +104,15 @@ class _Climb:
     async def _ask_for_workloads(self) -> None:
         """Those of the selection, wherever they are; a pod by its name is among the pods already."""
         for text in self._gathering.selection.workloads:
-            kind, _, name = text.partition("/")
-            resource = await read(self._gathering.cluster.resource(kind))
+            if (named := object_named(text)) is None:
+                continue
+            resource = await read(self._gathering.cluster.resource(named.kind))
             if isinstance(resource, Trouble):
-                self._miss(of_kind(kind, ""), text, resource)
-            elif resource.qualified != "pods" and name:
+                self._miss(of_kind(named.kind, ""), text, resource)
+            elif resource.qualified != "pods":
                 spaces = self._gathering.namespaces if resource.namespaced else ("",)
-                self._above += [_Wanted(resource, namespace, name, []) for namespace in spaces]
+                wanted = (named.namespace,) if named.namespace else spaces
+                self._above += [_Wanted(resource, namespace, named.name, []) for namespace in wanted]
 
     def _want_owners(self, found: JsonObject, pods: list[JsonObject]) -> None:
         """A node owns its static pods, and has a source of its own."""
