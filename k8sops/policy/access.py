@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
+from k8sops.core.object_names import namespaces_asked
 from k8sops.core.plan import Plan
 from k8sops.core.ports import AccessRequest
 
@@ -109,7 +110,6 @@ def _namespaces(plan: Plan) -> list[str]:
     if isinstance(told, list | tuple) and told:
         return sorted(str(name) for name in told)
     found = sorted({step.target.namespace for step in plan.steps if step.target.namespace})
-    own = plan.params.get("namespace")
-    if not plan.steps and not plan.attachments and isinstance(own, str) and own:
-        return [own]
+    if not plan.steps and not plan.attachments and (asked := namespaces_asked(plan.params)):
+        return sorted(asked)
     return [""] if plan.attachments or not found else found

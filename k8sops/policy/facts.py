@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from k8sops.core.actor import Actor, Surface
+from k8sops.core.object_names import namespaces_asked
 from k8sops.core.persons import Person
 from k8sops.core.plan import Plan, Step
 from k8sops.core.risk import Risk
@@ -90,10 +91,10 @@ class Facts:
         if self.plan.steps:
             found = (self._object(step) for step in self.plan.steps)
             return tuple({(one.label, one.namespace): one for one in found}.values())
-        namespace = self.plan.params.get("namespace")
-        if isinstance(namespace, str) and namespace:
-            return (PlanObject(f"namespace {namespace}", namespace, None),)
-        return ()
+        return tuple(
+            PlanObject(f"namespace {namespace}", namespace, None)
+            for namespace in namespaces_asked(self.plan.params)
+        )
 
     @cached_property
     def one_per_namespace(self) -> tuple[PlanObject, ...]:

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from k8sops.core.object_names import namespaces_asked
 from k8sops.core.plan import Decision, Plan, Step, Target
 from k8sops.core.risk import Risk
 from k8sops.core.run import Approval
@@ -59,16 +60,26 @@ def quorum_of(policy: Policy, record: StandingRecord, decision: Decision, schedu
 
 def supposed(plan: Plan, risk: Risk) -> Plan:
     """The plan as it might be at this risk: what policy is asked about before anything of the kind has come up."""
-    if plan.risk is risk:
+    asked = namespaces_asked(plan.params)
+    # Where one of several namespaces has nothing to do today, its rules count all the same.
+    idle = set(asked).difference(step.target.namespace for step in plan.steps) if len(asked) > 1 else set()
+    if plan.risk is risk and not idle:
         return plan
-    unknown = Step(
-        id=f"{plan.action}/supposed",
+    if not plan.steps:
+        steps = [_unknown(plan, namespace, risk) for namespace in asked or ("",)]
+    else:
+        first = msgspec.structs.replace(plan.steps[0], risk=risk)
+        steps = [first, *plan.steps[1:], *(_unknown(plan, namespace, risk) for namespace in sorted(idle))]
+    return msgspec.structs.replace(plan, steps=tuple(steps), decision=None)
+
+
+def _unknown(plan: Plan, namespace: str, risk: Risk) -> Step:
+    return Step(
+        id=f"{plan.action}/supposed:{namespace}",
         verb=plan.action,
-        target=Target(kind="", name="", namespace=str(plan.params.get("namespace") or "")),
+        target=Target(kind="", name="", namespace=namespace),
         why="what the schedule may come to do",
         before={},
         after={},
         risk=risk,
     )
-    first = msgspec.structs.replace(plan.steps[0], risk=risk) if plan.steps else unknown
-    return msgspec.structs.replace(plan, steps=(first, *plan.steps[1:]), decision=None)

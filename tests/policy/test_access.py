@@ -54,6 +54,10 @@ def test_only_what_a_plan_touches_is_asked_about() -> None:
         (plan(step(), attachments=("0" * 64,)), [""]),
         (plan(step(), attachments=("0" * 64,), blast_radius={"namespaces": ["b", "a"]}), ["a", "b"]),
         (plan(params={"namespace": "shop"}), ["shop"]),
+        (
+            plan(params={"namespace": "shop", "targets": ["payments/pod/a", "data/pod/b"]}),
+            ["data", "payments"],
+        ),
         (plan(params={}), [""]),
     ],
 )

@@ -29,6 +29,10 @@ DISRUPT = plan(step())
 DESTROY = plan(step(risk=Risk.DESTRUCTIVE))
 LOW = plan(step(risk=Risk.LOW))
 LOOK = plan(params={"namespace": "shop"})
+LONG_WAY = plan(
+    params={"namespace": "shop", "targets": ["payments/deployment/x"], "exactly": ["data/deployment/y=3"]}
+)
+"""Asked for in one namespace, about others."""
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
 
@@ -208,6 +212,9 @@ people:
         ("{risk: read}", LOOK, True),
         ("{risk: read, namespaces: [shop]}", LOOK, True),
         ("{risk: read, namespaces: [payments]}", LOOK, False),
+        ("{risk: read, namespaces: [payments]}", LONG_WAY, True),
+        ("{risk: read, namespaces: [data]}", LONG_WAY, True),
+        ("{risk: read, namespaces: [shop]}", LONG_WAY, False),
         ("{risk: read, namespaces: [payments]}", plan(params={}), True),
     ],
 )  # fmt: skip
