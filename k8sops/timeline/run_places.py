@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 from typing import Final
 
+from k8sops.core.object_names import namespaces_asked
 from k8sops.core.plan import JsonObject, Plan, Target
 
 OUR_OWN: Final = frozenset({"backups", "bundles", "clusters", "indexes", "repositories"})
@@ -50,8 +51,8 @@ def _is_everybodys(target: Target) -> bool:
 
 def _selects(params: JsonObject, namespace: str) -> bool:
     """By the words of the logs' and the backups' selections alike."""
-    typed = "" if params.get("all_namespaces") else str(params.get("namespace") or "")
-    wanted = [*(params.get("include_namespaces") or ()), *(part.strip() for part in typed.split(",") if part)]
+    typed = () if params.get("all_namespaces") else namespaces_asked(params)
+    wanted = [*(params.get("include_namespaces") or ()), *typed]
     unwanted = params.get("exclude_namespaces") or ()
     return _matches(namespace, wanted or ("*",)) and not _matches(namespace, unwanted)
 

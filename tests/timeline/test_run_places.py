@@ -40,6 +40,9 @@ ABOUT = {
     "a bundle of it and of another": _plan(
         BUNDLE, params={"namespace": "shop,data", "all_namespaces": False}
     ),
+    "a bundle of a pod of it, asked for from another": _plan(
+        BUNDLE, params={"namespace": "shop", "query": ["data/pod/pg-0"], "all_namespaces": False}
+    ),
     "a bundle of everything": _plan(BUNDLE, params={"namespace": "shop", "all_namespaces": True}),
     "a backup of everything": _plan(BACKUP, params={"include_namespaces": []}),
     "a backup of what is called like it": _plan(BACKUP, params={"include_namespaces": ["da*"]}),
@@ -59,6 +62,9 @@ NOT_ABOUT = {
     ),
     "a bundle of another": _plan(
         BUNDLE, params={"namespace": "shop", "all_namespaces": False}, namespaces=["shop"]
+    ),
+    "a bundle of pods of another, asked for from it": _plan(
+        BUNDLE, params={"namespace": "data", "query": ["shop/pod/web-1"], "all_namespaces": False}
     ),
     "a backup of another": _plan(BACKUP, params={"include_namespaces": ["shop"]}),
     "a backup without it": _plan(BACKUP, params={"include_namespaces": [], "exclude_namespaces": ["da*"]}),
