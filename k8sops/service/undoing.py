@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from k8sops.core.errors import UsageError
 from k8sops.core.events import MADE
+from k8sops.core.object_names import with_namespaces
 from k8sops.core.plan import JsonObject
 from k8sops.core.run import Run
 
@@ -26,17 +27,17 @@ AT_ONCE: Final = 40
 def undo_of(run: Run) -> tuple[str, JsonObject]:
     """The action and Params that undo the run's done steps. Raises UsageError where no one proposal could.
 
-    Steps whose inverses differ in one list only (nodes to uncordon) become one proposal with the lists joined.
+    Steps whose inverses differ in one list only (nodes to uncordon) become one proposal with the lists joined, over
+    namespaces too.
     """
     if made := _made(run):
-        if len(made) > 1:
+        parts = list(_in_parts(made))
+        if len(made) > AT_ONCE:
             raise UsageError(
-                f"undoing run {run.id} takes {len(made)} commands: what it made is too much for one, or in several "
-                "places",
+                f"undoing run {run.id} takes {len(parts)} commands: what it made is too much for one",
                 hint=f"`k8sops runs undo {run.id} --commands` prints them",
             )
-        namespace, targets = made[0]
-        return "delete", {"targets": targets} | ({"namespace": namespace} if namespace else {})
+        return "delete", _joined(run, [_deletion(namespace, targets) for namespace, targets in parts])
     done = {event.step for event in run.events if event.kind == "step_done"}
     undos = [step.undo for step in run.plan.steps if step.id in done and step.undo]
     if not undos:
@@ -47,15 +48,12 @@ def undo_of(run: Run) -> tuple[str, JsonObject]:
             f"undoing run {run.id} takes several actions ({', '.join(sorted(actions))})",
             hint="`k8sops runs show` gives the command for each step",
         )
-    params: dict[str, Any] = dict(undos[0]["params"])
-    for undo in undos[1:]:
-        _join(run, params, undo["params"])
-    return actions.pop(), params
+    return actions.pop(), _joined(run, [undo["params"] for undo in undos])
 
 
 def commands_of(run: Run) -> list[str]:
     """Command lines that take the run back, one after the other. Raises UsageError where nothing can be undone."""
-    found = [_deleting(namespace, targets) for namespace, targets in _made(run)]
+    found = [_deleting(namespace, targets) for namespace, targets in _in_parts(_made(run))]
     if not found:
         done = {event.step for event in run.events if event.kind == "step_done"}
         undos = [step.undo for step in reversed(run.plan.steps) if step.id in done and step.undo]
@@ -65,20 +63,24 @@ def commands_of(run: Run) -> list[str]:
     return found
 
 
-def _made(run: Run) -> list[tuple[str, list[str]]]:
-    """Namespaces and objects in them that the run made, the last first, as many as one command names."""
+def _made(run: Run) -> list[tuple[str, str]]:
+    """Namespace and KIND/NAME of each object that the run made, the last first."""
     told = [event.data[MADE] for event in run.events if MADE in event.data]
     every = dict.fromkeys((str(one["namespace"]), str(target)) for one in told for target in one["targets"])
     spaces = {target.removeprefix("namespaces/") for _, target in every if target.startswith("namespaces/")}
-    left = [(namespace, target) for namespace, target in reversed(every) if namespace not in spaces]
-    return list(_in_parts(left))
+    return [(namespace, target) for namespace, target in reversed(every) if namespace not in spaces]
 
 
 def _in_parts(objects: list[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """Namespaces and objects in them, as many as one command names."""
     for namespace, some in groupby(objects, key=lambda one: one[0]):
         targets = [target for _, target in some]
         for at in range(0, len(targets), AT_ONCE):
             yield namespace, targets[at : at + AT_ONCE]
+
+
+def _deletion(namespace: str, targets: list[str]) -> JsonObject:
+    return {"targets": targets} | ({"namespace": namespace} if namespace else {})
 
 
 def _deleting(namespace: str, targets: list[str]) -> str:
@@ -103,6 +105,16 @@ async def restored(records: Records, action: str, params: Mapping[str, Any]) -> 
         raise UsageError(f"run {run.id} is {run.state}; cancel it or wait, then restore it")
     kept = {key: params[key] for key in params.keys() & {"timeout", "allow_pending", "autoscaler"}}
     return undo_of(run)[1] | kept
+
+
+def _joined(run: Run, requests: list[JsonObject]) -> JsonObject:
+    """One request for all of them."""
+    if len({request.get("namespace") for request in requests}) > 1:
+        requests = [with_namespaces(request) for request in requests]
+    params: dict[str, Any] = dict(requests[0])
+    for request in requests[1:]:
+        _join(run, params, request)
+    return params
 
 
 def _join(run: Run, params: dict[str, Any], more: JsonObject) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from k8sops.core.actor import Actor
@@ -69,6 +70,35 @@ def test_a_run_in_which_nothing_was_done_has_nothing_to_take_back() -> None:
         undo_of(a_run(step("a", uncordon("a")), done=()))
 
 
+def scaled(namespace: str, name: str, **more: Any) -> Step:
+    """A scale of one workload of several, and what takes it back."""
+    entry = f"deployments.apps/{name}=2"
+    undo = {"action": "scale", "params": {"exactly": [entry], "namespace": namespace, **more}}
+    target = Target(kind="deployments.apps", name=name, namespace=namespace)
+    return msgspec.structs.replace(step(f"{namespace}.{name}", undo), target=target)
+
+
+def test_what_was_done_in_several_namespaces_is_taken_back_by_one_proposal() -> None:
+    """Marked rows made one run: its undo is one, each object to what it was, where it is."""
+    steps = (scaled("shop", "web"), scaled("payments", "web"))
+    run = a_run(*steps, done=("shop.web", "payments.web"))
+    entries = ["shop/deployments.apps/web=2", "payments/deployments.apps/web=2"]
+    assert undo_of(run) == ("scale", {"exactly": entries})
+    # What is done in one alone is written as ever.
+    part = a_run(*steps, done=("payments.web",))
+    assert undo_of(part)[1] == {"exactly": ["deployments.apps/web=2"], "namespace": "payments"}
+
+
+def test_an_inverse_that_means_a_whole_namespace_is_not_joined_with_another_s() -> None:
+    """Its namespace cannot be written in front of anything: joined, it would be done in one of them twice."""
+    undos = [
+        {"action": "scale", "params": {"to_zero": True, "namespace": name}} for name in ("shop", "payments")
+    ]
+    run = a_run(*(step(name, undo) for name, undo in zip("ab", undos, strict=True)), done=("a", "b"))
+    with pytest.raises(UsageError, match="a proposal for each of its steps"):
+        undo_of(run)
+
+
 def made(namespace: str, *targets: str) -> dict[str, Any]:
     """As a restore tells it."""
     return {MADE: {"namespace": namespace, "targets": [*targets]}}
@@ -106,6 +136,20 @@ def test_what_goes_with_a_namespace_that_was_made_needs_no_command_of_its_own() 
     assert undo_of(run) == ("delete", {"targets": ["namespaces/shop"]})
     two = a_restore(made("shop", "secrets/a"), made("shop", "secrets/a", "configmaps/b"))
     assert undo_of(two) == ("delete", {"targets": ["configmaps/b", "secrets/a"], "namespace": "shop"})
+
+
+def test_what_was_made_in_several_namespaces_is_deleted_by_one_proposal() -> None:
+    """A restore of two namespaces is one run, and so is its undo; at a command line each has its own `-n`."""
+    run = a_restore(
+        made("", "clusterroles.x/a"), made("shop", "secrets/a"), made("payments", "secrets/a", "secrets/b")
+    )
+    targets = ["payments/secrets/b", "payments/secrets/a", "shop/secrets/a", "clusterroles.x/a"]
+    assert undo_of(run) == ("delete", {"targets": targets})
+    assert commands_of(run) == [
+        "k8sops delete secrets/b secrets/a -n payments",
+        "k8sops delete secrets/a -n shop",
+        "k8sops delete clusterroles.x/a",
+    ]
 
 
 def test_other_runs_have_the_commands_of_their_done_steps() -> None:
