@@ -8,7 +8,6 @@ closes the feed, and then the connections.
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +20,7 @@ from k8sops.core.errors import CredentialsError, ForbiddenError, K8sOpsError, No
 from k8sops.core.plan import ClusterInfo, JsonObject
 from k8sops.core.ports import Resource
 from k8sops.core.tables import LiveRows, TableQuery
+from k8sops.service.typed_namespace import meant_instead
 from k8sops.tui.across import browse_across
 from k8sops.tui.running.ringing import KnownRequests
 
@@ -311,21 +311,9 @@ class Session:
             self._post(Surveyed(kinds, tuple(row.name for row in found)))
 
     async def _look_for_namespace(self, ops: Ops, namespace: str) -> None:
-        try:
-            await ops.object("namespaces", namespace)
-        except NotFoundError:
-            pass
-        except K8sOpsError:
-            # It may not be read, or not now: nothing is known of it.
-            return
-        else:
-            return
-        try:
-            names = [row.name for row in (await ops.table(TableQuery(kind="namespaces"))).rows]
-        except K8sOpsError:
-            names = []
-        if self.connected and ops is self.ops:
-            self._post(NamespaceMissing(namespace, difflib.get_close_matches(namespace, names, n=2)))
+        near = await meant_instead(ops, namespace)
+        if near is not None and self.connected and ops is self.ops:
+            self._post(NamespaceMissing(namespace, near))
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
