@@ -14,7 +14,7 @@ from k8sops.cli.settings import connection_options, output_option, take_config
 if TYPE_CHECKING:
     from k8sops.core.errors import K8sOpsError
     from k8sops.core.ops import Ops
-    from k8sops.core.tables import TableQuery
+    from k8sops.core.tables import Table, TableQuery
     from k8sops.service.config import Config
 
 
@@ -124,13 +124,19 @@ async def _print_tables(ops: Ops, queries: Sequence[TableQuery], asked: dict[str
 
     code, printed = ExitCode.DONE, False
     for query in queries:
+        error: K8sOpsError | None = None
         try:
             table = await ops.table(query)
-            if query.name and not table.rows:
-                raise _not_found(query, namespaced=table.namespaced, kind=table.kind)
-        except K8sOpsError as error:
+        except K8sOpsError as refused:
+            error = refused
+        else:
+            if not table.rows:
+                # It is that of every kind, so it ends all of it.
+                await _look_for_namespace(ops, query, table)
+                error = _not_found(query, table) if query.name else None
+        if error is not None:
             if len(queries) == 1:
-                raise
+                raise error
             report(error)
             code = error.exit_code
             continue
@@ -151,12 +157,25 @@ async def _print_tables(ops: Ops, queries: Sequence[TableQuery], asked: dict[str
     return code
 
 
-def _not_found(query: TableQuery, *, namespaced: bool, kind: str) -> K8sOpsError:
+async def _look_for_namespace(ops: Ops, query: TableQuery, empty: Table | None = None) -> None:
+    """Raise NotFoundError where there is none: nothing is found in a mistyped one, as in a calm one."""
+    from k8sops.core.errors import NotFoundError
+    from k8sops.service.typed_namespace import meant_instead
+
+    if not (query.namespace and (empty or await ops.table(query)).namespaced):
+        return
+    near = await meant_instead(ops, query.namespace)
+    if near is not None:
+        meant = f"did you mean {' or '.join(near)}?" if near else "`k8sops get namespaces` lists them"
+        raise NotFoundError(f"namespace {query.namespace} does not exist", hint=meant)
+
+
+def _not_found(query: TableQuery, table: Table) -> K8sOpsError:
     from k8sops.core.errors import NotFoundError
 
-    where = f" in namespace {query.namespace}" if namespaced else ""
+    where = f" in namespace {query.namespace}" if table.namespaced else ""
     return NotFoundError(
-        f"there is no {kind}/{query.name}{where}", hint=f"`k8sops get {query.kind}` lists them"
+        f"there is no {table.kind}/{query.name}{where}", hint=f"`k8sops get {query.kind}` lists them"
     )
 
 
@@ -167,6 +186,9 @@ async def _print_objects(ops: Ops, queries: Sequence[TableQuery], asked: dict[st
             found.append(await ops.object(query.kind, query.name, query.namespace))
         else:
             found.extend([item async for item in ops.objects(query)])
+    if not found:
+        for query in queries:
+            await _look_for_namespace(ops, query)
     single = len(queries) == 1 and bool(queries[0].name)
     document: dict[str, Any] = found[0] if single else {"apiVersion": "v1", "kind": "List", "items": found}
     if asked["output"] == "json":
@@ -186,15 +208,21 @@ async def _watch(ops: Ops, query: TableQuery, asked: dict[str, Any]) -> int:
 
     live = await ops.rows(query)
     printer = RowPrinter(wide=asked["output"] == "wide", namespaces=not query.namespace)
+    trouble, looked = "", False
     try:
-        trouble = ""
         async with aclosing(live.changes()) as changes:
             async for _ in changes:
-                if live.trouble != trouble:
+                if live.state is FeedState.LIVE and not looked:
+                    looked = True
+                    if not live.rows:
+                        await _look_for_namespace(ops, query)
+                if live.error is None and live.trouble != trouble:
                     trouble = live.trouble
                     say(trouble or "connected again")
                 for line in printer.changed(live, headers=not asked["no_headers"]):
                     put_live(line)
     finally:
         await live.aclose()
-    return ExitCode.FAILED if live.state is FeedState.FAILED else ExitCode.DONE
+    if live.error is not None:
+        raise live.error
+    return ExitCode.DONE

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+
+if TYPE_CHECKING:
+    from k8sops.core.errors import K8sOpsError
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +119,11 @@ class LiveRows(Protocol):
     @property
     def note(self) -> str:
         """What the rows cannot tell, in a few words (`no metrics: …`); empty where they tell everything."""
+        ...
+
+    @property
+    def error(self) -> K8sOpsError | None:
+        """What ended the view, with what to do about it, once its state is failed; None before."""
         ...
 
     def changes(self) -> AsyncGenerator[None, None]:

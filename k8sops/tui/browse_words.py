@@ -83,9 +83,10 @@ def placeholder(query: TableQuery, rows: LiveRows, table: LiveTable, no_namespac
     where = f"in namespace {query.namespace}" if query.namespace else "in any namespace"
     if rows.state is FeedState.LOADING:
         return f"Loading {kind} …"
-    if not rows.columns and rows.trouble:
+    if not rows.columns and (rows.error is not None or rows.trouble):
+        why = sentence(rows.error) if rows.error is not None else f"{rows.trouble.rstrip('.')}."
         elsewhere = ": for another kind" if query.namespace else f":{kind} NAMESPACE for one you may read"
-        return f"✗ {rows.trouble.rstrip('.')}. Press Ctrl-R to try again, {elsewhere}."
+        return f"✗ {why} Press Ctrl-R to try again, {elsewhere}."
     if table.total:
         if table.faults_only:
             return f"None of {table.total:,} is in trouble. Ctrl-Z shows all."

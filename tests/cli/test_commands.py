@@ -129,11 +129,32 @@ def test_get_prints_what_kubectl_prints(k8sops: Command, web: Web) -> None:
     assert json.loads(one.out)["metadata"]["name"] == "web"
 
 
+def test_an_empty_namespace_is_no_failure_nor_is_one_that_a_kind_has_none_of(k8sops: Command) -> None:
+    """A script asks whether there is something; only a name that is wrong is an error."""
+    calm = k8sops("get", "ingresses")
+    assert (calm.code, calm.out) == (0, "")
+    assert calm.err.startswith("No ingresses.networking.k8s.io found in namespace ")
+    no_such_class = ("get", "priorityclasses", "--field-selector", "metadata.name=none", "-n", "nope")
+    assert k8sops(*no_such_class).err == "No priorityclasses.scheduling.k8s.io found.\n"
+    assert k8sops(*no_such_class, "-o", "json").document["items"] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
         (("get", "pod", "nope"), 1, "nope"),
         (("get", "gizmos"), 2, "gizmos"),
+        (("get", "pods", "-l", "a in"), 2, "the selector 'a in' is refused as invalid"),
+        (("get", "pods", "-w", "-l", "a in"), 2, "the selector 'a in' is refused as invalid"),
+        (
+            ("get", "pods", "-n", "defualt"),
+            1,
+            "namespace defualt does not exist\nhint: did you mean default?",
+        ),
+        (("get", "deploy,sts", "-n", "nope"), 1, "namespace nope does not exist"),
+        (("get", "pod", "web", "-n", "nope"), 1, "namespace nope does not exist"),
+        (("get", "pods", "-n", "nope", "-w"), 1, "namespace nope does not exist"),
+        (("get", "pods", "-n", "nope", "-o", "json"), 1, "namespace nope does not exist"),
         (("get", "pods", "--context", "nowhere"), 2, "nowhere"),
         (("scale", "deployment/nope", "--replicas", "1"), 1, "nope"),
         (("scale", "deployment/web", "--replicas", "many"), 2, "replicas should be a number from 0 on"),

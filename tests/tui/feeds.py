@@ -83,6 +83,7 @@ class Feed:
         self.version = 0
         self.state = FeedState.LIVE if columns else FeedState.LOADING
         self.trouble = ""
+        self.error: K8sOpsError | None = None
         self.note = ""
         self.stale_since: datetime | None = None
         self.closed = False
@@ -114,6 +115,11 @@ class Feed:
         """Change how far the rows can be believed."""
         self.state, self.trouble, self.stale_since = state, trouble, since
         self._changed.set()
+
+    def fail(self, error: K8sOpsError) -> None:
+        """End with an error."""
+        self.error = error
+        self.become(FeedState.FAILED, error.message)
 
     async def changes(self) -> AsyncGenerator[None, None]:
         self._in_use = True

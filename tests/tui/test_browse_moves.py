@@ -11,7 +11,7 @@ import pytest
 from textual.widgets import Input
 
 from k8sops.core.contexts import Context
-from k8sops.core.errors import ForbiddenError, UnreachableError
+from k8sops.core.errors import ForbiddenError, SelectorError, UnreachableError
 from k8sops.core.ports import Resource
 from k8sops.core.tables import Column, Owner, Row, TableQuery
 from k8sops.tui.app import K8sOpsApp
@@ -350,6 +350,19 @@ async def test_a_mistyped_namespace_does_not_pass_for_an_empty_one() -> None:
         await _until(screen, lambda: screen.table.placeholder.startswith(said))
         await _command(screen, "pods payments")
         await _until(screen, lambda: "There are no pods in namespace payments" in screen.table.placeholder)
+
+
+async def test_a_selector_that_is_refused_is_told_with_how_one_is_written() -> None:
+    """What to do about it is known: `Ctrl-R tries again` alone would never help."""
+    desks = {"acme-staging": _desk()}
+    desks["acme-staging"].ops.feeds["jobs"] = feed = Feed()
+    async with _screen(desks) as screen:
+        await _command(screen, "jobs")
+        feed.fail(
+            SelectorError("jobs in shop: the selector 'a in' is refused", hint="write them as in `a in (b)`")
+        )
+        said = "the selector 'a in' is refused. Write them as in `a in (b)`. Press Ctrl-R"
+        await _until(screen, lambda: said in screen.table.placeholder)
 
 
 async def test_a_namespace_that_may_not_be_read_is_not_said_to_be_missing() -> None:

@@ -81,6 +81,11 @@ class ContainerTable:
         """Why there are no metrics."""
         return self._usage.note
 
+    @property
+    def error(self) -> K8sOpsError | None:
+        """As the pod's."""
+        return self._base.error
+
     async def changes(self) -> AsyncGenerator[None, None]:
         """Yields when the pod or what it uses has changed."""
         changed = asyncio.Event()

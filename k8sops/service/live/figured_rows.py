@@ -153,6 +153,11 @@ class FiguredRows:
         """What the figures cannot tell."""
         return self._trouble or (self._source.note if self._source is not None else "")
 
+    @property
+    def error(self) -> K8sOpsError | None:
+        """As the base."""
+        return self._base.error
+
     def changes(self) -> AsyncGenerator[None, None]:
         """Yields after changes of either, at most ten times a second; ends with the base."""
         return self._changes.follow(lambda: self._ended)

@@ -16,6 +16,7 @@ import msgspec
 
 from k8sops.core.changing import COALESCE_S
 from k8sops.core.clock import Clock
+from k8sops.core.errors import K8sOpsError
 from k8sops.core.tables import Column, FeedState, LiveRows, Row
 
 _WORST: Final = (FeedState.FAILED, FeedState.STALE, FeedState.LOADING, FeedState.LIVE)
@@ -90,6 +91,12 @@ class JoinedRows:
         """What the parts cannot tell."""
         notes = (part.note for _, part in self._parts)
         return "; ".join(dict.fromkeys(note for note in notes if note))
+
+    @property
+    def error(self) -> K8sOpsError | None:
+        """The first part's, once all have failed."""
+        errors = [part.error for _, part in self._parts]
+        return errors[0] if all(errors) else None
 
     async def changes(self) -> AsyncGenerator[None, None]:
         """Yields after changes of any part; ends when all have ended."""

@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 
 import msgspec
 
-from k8sops.core.errors import UnreachableError
+from k8sops.core.errors import SelectorError, UnreachableError
 from k8sops.core.tables import Column, FeedState, LiveRows, Row
 from k8sops.service.live.figured_rows import FiguredRows
 from k8sops.service.live.figures import Cells
@@ -158,6 +158,7 @@ async def test_two_namespaces_are_one_table_as_true_as_the_worse_of_them() -> No
     assert joined.trouble == "payments: connection refused"
     pay.become(FeedState.FAILED, "forbidden")
     assert _state(joined) is FeedState.STALE
+    assert joined.error is None, "there are rows of the other"
     version = joined.version
     shop.put(pod("web-2"))
     assert joined.version > version
@@ -184,3 +185,15 @@ def test_a_part_with_other_columns_shows_what_has_the_same_name() -> None:
     first = joined.rows[0]
     two.put(made("c", "Ready", "3d"))
     assert joined.rows[0] is first
+
+
+async def test_what_ended_a_table_is_handed_on_with_its_advice() -> None:
+    """A mistyped selector is not a cluster that is away: whoever shows it goes by the error, not by its words."""
+    refused = SelectorError("pods: the selector 'a in' is refused", hint="as in `app=web`")
+    feed, source = Feed(), Source({})
+    rows = FiguredRows(feed, source.columns, source.load, HeldClock())
+    joined = JoinedRows([("shop", rows)], HeldClock())
+    assert joined.error is None
+    feed.fail(refused)
+    assert joined.error is refused
+    await joined.aclose()
