@@ -113,6 +113,15 @@ def report(error: K8sOpsError, *, as_json: bool = False) -> None:
         put_json(error_document(error))
 
 
+def _fitted(text: str, width: int) -> str:
+    """So much of a line; since when something is waited for stands at its end, and is what somebody watches."""
+    if len(text) <= width:
+        return text
+    _, mark, since = text.rpartition(", since ")
+    tail = mark + since if mark and len(mark + since) <= width // 2 else ""
+    return f"{text[: max(0, width - 1 - len(tail))]}…{tail}"
+
+
 class ProgressLine:
     """A line that is drawn over itself on a terminal, and written once per change elsewhere."""
 
@@ -125,7 +134,7 @@ class ProgressLine:
         """What has ended: how far it had come is told no more."""
 
     def show(self, text: str) -> None:
-        """Replace the line; long text is cut at the terminal's width."""
+        """Replace the line; long text is shortened to the terminal's width."""
         text = printable(text)
         if text == self._shown:
             return
@@ -134,7 +143,7 @@ class ProgressLine:
             if self._live:
                 # A terminal that does not know its width says 0.
                 width = os.get_terminal_size(self._stream.fileno()).columns or 80
-                self._stream.write(f"\r\x1b[K{text[: width - 1]}")
+                self._stream.write(f"\r\x1b[K{_fitted(text, width - 1)}")
             else:
                 self._stream.write(text + "\n")
             self._stream.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import termios
 from datetime import UTC, datetime
 from io import StringIO
 
@@ -62,6 +63,38 @@ def test_what_is_waited_for_grows_older_on_a_terminal_without_another_event() ->
         clock.forward(134)
         line.tick()
         assert b"since 2 min 14 s" in shown.read(1000)
+
+
+@pytest.mark.parametrize(
+    ("waited_for", "shown"),
+    [
+        ("payments-pdb", "  3 of 57 pods have moved; waiting for payments-pdb, since 40 s"),
+        (
+            "payments-pdb: 0 disruptions allowed, 2 of 3 pods are ready",
+            "  3 of 57 pods have moved; waiting for payments-pdb: 0 disruptions…, since 40 s",
+        ),
+    ],
+)
+def test_since_when_it_waits_is_seen_on_a_narrow_terminal_too(waited_for: str, shown: str) -> None:
+    """It is what changes: a line that ends before it looks the same for ever."""
+    reader, writer = os.openpty()
+    termios.tcsetwinsize(writer, (24, 80))
+    clock = FixedClock()
+    data = waits(waited_for, clock.now())
+    clock.forward(40)
+    with os.fdopen(writer, "w") as stream, os.fdopen(reader, "rb", buffering=0) as terminal:
+        event = Event(seq=1, at=clock.now(), kind="progress", text="3 of 57 pods have moved", data=data)
+        tell_event(event, ProgressLine(stream), clock)
+        assert terminal.read(1000).decode() == f"\r\x1b[K{shown}"
+
+
+def test_of_a_long_line_that_waits_for_nothing_the_beginning_is_seen() -> None:
+    """And that there is more of it."""
+    reader, writer = os.openpty()
+    termios.tcsetwinsize(writer, (24, 80))
+    with os.fdopen(writer, "w") as stream, os.fdopen(reader, "rb", buffering=0) as terminal:
+        ProgressLine(stream).show("x" * 200)
+        assert terminal.read(1000).decode() == f"\r\x1b[K{'x' * 78}…"
 
 
 def test_in_a_log_what_is_waited_for_is_written_once() -> None:
