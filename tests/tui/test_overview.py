@@ -12,6 +12,7 @@ from textual.widgets import Static
 from k8sops.core.errors import ForbiddenError, K8sOpsError, NotFoundError, UnreachableError
 from k8sops.core.overview import Diagnosis, Fact, Gauge, Overview, Series, Tile, Trouble
 from k8sops.tui.help import HelpScreen
+from k8sops.tui.logs.screen import LogScreen
 from k8sops.tui.overview.screen import OverviewScreen
 from k8sops.tui.overview.tiles_view import Tiles
 from k8sops.tui.overview.trouble_screen import TroubleScreen
@@ -138,6 +139,23 @@ async def test_enter_says_why_above_the_facts_and_escape_comes_back_to_the_same_
         back = shown.app.screen
         assert isinstance(back, OverviewScreen)
         assert back.chosen().rows[0].name == "checkout"
+
+
+async def test_a_pod_in_trouble_has_its_shell_and_its_logs_here_as_well() -> None:
+    """Where the trouble is seen first one asks for both; the key ended the program with an error."""
+    async with stage(OverviewOps(ILL)) as shown:
+        await shown.open(OverviewScreen)
+        await shown.sees("checkout")
+        await shown.press("j", "s")
+        await shown.until(lambda: shown.ops.sessions.asked)
+        ((wanted, _),) = shown.ops.sessions.asked
+        assert (wanted.kind, wanted.namespace, wanted.name) == ("exec", "data", "数据-sync-0")
+        await shown.press("escape", "enter")
+        await shown.until(lambda: isinstance(shown.app.screen, TroubleScreen))
+        await shown.press("a", "enter")
+        await shown.until(lambda: len(shown.ops.sessions.asked) == 2)
+        await shown.press("escape", "l")
+        await shown.until(lambda: isinstance(shown.app.screen, LogScreen))
 
 
 async def test_a_trouble_that_may_not_be_read_or_is_gone_keeps_the_sentence_it_had() -> None:

@@ -24,7 +24,6 @@ from k8sops.tui.acting.screen import Chosen
 from k8sops.tui.help import HelpScreen
 from k8sops.tui.jumping import jump
 from k8sops.tui.key_line import KeyLine
-from k8sops.tui.looking import LookingScreen
 from k8sops.tui.overview.tile_screen import TileScreen
 from k8sops.tui.overview.tiles_view import Tiles
 from k8sops.tui.overview.trouble_screen import TroubleScreen
@@ -35,13 +34,14 @@ from k8sops.tui.prompt import Prompt
 from k8sops.tui.running.leaving import leave
 from k8sops.tui.screens import SCREENS
 from k8sops.tui.session import Session
+from k8sops.tui.sessions.screen import SessionsScreen
 from k8sops.tui.status import SEPARATOR, Banner, ClusterLine, SaidLine, clock_text, since_text
 
 AGAIN_S: Final = 5.0
 TICK_S: Final = 1.0
 
 
-class OverviewScreen(LookingScreen):
+class OverviewScreen(SessionsScreen):
     """A cluster at a glance."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -20,16 +20,16 @@ from k8sops.tui.acting.screen import Chosen
 from k8sops.tui.describe_screen import DescribeScreen
 from k8sops.tui.detail import DetailScreen
 from k8sops.tui.key_line import KeyLine
-from k8sops.tui.looking import LookingScreen
 from k8sops.tui.overview.facts_view import FactsView
 from k8sops.tui.overview.words import GLYPHS, STYLES, age_text, label_of, trouble_row
 from k8sops.tui.session import Session
+from k8sops.tui.sessions.screen import SessionsScreen
 from k8sops.tui.status import SEPARATOR, Banner, ClusterLine, SaidLine, clock_text
 
 READ_EVERY_S: Final = 5.0
 
 
-class TroubleScreen(LookingScreen):
+class TroubleScreen(SessionsScreen):
     """Why it is in trouble, and what can be done about it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
