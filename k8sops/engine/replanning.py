@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import DriftedError, ForbiddenError, NotFoundError, UsageError
+from k8sops.core.object_names import NamedObject, object_named
 from k8sops.core.params import KIND_AND_NAME, NAMES, Params, extra_of
 from k8sops.core.plan import Finding, JsonObject, Plan, Target
 from k8sops.core.ports import ClusterReader
@@ -104,16 +105,15 @@ def noted_gone(record: StepRecord | None) -> tuple[str, ...]:
     return msgspec.json.decode(record.result, type=tuple[str, ...]) if record and record.result else ()
 
 
-def _names(params: Params, values: JsonObject) -> Iterator[tuple[str, str, str]]:
-    """Field, entry and kind of all that names a target; where a selector chooses, nothing does."""
+def _names(params: Params, values: JsonObject) -> Iterator[tuple[str, str, NamedObject]]:
+    """Field and entry of all that names a target, and what it names; where a selector chooses, nothing does."""
     for field, info in type(params).model_fields.items():
         names = extra_of(info).get(NAMES)
-        for entry in values.get(field) or () if names else ():
-            kind, slash, _ = str(entry).partition("/")
+        for entry in map(str, values.get(field) or () if names else ()):
             if names != KIND_AND_NAME:
-                yield field, str(entry), str(names)
-            elif slash:
-                yield field, str(entry), kind
+                yield field, entry, NamedObject(str(names), entry)
+            elif named := object_named(entry.partition("=")[0]):
+                yield field, entry, named
 
 
 async def _without_missing(
@@ -122,11 +122,11 @@ async def _without_missing(
     """The values without entries whose targets do not exist, and those targets."""
     missing: dict[_Place, Target] = {}
     kept: dict[str, Any] = dict(values)
-    for field, entry, kind in list(_names(params, values)):
-        resource = await reader.resource(kind)
-        name = entry.split("=", 1)[0].rpartition("/")[2]
-        namespace = str(values.get("namespace") or "") if resource.namespaced else ""
-        target = Target(kind=resource.qualified, name=name, namespace=namespace)
+    own = str(values.get("namespace") or "")
+    for field, entry, named in list(_names(params, values)):
+        resource = await reader.resource(named.kind)
+        place = named.place(resource, own)
+        target = Target(kind=resource.qualified, name=named.name, namespace=place)
         if _place(target) in missing or await _is_gone(target, reader):
             missing[_place(target)] = target
             kept[field] = [one for one in kept[field] if one != entry]
