@@ -16,6 +16,7 @@ from k8sops.cli.apply_flow import Flow, apply_flow
 from k8sops.cli.asking import at_terminal
 from k8sops.cli.console import say
 from k8sops.core.errors import ConflictError, ExitCode, UsageError
+from k8sops.core.object_names import object_named
 from k8sops.core.text import printable
 from k8sops.service import open_ops
 from k8sops.service.editor import USUAL, edited, editor_named
@@ -38,14 +39,14 @@ async def edit_flow(config: Config, flow: Flow) -> ExitCode:
     if not at_terminal():
         raise UsageError("there is no terminal to edit at", hint="say what to change with --patch JSON")
     targets = tuple(flow.params.get("targets") or ())
-    if len(targets) != 1 or flow.params.get("selector") or not all(targets[0].partition("/")):
+    named = object_named(targets[0]) if len(targets) == 1 and not flow.params.get("selector") else None
+    if named is None:
         raise UsageError(
             "one object is edited as text at a time: name it as KIND/NAME",
             hint="--patch changes several at once",
         )
-    kind, _, name = str(targets[0]).partition("/")
     async with open_ops(config) as ops:
-        patch = await _patch(ops, kind, name, config.namespace)
+        patch = await _patch(ops, named.kind, named.name, named.namespace or config.namespace)
     if not patch:
         say(NOTHING)
         return ExitCode.DONE

@@ -8,8 +8,9 @@ from typing import Final, TextIO
 from k8sops.cli.console import paint
 from k8sops.cli.plan_items import finding_lines, fits, hung, step_lines
 from k8sops.core.actor import Actor
+from k8sops.core.object_names import CLUSTER_WIDE
 from k8sops.core.plan import Plan, Step
-from k8sops.core.plan_words import change_text, rests_on, step_title, takes_text
+from k8sops.core.plan_words import change_text, rests_on, step_title, takes_text, where_text
 from k8sops.core.text import printable
 
 DIGEST_SHOWN: Final = 12
@@ -18,8 +19,8 @@ STEPS_SHOWN: Final = 40
 
 def identity_line(plan: Plan, actor: Actor) -> str:
     """`cluster · environment · namespace · identity`: where a change goes and as whom, before anything else."""
-    namespace = str(plan.params.get("namespace") or "cluster-wide")
-    return printable(" · ".join((plan.cluster.name, plan.cluster.environment, namespace, actor.name)))
+    place = where_text(plan) or CLUSTER_WIDE
+    return printable(" · ".join((plan.cluster.name, plan.cluster.environment, place, actor.name)))
 
 
 def plan_lines(plan: Plan, stream: TextIO) -> Iterator[str]:

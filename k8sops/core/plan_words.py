@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from k8sops.core.moments import in_words
+from k8sops.core.object_names import where_asked
 from k8sops.core.plan import Bulk, JsonObject, Plan, Step
 from k8sops.core.text import printable
 
@@ -19,6 +20,15 @@ VERDICTS: Final = {
     "created_unverified": "not tried yet",
 }
 """What an API server said to a dry run, in words."""
+
+
+def where_text(plan: Plan) -> str:
+    """Where a plan acts: `shop`, `shop and payments`, `5 namespaces`; empty where that is in no namespace."""
+    named = plan.params.get("targets") and plan.steps
+    if named and not any(step.target.namespace for step in plan.steps):
+        # Nodes are named, and the namespace is only that of whoever asks.
+        return ""
+    return printable(where_asked(plan.params))
 
 
 def step_title(step: Step) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from k8sops.core.digests import SHORTEST_DIGEST
+from k8sops.core.object_names import CLUSTER_WIDE
 from k8sops.core.plan import Bulk, Finding, Plan, Step
-from k8sops.core.plan_words import change_text, counts_text, rests_on, step_title, takes_text
+from k8sops.core.plan_words import change_text, counts_text, rests_on, step_title, takes_text, where_text
 from k8sops.core.run import Run
 from k8sops.core.text import printable
 from k8sops.service.command_words import command_line
@@ -37,10 +38,10 @@ def is_long(plan: Plan) -> bool:
 def plan_file(run: Run) -> tuple[str, str]:
     """The file's name and its text."""
     plan = run.plan
-    namespace = str(plan.params.get("namespace") or "cluster-wide")
+    place = where_text(plan) or CLUSTER_WIDE
     who = run.person or run.actor.name
     lines = [
-        printable(DOT.join((plan.cluster.name, plan.cluster.environment, namespace, who))),
+        printable(DOT.join((plan.cluster.name, plan.cluster.environment, place, who))),
         *("", printable(plan.summary), ""),
         *_steps(plan.steps),
         *map(_finding, plan.findings),

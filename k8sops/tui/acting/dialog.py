@@ -21,6 +21,7 @@ from textual.worker import WorkType
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import DriftedError
+from k8sops.core.object_names import CLUSTER_WIDE, where_asked
 from k8sops.core.plan import Plan
 from k8sops.core.run import Run, RunId
 from k8sops.core.text import printable
@@ -347,8 +348,8 @@ class ActionDialog(ModalScreen[None], LeftOnce[None]):
         is_production = cluster.environment.lower() in {"production", "prod"}
         self.set_class(is_production, "-production")
         environment = f"!! {cluster.environment.upper()} !!" if is_production else cluster.environment
-        namespace = str(self._doing.params.get("namespace") or "cluster-wide")
-        parts = (cluster.name or cluster.context, environment, namespace, who)
+        place = where_asked(self._doing.params) or CLUSTER_WIDE
+        parts = (cluster.name or cluster.context, environment, place, who)
         self._where.say(SEPARATOR.join(part for part in parts if part))
 
     def _unfold(self) -> None:

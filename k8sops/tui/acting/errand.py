@@ -14,6 +14,7 @@ from textual.message import Message
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import DeniedError, K8sOpsError
+from k8sops.core.object_names import object_named
 from k8sops.core.run import Run, RunId, RunState
 from k8sops.tui.acting.offers import Doing
 from k8sops.tui.running.actor import actor_at_screen
@@ -94,12 +95,12 @@ class Errand:
 
     async def find_replicas(self) -> None:
         """Answer with how many replicas there are to be now, where all that are meant agree; else with nothing."""
-        targets = [str(target).partition("/") for target in self._doing.params.get("targets", ())]
-        place = str(self._doing.params.get("namespace") or "")
+        targets = [one for text in self._doing.params.get("targets", ()) if (one := object_named(str(text)))]
+        own = str(self._doing.params.get("namespace") or "")
         found = set()
         try:
-            for kind, _, name in targets[:MOST_READ]:
-                whole = await self._connection.ops.object(kind, name, place)
+            for one in targets[:MOST_READ]:
+                whole = await self._connection.ops.object(one.kind, one.name, one.namespace or own)
                 found.add((whole.get("spec") or {}).get("replicas"))
         except K8sOpsError:
             # The plan says what is wrong.

@@ -20,6 +20,7 @@ from textual.worker import WorkType
 from k8sops.core.clock import Clock
 from k8sops.core.digests import SHORTEST_DIGEST
 from k8sops.core.errors import K8sOpsError, UsageError
+from k8sops.core.plan_words import where_text
 from k8sops.core.risk import Risk
 from k8sops.core.run import WAITING, Run, RunId, RunState, Settlement
 from k8sops.core.tables import TableQuery
@@ -376,7 +377,7 @@ class RunScreen(LeftOnce[None]):
         except K8sOpsError:
             return
         run = self._follower.run
-        namespace = str(run.plan.params.get("namespace") or "") if run is not None else ""
+        namespace = where_text(run.plan) if run is not None else ""
         self.query_one(ClusterLine).tell(cluster, TableQuery(kind="runs", namespace=namespace))
 
     def _put(self, where: str, text: str) -> None:
