@@ -6,6 +6,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, TextIO
 
+from k8sops.cli.console import narrating
+
 if TYPE_CHECKING:
     from k8sops.sandbox.build import BuildProgress
 
@@ -53,17 +55,19 @@ class BuildDisplay:
     def _show(self, line: str, subject: str) -> None:
         now = time.monotonic()
         if self._redraws:
-            self._stream.write(f"\r\x1b[2K{line}")
-            self._stream.flush()
+            self._write(f"\r\x1b[2K{line}")
         elif subject != self._last_subject or now - self._last_moment >= PLAIN_SECONDS:
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
+            self._write(f"{line}\n")
             self._last_moment = now
         self._last_subject, self._last_line = subject, line
 
     def _clear(self) -> None:
         if self._redraws and self._last_line:
-            self._stream.write("\r\x1b[2K")
+            self._write("\r\x1b[2K")
+
+    def _write(self, text: str) -> None:
+        with narrating(self._stream):
+            self._stream.write(text)
             self._stream.flush()
 
 

@@ -50,7 +50,7 @@ def paint(text: str, style: str, stream: TextIO | None = None, *, bold: bool = F
 
 def say(text: str = "") -> None:
     """A line of narration."""
-    with _narrating(sys.stderr):
+    with narrating(sys.stderr):
         click.echo(safe_lines(text), err=True, color=coloured(sys.stderr))
 
 
@@ -85,7 +85,8 @@ def _read_to_the_end() -> Iterator[None]:
 
 
 @contextmanager
-def _narrating(stream: TextIO) -> Iterator[None]:
+def narrating(stream: TextIO) -> Iterator[None]:
+    """Writing to somebody who may have gone: what is told then is told to nobody."""
     try:
         yield
     except OSError:
@@ -103,7 +104,7 @@ def safe_lines(text: str) -> str:
 def report(error: K8sOpsError, *, as_json: bool = False) -> None:
     """A failure as one sentence and what to do about it."""
     message = printable(error.message.replace("\n", " "))
-    with _narrating(sys.stderr):
+    with narrating(sys.stderr):
         click.echo(f"{paint('error:', 'blocker', bold=True)} {message}", err=True)
         if error.hint:
             click.echo(f"{paint('hint:', 'note', bold=True)} {printable(error.hint)}", err=True)
@@ -139,7 +140,7 @@ class ProgressLine:
         if text == self._shown:
             return
         self._shown = text
-        with _narrating(self._stream):
+        with narrating(self._stream):
             if self._live:
                 # A terminal that does not know its width says 0.
                 width = os.get_terminal_size(self._stream.fileno()).columns or 80
@@ -161,6 +162,7 @@ class ProgressLine:
     def clear(self) -> None:
         """Leave the line empty for what comes next."""
         if self._live and self._shown:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+            with narrating(self._stream):
+                self._stream.write("\r\x1b[K")
+                self._stream.flush()
         self._shown, self._says = "", None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from k8sops.cli.console import say
 from k8sops.cli.demo_slack import PORT
 
 if TYPE_CHECKING:
@@ -77,11 +78,10 @@ def demo_command(tour: bool, slack: bool, port: int, browser: bool, keep: bool, 
 def _greet() -> None:
     """Before anything is loaded: whoever began this should see at once that it has begun, and what."""
     if sys.stderr.isatty():
-        click.echo(
+        say(
             "A real Kubernetes on this machine, with a small company in trouble: your own clusters are left alone."
             "\nTo look at one of those meanwhile, without a way to change it, in another terminal: "
-            "k8sops tui --read-only",
-            err=True,
+            "k8sops tui --read-only"
         )
 
 
@@ -180,19 +180,17 @@ def _filled_sandbox(name: str, *, then: str = "") -> SandboxHandle:
     _say_both_ways()
     with BuildDisplay(sys.stderr) as display:
         handle = run_async(SandboxManager().up(name, nodes=NODES, report=display.build, say=display.say))
-    click.echo(f"A real control plane is up: {handle.nodes} nodes, API server {handle.server}.", err=True)
+    say(f"A real control plane is up: {handle.nodes} nodes, API server {handle.server}.")
     if then and history_place(handle).exists:
         return handle
     if sys.stderr.isatty():
-        click.echo(
-            f"It is filled, once, for about half a minute{f'; then {then}' if then else ''}.", err=True
-        )
+        say(f"It is filled, once, for about half a minute{f'; then {then}' if then else ''}.")
     with BuildDisplay(sys.stderr) as display:
         report = run_async(seed(handle.kubeconfig, progress=display.say))
         make_history_of(handle, display.say)
-    click.echo(f"Filled with {sum(report.applied.values())} objects in {report.seconds:.0f} s.", err=True)
+    say(f"Filled with {sum(report.applied.values())} objects in {report.seconds:.0f} s.")
     for line in (*report.story, *HISTORY):
-        click.echo(f"  {line}", err=True)
+        say(f"  {line}")
     return handle
 
 
@@ -204,8 +202,7 @@ def _say_both_ways() -> None:
     from k8sops.sandbox.versions import CONTROL_PLANE
 
     if seconds := building_ahead(CONTROL_PLANE):
-        click.echo(
+        say(
             f"Kubernetes is built here from pinned sources, once: about {max(round(seconds / 60), 1)} min on two cores."
-            "\nOr Ctrl-C, and K8SOPS_ASSETS_URL=https://… fetches release binaries from a mirror (docs/sandbox.md).",
-            err=True,
+            "\nOr Ctrl-C, and K8SOPS_ASSETS_URL=https://… fetches release binaries from a mirror (docs/sandbox.md)."
         )

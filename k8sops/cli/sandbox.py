@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
+from k8sops.cli.console import say
 from k8sops.cli.sandbox_cache import cache_group
 from k8sops.cli.sandbox_chaos import chaos_group
 from k8sops.cli.sandbox_history import HISTORY, env_command
@@ -179,7 +180,7 @@ def list_command(output: str) -> int:
         print_json(found)
         return 0
     if not found:
-        click.echo("there is no sandbox; `k8sops sandbox up` makes one", err=True)
+        say("there is no sandbox; `k8sops sandbox up` makes one")
         return 0
     click.echo(f"{'NAME':<16} {'STATE':<9} {'NODES':<9} {'MEMORY':<8} {'SERVER':<26} CREATED")
     for one in found:
@@ -230,7 +231,7 @@ def kubeconfig_command(
         click.echo(text.decode(), nl=False)
     else:
         write_private(target, text)
-        click.echo(f"wrote {target}", err=True)
+        say(f"wrote {target}")
     return 0
 
 
@@ -263,11 +264,8 @@ def seed_command(name: str, objects: int, pods: int, nodes: int, no_history: boo
 
     handle = SandboxManager().handle(name)
 
-    def progress(line: str) -> None:
-        click.echo(line, err=True)
-
-    report = asyncio.run(seed(handle.kubeconfig, progress=progress, objects=objects, pods=pods, nodes=nodes))
-    history = None if no_history else make_history_of(handle, progress)
+    report = asyncio.run(seed(handle.kubeconfig, progress=say, objects=objects, pods=pods, nodes=nodes))
+    history = None if no_history else make_history_of(handle, say)
     if output == "json":
         print_json(struct_document(report) | {"history": struct_document(history) if history else None})
         return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from k8sops.cli.console import say
 from k8sops.cli.sandbox_options import CONTEXT, output_option, print_json
 
 _MIB = 1024 * 1024
@@ -44,7 +45,7 @@ def list_command(output: str) -> int:
         )
         return 0
     if not found:
-        click.echo("there is no snapshot; `k8sops sandbox up --pods 10000 --nodes 500` keeps one", err=True)
+        say("there is no snapshot; `k8sops sandbox up --pods 10000 --nodes 500` keeps one")
         return 0
     click.echo(f"{'NODES':>6} {'PODS':>8} {'OTHERS':>8} {'SIZE':>9}  LAST USED")
     for one in found:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from k8sops.cli.build_progress import BuildDisplay
 from k8sops.cli.console import ProgressLine
 
 
@@ -141,3 +142,17 @@ def test_narration_that_nobody_hears_stops_nothing(unread: int, full: int) -> No
         line = ProgressLine(gone)
         line.show("1 of 2 pods")
         line.show("2 of 2 pods")
+    with os.fdopen(os.dup(unread), "w") as gone, BuildDisplay(gone) as display:
+        display.say("starting etcd")
+        display.say("starting kube-apiserver")
+
+
+@pytest.mark.parametrize("arguments", [("sandbox", "list"), ("sandbox", "cache", "list")])
+def test_what_sandbox_has_to_say_is_no_failure_where_nobody_hears_it(
+    unread: int, full: int, arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That there is none is an answer; a log without room, or a terminal that was closed, makes no error of it."""
+    monkeypatch.setenv("K8SOPS_SANDBOX_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("K8SOPS_CACHE", str(tmp_path / "cache"))
+    for stderr in (unread, full):
+        assert into(subprocess.PIPE, *arguments, stderr=stderr) == (0, "")
