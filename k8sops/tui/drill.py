@@ -12,29 +12,9 @@ import msgspec
 from k8sops.core.plan import JsonObject
 from k8sops.core.selectors import selector_text
 from k8sops.core.tables import Row, TableQuery
+from k8sops.tui.kind_names import known_kind, known_plural
 from k8sops.tui.places import Place
 
-_ALIASES: Final[dict[str, str]] = {
-    alias: plural
-    for plural, aliases in {
-        "pods": "po pod",
-        "deployments": "deploy deployment dp",
-        "replicasets": "rs replicaset",
-        "statefulsets": "sts statefulset",
-        "daemonsets": "ds daemonset",
-        "replicationcontrollers": "rc replicationcontroller",
-        "jobs": "job",
-        "cronjobs": "cj cronjob",
-        "services": "svc service",
-        "poddisruptionbudgets": "pdb poddisruptionbudget",
-        "nodes": "no node",
-        "namespaces": "ns namespace",
-        "events": "ev event",
-        "customresourcedefinitions": "crd crds customresourcedefinition",
-    }.items()
-    for alias in (plural, *aliases.split())
-}
-_OWN_GROUPS: Final = frozenset({"", "apps", "batch", "policy", "apiextensions.k8s.io"})
 SELECTING: Final = frozenset(
     {"deployments", "replicasets", "statefulsets", "daemonsets", "replicationcontrollers", "jobs", "services"}
     | {"poddisruptionbudgets"}
@@ -42,12 +22,6 @@ SELECTING: Final = frozenset(
 """Kinds whose object says by labels which pods are theirs."""
 CONTAINERS: Final = "containers"
 """The table of one pod's containers, which no server has (`Ops.browse`)."""
-
-
-def known_plural(kind: str) -> str:
-    """The plural of one of Kubernetes' own kinds as it was typed; empty for every other."""
-    name, _, group = kind.strip().lower().partition(".")
-    return _ALIASES.get(name, "") if group in _OWN_GROUPS else ""
 
 
 def place_in(kind: str, row: Row) -> Place | None:
@@ -94,5 +68,4 @@ def owner_place(row: Row) -> Place | None:
     if not row.owners:
         return None
     owner = row.owners[0]
-    kind = known_plural(owner.kind) or owner.kind
-    return Place(query=TableQuery(kind=kind, namespace=row.namespace), seek=owner.uid)
+    return Place(query=TableQuery(kind=known_kind(owner.kind), namespace=row.namespace), seek=owner.uid)

@@ -20,8 +20,9 @@ from k8sops.core.text import counted
 from k8sops.service.config import data_folder
 from k8sops.tui.acting.screen import ActingScreen
 from k8sops.tui.columns import shown_cell
-from k8sops.tui.drill import known_plural, place_in
+from k8sops.tui.drill import place_in
 from k8sops.tui.jumping import jump
+from k8sops.tui.kind_names import known_plural
 from k8sops.tui.live_table import LiveTable
 from k8sops.tui.places import Place
 

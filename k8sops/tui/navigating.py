@@ -22,8 +22,9 @@ from k8sops.tui.across import context_of, own_row
 from k8sops.tui.acting.screen import Chosen
 from k8sops.tui.browse_words import sentence
 from k8sops.tui.column_set import ColumnChoice
-from k8sops.tui.drill import CONTAINERS, SELECTING, known_plural, owner_place, place_in, pod_of, pods_place
+from k8sops.tui.drill import CONTAINERS, SELECTING, owner_place, place_in, pod_of, pods_place
 from k8sops.tui.jumping import TableHome
+from k8sops.tui.kind_names import known_kind, known_plural
 from k8sops.tui.live_table import LiveTable
 from k8sops.tui.places import Favourites, Place, Trail, begun
 from k8sops.tui.prompt import Prompt
@@ -257,7 +258,7 @@ class NavigatingScreen(SessionsScreen, TableHome):
         from k8sops.tui.columns_screen import ColumnsScreen  # noqa: PLC0415 - loaded when opened
 
         table, kind = self.query_one(LiveTable), self._query.kind
-        plural = known_plural(kind) or kind
+        plural = known_kind(kind)
 
         def asked() -> list[tuple[str, bool]]:
             shown = {column.title for column in table.columns}
@@ -274,7 +275,7 @@ class NavigatingScreen(SessionsScreen, TableHome):
 
     def columns_of(self, kind: str) -> ColumnChoice:
         """What was chosen for a kind."""
-        return self.chosen_columns.get(known_plural(kind) or kind, ColumnChoice())
+        return self.chosen_columns.get(known_kind(kind), ColumnChoice())
 
     def action_help(self) -> None:
         """Show every key."""

@@ -30,5 +30,9 @@ BLESS: Final = ActionSpec(
     policy_key="pod.bless",
     verbs=(Verb(verb="patch", resource="pods"),),
     # The screen has a use of its own for `n` on every other kind.
-    on_rows=(RowOffer(kinds=("pods",), label="Bless", keys=("n", "f9"), rows_as="pods", written="name"),),
+    on_rows=(
+        RowOffer(
+            kinds=("pods", "ingresses"), label="Bless", keys=("n", "f9"), rows_as="pods", written="name"
+        ),
+    ),
 )

@@ -327,7 +327,7 @@ async def test_where_the_first_context_is_away_the_others_are_offered() -> None:
 @pytest.mark.parametrize("kind", ["deploy", "deployments.apps", "Deployment"])
 def test_a_kind_is_known_however_it_is_typed(kind: str) -> None:
     """The way in must not depend on spelling."""
-    from k8sops.tui.drill import known_plural
+    from k8sops.tui.kind_names import known_plural
 
     assert known_plural(kind) == "deployments"
     assert known_plural("services.serving.example") == ""

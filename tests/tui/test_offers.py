@@ -66,7 +66,7 @@ async def test_a_registered_action_is_in_help_palette_and_the_page_of_keys() -> 
         assert "n            Bless" in str(app.screen.query_one(Static).content)
         await pilot.press("escape", "n")
         await until(pilot, lambda: ops.previews)
-    assert "| `act.n` | `n` | Bless (pods) |" in keys_reference()
+    assert "| `act.n` | `n` | Bless (pods, ingresses) |" in keys_reference()
     assert problems_of({"act.f9": "f8"}) == ()
 
 
@@ -83,6 +83,14 @@ async def test_a_key_that_acts_is_bound_anew_wherever_rows_are() -> None:
         assert ops.sessions.asked == []
         await pilot.press("f11")
         await until(pilot, lambda: ops.sessions.asked)
+
+
+@pytest.mark.usefixtures("blessed")
+@pytest.mark.parametrize("typed", ["ingresses", "ing", "Ingress", "ingresses.networking.k8s.io"])
+def test_a_kind_has_its_actions_however_it_was_typed(typed: str) -> None:
+    """Whoever types the short name looks at the same rows."""
+    assert "bless" in {offer.action for offer in offers_for(typed)}
+    assert "bless" not in {offer.action for offer in offers_for("ingresses.example")}
 
 
 def test_an_action_says_on_which_rows_it_is_or_where_else() -> None:

@@ -26,8 +26,9 @@ from k8sops.service.editor import EDITORS, edited, editor_named
 from k8sops.service.manifest_text import check_editable, editable, moved_since, patch_of, text_of
 from k8sops.tui.acting.confirming import sentence
 from k8sops.tui.acting.dialog import ActionDialog
-from k8sops.tui.acting.offers import Doing, known_kind
+from k8sops.tui.acting.offers import Doing
 from k8sops.tui.key_line import KeyLine
+from k8sops.tui.kind_names import known_kind
 from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.session import Session
 from k8sops.tui.status import Banner, ClusterLine, SaidLine

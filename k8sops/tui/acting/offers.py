@@ -7,13 +7,13 @@ is left to the screen.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from k8sops.core.tables import Row
 from k8sops.service.catalog import ANY_KIND, ActionSpec, RowOffer, offered_specs
+from k8sops.tui.kind_names import known_kind
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -42,33 +42,6 @@ class Doing(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     reason: str = ""
     """Recorded with the run, unless another is typed."""
-
-
-_SPELLINGS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        spelling: plural
-        for plural, short in {
-            "nodes": "no",
-            "deployments": "deploy dp",
-            "statefulsets": "sts",
-            "daemonsets": "ds",
-            "replicasets": "rs",
-            "pods": "po",
-            "cronjobs": "cj",
-            "jobs": "",
-            "namespaces": "ns",
-        }.items()
-        for spelling in (plural, plural.removesuffix("s"), *short.split())
-    }
-)
-_GROUPS: Final = frozenset({"", "apps", "batch"})
-
-
-def known_kind(kind: str) -> str:
-    """The plural of a kind that has actions of its own, however it was typed; any other as it was typed."""
-    name, _, group = kind.lower().partition(".")
-    group = group.removeprefix("v1.") if group != "v1" else ""
-    return _SPELLINGS.get(name, kind) if group in _GROUPS else kind
 
 
 def offers_for(kind: str, rows: Sequence[Row] = ()) -> tuple[Offer, ...]:

@@ -12,9 +12,9 @@ from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 
 from k8sops.core.tables import Row
-from k8sops.tui.acting.offers import Offer, known_kind
+from k8sops.tui.acting.offers import Offer
 from k8sops.tui.acting.screen import Chosen
-from k8sops.tui.drill import known_plural
+from k8sops.tui.kind_names import known_kind
 from k8sops.tui.looking import LookingScreen
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class SessionsScreen(LookingScreen):
             case "session.debug":
                 self._begin_on(row, "debug")
             case "session.port_forward":
-                self._begin_port(known_plural(known_kind(chosen.kind)) or chosen.kind, row)
+                self._begin_port(known_kind(chosen.kind), row)
             case _:
                 self._begin_files(row)
 
@@ -143,7 +143,7 @@ class SessionsScreen(LookingScreen):
     def _row_with_pods(self) -> tuple[str, Row]:
         """Raises SkipAction where the kind has no pods, or there is no row."""
         chosen = self._acted_on()
-        kind = known_plural(known_kind(chosen.kind)) or chosen.kind
+        kind = known_kind(chosen.kind)
         if kind not in WITH_PODS or not chosen.rows:
             raise SkipAction
         return kind, chosen.rows[0]

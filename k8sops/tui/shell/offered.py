@@ -21,10 +21,10 @@ from textual.screen import Screen
 from k8sops.core.clock import Clock, SystemClock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.text import printable
-from k8sops.tui.acting.offers import known_kind, offers_for
+from k8sops.tui.acting.offers import offers_for
 from k8sops.tui.acting.screen import ActingScreen, refusals_of
 from k8sops.tui.commands import KIND_SUGGESTIONS
-from k8sops.tui.drill import known_plural
+from k8sops.tui.kind_names import known_kind
 from k8sops.tui.looking import SECRET_KINDS
 from k8sops.tui.navigating import NavigatingScreen
 from k8sops.tui.screens import SCREENS
@@ -154,7 +154,7 @@ def _in_vain(screen: Screen[Any], name: str) -> bool:
     chosen = screen.chosen()
     if not chosen.rows:
         return True
-    kind = known_plural(known_kind(chosen.kind)) or chosen.kind
+    kind = known_kind(chosen.kind)
     if name == "look.decode":
         return kind not in SECRET_KINDS
     return name.startswith("pods.") and kind not in (WITH_PODS if name in _OF_WORKLOADS else {"pods"})
