@@ -197,15 +197,12 @@ class ScheduleDesk:
             voted = about_standing("vote", name, record.approval, verdict=vote.verdict, reason=vote.reason)
             said[:] = [voted]
             table.approve(tx, name, version=schedule.version, standing=decided.text() if decided else "")
+            who = self._who(actor, schedule)
             if decided is None:
-                table.pause(tx, name, f"its standing approval was denied by {actor.name}")
-                return (
-                    table.get(tx, name),
-                    "schedule.paused",
-                    f"{name}: standing approval denied by {actor.name}",
-                )
+                table.pause(tx, name, f"its standing approval was denied by {who}")
+                return table.get(tx, name), "schedule.paused", f"{name}: standing approval denied by {who}"
             state = "granted" if decided.granted else "still lacks votes"
-            return table.get(tx, name), "schedule.approved", f"{name}: approved by {actor.name}; it {state}"
+            return table.get(tx, name), "schedule.approved", f"{name}: approved by {who}; it {state}"
 
         return await self._recorded(
             work, actor, "schedule.voted", name=name, asked="vote",
@@ -238,8 +235,9 @@ class ScheduleDesk:
         """Stop firing. Raises NoSuchScheduleError."""
 
         def work(tx: Tx) -> tuple[Schedule, str, str]:
-            table.pause(tx, name, f"{actor.name}: {why}" if why else f"by {actor.name}")
-            return table.get(tx, name), "schedule.paused", f"{name} was paused by {actor.name}"
+            who = self._who(actor, table.locked(tx, name))
+            table.pause(tx, name, f"{who}: {why}" if why else f"by {who}")
+            return table.get(tx, name), "schedule.paused", f"{name} was paused by {who}"
 
         return await self._recorded(work, actor, "schedule.paused", name=name, asked="pause", reason=why)
 
@@ -247,8 +245,10 @@ class ScheduleDesk:
         """Fire again."""
 
         def work(tx: Tx) -> tuple[Schedule, str, str]:
-            self._check_theirs(table.locked(tx, name), actor)
-            return table.resume(tx, name), "schedule.resumed", f"{name} was resumed by {actor.name}"
+            schedule = table.locked(tx, name)
+            self._check_theirs(schedule, actor)
+            said = f"{name} was resumed by {self._who(actor, schedule)}"
+            return table.resume(tx, name), "schedule.resumed", said
 
         return await self._recorded(work, actor, "schedule.resumed", name=name, asked="resume")
 
@@ -259,7 +259,7 @@ class ScheduleDesk:
             gone = table.locked(tx, name)
             self._check_theirs(gone, actor)
             table.remove(tx, name)
-            return gone, "schedule.removed", f"{name} was removed by {actor.name}"
+            return gone, "schedule.removed", f"{name} was removed by {self._who(actor, gone)}"
 
         return await self._recorded(work, actor, "schedule.removed", name=name, asked="remove")
 
@@ -267,15 +267,18 @@ class ScheduleDesk:
         """Fire at once beside the timetable; a worker carries it out."""
 
         def work(tx: Tx) -> tuple[Schedule, str, str]:
-            self._check_theirs(table.locked(tx, name), actor)
-            due = claiming.run_now(tx, name, actor.name)
-            return (
-                table.get(tx, name),
-                "schedule.fired",
-                f"{name} is to run now ({due:%H:%M:%S} UTC), asked by {actor.name}",
-            )
+            schedule = table.locked(tx, name)
+            self._check_theirs(schedule, actor)
+            who = self._who(actor, schedule)
+            due = claiming.run_now(tx, name, who)
+            said = f"{name} is to run now ({due:%H:%M:%S} UTC), asked by {who}"
+            return table.get(tx, name), "schedule.fired", said
 
         return await self._recorded(work, actor, "schedule.run_now", name=name, asked="run-now")
+
+    def _who(self, actor: Actor, schedule: Schedule) -> str:
+        """What people call them: a chat's ids say nothing to anybody."""
+        return self._rules.person_of(actor, schedule.cluster_uid) or actor.name
 
     def _check_theirs(self, schedule: Schedule, actor: Actor) -> None:
         """Raise DeniedError where it is neither the actor's own nor they an administrator; anybody may pause."""

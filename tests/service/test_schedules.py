@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from k8sops.cluster.client import KubeCluster
-from k8sops.core.actor import Identity
+from k8sops.core.actor import Actor, Identity
 from k8sops.core.errors import AlreadyDecidedError, DeniedError, ScheduleChangedError, UsageError
 from k8sops.core.ports import AccessRequest
 from k8sops.core.risk import Risk
@@ -367,6 +367,21 @@ async def test_a_schedule_without_a_success_for_its_time_raises_an_event(worker:
         "once, not at every look"
     )
     assert (await codes(worker)).count("schedule.overdue") == 1
+
+
+async def test_who_changed_a_schedule_from_a_chat_is_told_by_name(team: Worker) -> None:
+    """`paused by U0ALICE` is a riddle; the trail keeps whose word it was."""
+    in_chat = Actor(name="U0ALICE", team="T0001", surface="slack", auth="slack")
+    await team.add(replicas=2)
+    assert (await team.desk.pause("night", "it is Friday", in_chat)).paused_why == "alice: it is Friday"
+    await team.desk.resume("night", in_chat)
+    await team.desk.run_now("night", in_chat)
+    await team.desk.remove("night", in_chat)
+    told = [text for kind, text in await team.told() if kind.startswith("schedule.")]
+    assert [text.rpartition(" ")[2] for text in told[-4:]] == ["alice"] * 4, told
+    record = (await chain_of(team.database))[-1]
+    assert record.actor is not None
+    assert record.actor.name == "U0ALICE"
 
 
 async def test_run_now_fires_beside_the_timetable_and_a_paused_one_does_not(worker: Worker) -> None:
