@@ -10,7 +10,6 @@ from textual.binding import Binding
 from textual.widgets import OptionList, Static
 
 from k8sops.actions import registry
-from k8sops.core.screen import ScreenChoice
 from k8sops.core.tables import TableQuery
 from k8sops.service.catalog import ANY_KIND, offered_specs, spec_named
 from k8sops.tui.acting.menu import ActionMenu
@@ -71,21 +70,6 @@ async def test_a_registered_action_is_in_help_palette_and_the_page_of_keys() -> 
 
 
 @pytest.mark.usefixtures("blessed")
-async def test_a_key_that_acts_is_bound_anew_wherever_rows_are() -> None:
-    """What a screen bound once more to the same key stayed where it was: `act.s` had no effect on a table."""
-    app, ops = _table_of_pods(ScreenChoice(keys={"act.f9": "f10", "act.s": "f11"}))
-    async with app.run_test(size=(120, 32)) as pilot:
-        await at_rest(pilot, "web-0")
-        await pilot.press("f10")
-        await until(pilot, lambda: ops.previews)
-        await pilot.press("escape", "s")
-        await at_rest(pilot, "web-0")
-        assert ops.sessions.asked == []
-        await pilot.press("f11")
-        await until(pilot, lambda: ops.sessions.asked)
-
-
-@pytest.mark.usefixtures("blessed")
 @pytest.mark.parametrize("typed", ["ingresses", "ing", "Ingress", "ingresses.networking.k8s.io"])
 def test_a_kind_has_its_actions_however_it_was_typed(typed: str) -> None:
     """Whoever types the short name looks at the same rows."""
@@ -129,10 +113,8 @@ def test_an_action_takes_the_place_only_of_one_that_is_there() -> None:
                 }
 
 
-def _table_of_pods(choice: ScreenChoice | None = None) -> tuple[K8sOpsApp, ActingOps]:
+def _table_of_pods() -> tuple[K8sOpsApp, ActingOps]:
     ops = ActingOps()
     ops.feeds = {"pods": Feed(POD_COLUMNS, [pod("web-0")])}
-    app = K8sOpsApp(
-        Desk(ops).open, TableQuery(kind="pods"), all_namespaces=True, clock=FixedClock(), choice=choice
-    )
+    app = K8sOpsApp(Desk(ops).open, TableQuery(kind="pods"), all_namespaces=True, clock=FixedClock())
     return app, ops

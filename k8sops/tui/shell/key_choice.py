@@ -18,7 +18,8 @@ from textual.dom import DOMNode
 
 import k8sops.tui
 from k8sops.service.catalog import ANY_KIND, offered_specs
-from k8sops.tui.acting.screen import ActingScreen, acting_id, bound_to_act
+from k8sops.tui.acting.key_bindings import acting_id, bound_to_act
+from k8sops.tui.acting.screen import ActingScreen
 
 
 class BoundKey(msgspec.Struct, frozen=True, order=True):
