@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from textual.widgets import Button, Input
+from textual.widgets import Button, Input, Static
 
 from k8sops.core.errors import (
     DriftedError,
@@ -22,6 +22,7 @@ from k8sops.core.plan import Decision, Demand, Finding, Plan
 from k8sops.core.risk import Risk
 from k8sops.tui.acting.dialog import ActionDialog
 from k8sops.tui.acting.fields import TextLine, TickLine
+from k8sops.tui.acting.form_pane import More
 from k8sops.tui.running.run_screen import RunScreen
 from tests.tui.acting_desk import TYPED, Acting, ActingOps, acting, made_plan
 from tests.tui.feeds import node, pod
@@ -183,18 +184,33 @@ async def test_a_blocker_brings_its_flag_as_a_field_to_tick() -> None:
         assert seen.app.focused is seen.dialog._name_box.query_one(Input)
 
 
+async def test_the_key_that_unfolds_is_one_that_works_where_the_focus_is() -> None:
+    """In a box `m` is text: who presses what the line says must not have typed `5m` replicas."""
+    async with acting("deployments", WEB) as seen:
+        await seen.press("s", "5")
+        more = seen.dialog.query_one(More)
+        assert str(more.content) == "▸ tab to here, then m shows 5 more fields"
+        await seen.press("tab")
+        assert str(more.content) == "▸ m shows 5 more fields"
+        await seen.press("m")
+        assert str(more.content) == "▾ m folds 5 more fields"
+        assert seen.dialog.query_one("#form Input", Input).value == "5"
+
+
 async def test_marked_rows_make_one_plan_and_one_confirm() -> None:
     """Five dialogs for five nodes would be five times Enter without reading; none is left out silently."""
     async with acting("nodes", *(node(f"n{number}") for number in range(1, 6))) as seen:
         await seen.press("c", "enter")
         assert [one[1] for one in seen.ops.proposals] == [{"nodes": ["n1", "n2", "n3", "n4", "n5"]}]
         await _back(seen)
-        seen.ops.previews.clear()
-        seen.mark("pods", WEB, pod("api", namespace="payments"))
-        await seen.press("ctrl+d")
-        assert seen.app.screen is seen.stand
-        assert seen.ops.previews == []
-        assert any("2 namespaces" in each.message for each in seen.app._notifications)
+        seen.mark("deployments", pod("web"), pod("web", namespace="payments"))
+        await seen.press("r")
+        assert "Restart 2 deployments in shop and payments" in str(
+            seen.dialog.query_one("#box")._border_title
+        )
+        assert "shop and payments" in str(seen.dialog.query_one("#where", Static).content)
+        await seen.press("enter")
+        assert seen.ops.proposals[1][1] == {"targets": ["shop/deployments/web", "payments/deployments/web"]}
 
 
 async def test_where_others_must_agree_the_dialog_asks_for_a_reason_and_says_who() -> None:

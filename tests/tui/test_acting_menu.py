@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from textual import events
 from textual.widgets import OptionList
 
+from k8sops.core.actor import Actor
 from k8sops.core.plan import Step
 from k8sops.core.run import Run
 from k8sops.core.tables import TableQuery
@@ -102,13 +104,30 @@ async def test_without_a_row_there_is_no_menu() -> None:
         assert seen.is_at(ActionMenu)
 
 
-async def test_rows_of_several_namespaces_are_refused_before_anything_is_chosen() -> None:
-    """A form that is filled in for two namespaces and then refused was filled in for nothing."""
-    async with acting("deployments", pod("web"), pod("api", namespace="payments")) as seen:
+class PaymentsForbidden(ActingOps):
+    """RBAC and policy of one namespace of several."""
+
+    async def refusals(
+        self,
+        kind: str,
+        namespace: str,
+        actions: Sequence[str],
+        *,
+        names: Sequence[str] = (),
+        actor: Actor | None = None,
+    ) -> dict[str, str]:
+        told = {"restart": "policy: frozen", "delete": f"RBAC: you may not delete pods in {namespace}"}
+        return {name: told[name] for name in actions if name in told and namespace == "payments"}
+
+
+async def test_what_one_of_several_namespaces_refuses_is_refused_with_its_name() -> None:
+    """A form that is filled in for two namespaces and then refused in one was filled in for nothing."""
+    rows = (pod("web"), pod("api", namespace="payments"))
+    async with acting("deployments", *rows, ops=PaymentsForbidden()) as seen:
         await seen.press("a")
-        await seen.until(
-            lambda: all("are in 2 namespaces, and one plan acts in one" in line for line in _menu(seen))
-        )
+        await seen.until(lambda: any("in payments: policy: frozen" in line for line in _menu(seen)))
+        assert any("RBAC: you may not delete pods in payments" in line for line in _menu(seen))
+        assert sum("payments" in line for line in _menu(seen)) == 2
 
 
 async def test_a_key_acts_on_the_row_that_the_keys_before_it_lead_to() -> None:
@@ -127,5 +146,3 @@ async def test_a_key_acts_on_the_row_that_the_keys_before_it_lead_to() -> None:
             app.post_message(events.Key(key, key))
         await until(pilot, lambda: isinstance(app.screen, ActionMenu))
         assert "nodes/n3" in str(app.screen.query_one(OptionList)._border_title)
-
-

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from k8sops.core.errors import UsageError
 from k8sops.core.plan import ClusterInfo, Decision, Demand, Finding
 from k8sops.core.risk import Risk
 from k8sops.service.catalog import all_actions, params_of
 from k8sops.tui.acting.about_rows import doing
 from k8sops.tui.acting.confirming import approval_sentence, hindrance, unconfirmed
 from k8sops.tui.acting.form import form_of, given, missing, overriding
-from k8sops.tui.acting.offers import known_kind, offer_by_key, offers_for
+from k8sops.tui.acting.offers import offer_by_key, offers_for
 from k8sops.tui.acting.plan_layout import body_lines, foot_line, verdict_lines
+from k8sops.tui.kind_names import known_kind
 from tests.tui.acting_desk import TYPED, made_plan
 from tests.tui.feeds import node, pod
 
@@ -29,6 +29,10 @@ KINDS = ("nodes", "deployments", "statefulsets", "daemonsets", "replicasets", "p
         ("deployments.apps", "deployments"),
         ("deployments.v1.apps", "deployments"),
         ("cj", "cronjobs"),
+        ("pods.v1", "pods"),
+        ("cm", "configmaps"),
+        ("Ingress", "ingresses"),
+        ("events.events.k8s.io", "events.events.k8s.io"),
         ("nodes.metrics.k8s.io", "nodes.metrics.k8s.io"),
         ("certs.acme.example", "certs.acme.example"),
     ],
@@ -59,10 +63,31 @@ def test_a_suspended_cronjob_is_offered_the_way_back() -> None:
     assert (first and first.action, second and second.action) == ("suspend", "resume")
 
 
-def test_rows_of_several_namespaces_are_no_request() -> None:
-    """One plan acts in one namespace."""
-    with pytest.raises(UsageError, match="2 namespaces"):
-        doing(offers_for("pods")[0], "pods", [pod("a"), pod("b", namespace="data")])
+@pytest.mark.parametrize(
+    ("namespaces", "named", "title"),
+    [
+        (("shop", "shop"), ["deployments/a", "deployments/a"], "Restart 2 deployments in shop"),
+        (
+            ("shop", "data", "shop"),
+            ["shop/deployments/a", "data/deployments/a", "shop/deployments/a"],
+            "Restart 3 deployments in shop and data",
+        ),
+        (
+            ("a", "b", "c"),
+            ["a/deployments/a", "b/deployments/a", "c/deployments/a"],
+            "Restart 3 deployments in 3 namespaces",
+        ),
+    ],
+)
+def test_rows_of_several_namespaces_are_one_request_each_named_with_its_own(
+    namespaces: tuple[str, ...], named: list[str], title: str
+) -> None:
+    """Marked rows make one plan and one confirm, wherever they lie; the title says where."""
+    restart = next(one for one in offers_for("deployments") if one.action == "restart")
+    found = doing(restart, "deploy", [pod("a", namespace=each) for each in namespaces])
+    alone = {"namespace": "shop"} if set(namespaces) == {"shop"} else {}
+    assert (found.params, found.title) == ({"targets": named} | alone, title)
+    params_of("restart").model_validate(found.params)
 
 
 def test_every_form_can_be_made_and_says_nothing_by_itself() -> None:

@@ -15,12 +15,12 @@ from textual.message import Message
 from textual.widgets import Input
 
 from k8sops.core.clock import Clock
-from k8sops.core.errors import UsageError
 from k8sops.core.plan import Target
 from k8sops.core.tables import Row
 from k8sops.core.text import counted
-from k8sops.tui.acting.about_rows import doing, scattered_over
-from k8sops.tui.acting.offers import Offer, acting_keys, known_kind, offer_by_key, offers_for
+from k8sops.tui.acting.about_rows import doing
+from k8sops.tui.acting.offers import Offer, acting_keys, offer_by_key, offers_for
+from k8sops.tui.kind_names import known_kind
 from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.session import Session
 
@@ -33,18 +33,28 @@ class Chosen(NamedTuple):
 
 
 async def refusals_of(connection: Session, chosen: Chosen, actions: Sequence[str]) -> dict[str, str]:
-    """Why some of these actions would be refused on the chosen rows. Raises what asking raises."""
+    """Why some of these actions would be refused on the chosen rows. Raises what asking raises.
+
+    Of rows in several namespaces it is the first that is refused: one plan is about all of them.
+    """
     from k8sops.tui.running.actor import actor_at_screen  # noqa: PLC0415 - loaded when needed
 
-    if scattered := scattered_over(chosen.rows):
-        return dict.fromkeys(actions, f"the {scattered}")
-    return await connection.ops.refusals(
-        known_kind(chosen.kind),
-        chosen.rows[0].namespace,
-        actions,
-        names=[row.name for row in chosen.rows],
-        actor=await actor_at_screen(connection.ops),
-    )
+    names: dict[str, list[str]] = {}
+    for row in chosen.rows:
+        names.setdefault(row.namespace, []).append(row.name)
+    ops, kind, found = connection.ops, known_kind(chosen.kind), dict[str, str]()
+    actor = await actor_at_screen(ops)
+    for namespace, several in names.items():
+        if left := [action for action in actions if action not in found]:
+            told = await ops.refusals(kind, namespace, left, names=several, actor=actor)
+            where = namespace if len(names) > 1 else ""
+            found |= {action: _where_refused(why, where) for action, why in told.items()}
+    return found
+
+
+def _where_refused(why: str, namespace: str) -> str:
+    """With the namespace that it is about, unless that is said."""
+    return f"in {namespace}: {why}" if namespace and namespace not in why.split() else why
 
 
 def acting_id(key: str) -> str:
@@ -159,13 +169,7 @@ class ActingScreen(LeftOnce[None]):
         if offer.on.opens == "editor":
             self._open_editor(chosen)
             return
-        try:
-            wanted = doing(offer, chosen.kind, chosen.rows)
-        except UsageError as error:
-            from k8sops.tui.acting.confirming import sentence  # noqa: PLC0415 - loaded when needed
-
-            self.notify(sentence(error), title=offer.label, severity="warning", markup=False)
-            return
+        wanted = doing(offer, chosen.kind, chosen.rows)
         self.app.push_screen(ActionDialog(self.connection, self._clock, wanted))
 
     def _open_editor(self, chosen: Chosen) -> None:
