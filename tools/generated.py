@@ -15,7 +15,7 @@ import click
 from k8sops.cli.main import root
 from k8sops.core.errors import EXIT_CODES, ExitCode
 from k8sops.policy.schema import policy_schema_text
-from k8sops.service.catalog import all_actions
+from k8sops.service.catalog import ANY_KIND, ActionSpec, all_actions
 from k8sops.tui.k9s_keys import keys_page
 from k8sops.tui.shell.key_choice import keys_reference
 
@@ -83,12 +83,26 @@ def actions_table() -> str:
         verbs = ", ".join(f"{verb.verb} {verb.resource}" for verb in spec.verbs)
         risks = ", ".join(str(risk) for risk in spec.risks)
         again = "yes" if spec.idempotent else "no"
-        rows.append(f"| `{spec.name}` | {spec.summary} | {risks} | {again} | `{spec.policy_key}` | {verbs} |")
+        rows.append(
+            f"| `{spec.name}` | {spec.summary} | {_at_the_screen(spec)} | {risks} | {again} | `{spec.policy_key}` "
+            f"| {verbs} |"
+        )
     header = (
-        "# Actions\n\nDeclared in `k8sops/actions/registry.py`; policy, access review and docs read it there.\n\n"
-        "| Action | What it does | Risks | A step may be repeated | Policy key | Needs |\n|---|---|---|---|---|---|\n"
+        "# Actions\n\nDeclared in `k8sops/actions/declared/`; policy, access review, screen and docs read it there.\n"
+        "At the screen `a` is the menu, which has those with a key of their own as well.\n\n"
+        "| Action | What it does | At the screen | Risks | A step may be repeated | Policy key | Needs |\n"
+        "|---|---|---|---|---|---|---|\n"
     )
     return NOTICE + "\n" + header + "\n".join(rows) + "\n"
+
+
+def _at_the_screen(spec: ActionSpec) -> str:
+    """By which keys rows of which kinds have it, `a` being the menu's; or where else it is."""
+    found: dict[str, list[str]] = {}
+    for on in spec.on_rows:
+        keys = " ".join(f"`{key}`" for key in on.keys) or "`a`"
+        found.setdefault(keys, []).extend("any kind" if kind == ANY_KIND else kind for kind in on.kinds)
+    return spec.elsewhere or "; ".join(f"{keys} on {', '.join(kinds)}" for keys, kinds in found.items())
 
 
 if __name__ == "__main__":
