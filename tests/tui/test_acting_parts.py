@@ -98,6 +98,18 @@ def test_every_form_can_be_made_and_says_nothing_by_itself() -> None:
         assert all(field.description for field in fields), action
 
 
+def test_what_was_said_in_another_way_is_not_asked_for() -> None:
+    """The undo of several scaled workloads names each with its number: one number for all was never meant."""
+    fields = form_of(
+        "scale", params_of("scale"), {"exactly": ["deployments.apps/web=2"], "namespace": "shop"}
+    )
+    assert missing(fields, {}) is None
+    assert "replicas" not in {field.name for field in fields}
+    asked = missing(form_of("scale", params_of("scale"), {"targets": ["deployment/web"]}), {})
+    assert asked is not None
+    assert asked.name == "replicas"
+
+
 def test_what_is_typed_becomes_params() -> None:
     """Ticks, words and texts, only where they differ from the default."""
     fields = form_of("set-image", params_of("set-image"))

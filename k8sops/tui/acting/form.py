@@ -62,7 +62,11 @@ class FormField(msgspec.Struct, frozen=True, kw_only=True):
 
 def form_of(action: str, params: type[Params], settled: Collection[str] = ()) -> tuple[FormField, ...]:
     """The fields of an action, those asked first in front; not those whose value is `settled` already."""
-    first, left_out = _FIRST.get(action, ()), _SETTLED | _OTHER_WAYS.get(action, frozenset()) | set(settled)
+    first, others = _FIRST.get(action, ()), _OTHER_WAYS.get(action, frozenset())
+    left_out = _SETTLED | others | set(settled)
+    if not others.isdisjoint(settled):
+        # What is asked first has been said in another way, as an undo does.
+        left_out |= set(first)
     fields = [
         _field(name, info, first=name in first or info.is_required())
         for name, info in params.model_fields.items()
