@@ -10,7 +10,7 @@ from functools import partial
 from typing import ClassVar, NamedTuple
 
 from textual.actions import SkipAction
-from textual.binding import Binding, BindingsMap, BindingType
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
@@ -19,7 +19,8 @@ from k8sops.core.plan import Target
 from k8sops.core.tables import Row
 from k8sops.core.text import counted
 from k8sops.tui.acting.about_rows import doing
-from k8sops.tui.acting.offers import Offer, acting_keys, offer_by_key, offers_for
+from k8sops.tui.acting.key_bindings import SharedKeys, bound_to_act, in_force
+from k8sops.tui.acting.offers import Offer, offer_by_key, offers_for
 from k8sops.tui.kind_names import known_kind
 from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.session import Session
@@ -57,19 +58,6 @@ def _where_refused(why: str, namespace: str) -> str:
     return f"in {namespace}: {why}" if namespace and namespace not in why.split() else why
 
 
-def acting_id(key: str) -> str:
-    """By which id a key that acts is bound anew."""
-    return f"act.{key.replace('+', '_')}"
-
-
-def bound_to_act() -> list[BindingType]:
-    """A binding for each key that some action declares, by priority: it is not first taken for moving or sorting."""
-    return [
-        Binding(key, f"act('{key}')", "Act", show=False, priority=True, id=acting_id(key))
-        for key in acting_keys()
-    ]
-
-
 class InTurn(Message):
     """What a key does once the keys before it are done: it takes the way that they take through the widgets."""
 
@@ -89,8 +77,7 @@ class ActingScreen(LeftOnce[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        # In front of what a subclass binds to the same keys: what acts on the kind comes first.
-        self._bindings = BindingsMap.merge([BindingsMap(bound_to_act()), self._bindings])
+        self._bindings = SharedKeys.in_front(bound_to_act(), self._bindings)
 
     @property
     def connection(self) -> Session:
@@ -148,7 +135,7 @@ class ActingScreen(LeftOnce[None]):
 
         first, many = chosen.rows[0], len(chosen.rows)
         name = f"{known_kind(chosen.kind)}/{first.name}" if many == 1 else counted(many, "marked row")
-        offers = offers_for(chosen.kind, chosen.rows)
+        offers = in_force(self, offers_for(chosen.kind, chosen.rows))
         asked = [offer.action for offer in offers]
 
         async def refusals() -> Mapping[str, str]:
