@@ -189,11 +189,11 @@ async def test_the_key_that_unfolds_is_one_that_works_where_the_focus_is() -> No
     async with acting("deployments", WEB) as seen:
         await seen.press("s", "5")
         more = seen.dialog.query_one(More)
-        assert str(more.content) == "▸ tab to here, then m shows 5 more fields"
+        assert str(more.content) == "▸ tab to here, then m shows 3 more fields"
         await seen.press("tab")
-        assert str(more.content) == "▸ m shows 5 more fields"
+        assert str(more.content) == "▸ m shows 3 more fields"
         await seen.press("m")
-        assert str(more.content) == "▾ m folds 5 more fields"
+        assert str(more.content) == "▾ m folds 3 more fields"
         assert seen.dialog.query_one("#form Input", Input).value == "5"
 
 

@@ -16,7 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Button, Static
+from textual.widgets import Button, Input, Static
 from textual.worker import WorkType
 
 from k8sops.core.clock import Clock
@@ -361,6 +361,7 @@ class ActionDialog(ModalScreen[None], LeftOnce[None]):
 
     def _tell_keys(self) -> None:
         """What the field means that has the focus, where it does not say so itself; else the keys."""
+        self._form.tell_more(typing=isinstance(self.focused, Input))
         field = field_under(self.focused) if self._form.is_brief else None
         self._keys.say(field.description if field is not None else KEYS_SAID)
 

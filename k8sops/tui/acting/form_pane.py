@@ -43,6 +43,7 @@ class FormPane(Vertical):
         self.fields = fields
         self.lines = {field.name: line_of(field) for field in fields}
         self.more = More()
+        self._folded, self._is_unfolded = 0, False
         super().__init__(*self.lines.values(), self.more, id="form")
 
     def unfold(
@@ -61,11 +62,17 @@ class FormPane(Vertical):
             line.display = unfolded or name in shown
             if not isinstance(line, TextLine):
                 line.shorten(brief=brief)
-        folded = len(self.fields) - len(shown)
-        self.more.display = bool(folded)
-        what = counted(folded, "more field")
-        told = f"▾ m folds {what}" if unfolded else f"▸ m shows {what}"
-        self.more.update(f"▸ m: {folded} more" if brief and shown else told)
+        self._folded, self._is_unfolded = len(self.fields) - len(shown), unfolded
+        self.more.display = bool(self._folded)
+
+    def tell_more(self, *, typing: bool) -> None:
+        """Say which key unfolds or folds: a letter is text to who is `typing`, and a key once More has the focus."""
+        key = "tab to here, then m" if typing else "m"
+        if self.is_brief and self._folded < len(self.fields):
+            self.more.update(f"▸ {key}: {self._folded} more")
+        else:
+            sign, does = ("▾", "folds") if self._is_unfolded else ("▸", "shows")
+            self.more.update(f"{sign} {key} {does} {counted(self._folded, 'more field')}")
 
     @property
     def is_brief(self) -> bool:
