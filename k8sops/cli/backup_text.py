@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from k8sops.service.backup_looking import FoundView
 
 ID_SHOWN: Final = 10
-MOST: Final = 20
 
 
 def list_lines(found: Sequence[BackupView], now: datetime, width: int | None = None) -> Iterator[str]:
@@ -62,15 +61,14 @@ _IF_ROOM: Final = ("NAME", "NEW", "SIZE", "ID", "CLUSTER")
 
 
 def show_lines(one: BackupView, now: datetime) -> Iterator[str]:
-    """All there is to say of one backup; what is missing first."""
+    """All there is to say of one backup; what is missing first, each gap and volume by its name."""
     state = paint("complete", "low", sys.stdout)
     if not one.complete:
         state = paint(f"INCOMPLETE: {counted(len(one.gaps), 'gap')}", "blocker", sys.stdout, bold=True)
     yield f"backup {one.seq} {printable(one.name)} of {printable(one.cluster_name) or one.cluster}: {state}"
-    for gap in one.gaps[:MOST]:
+    for gap in one.gaps:
         where = f" in {gap.namespace}" if gap.namespace else ""
         yield f"  {paint('✗', 'blocker', sys.stdout)} {printable(f'{gap.kind}{where}: {gap.why}')}"
-    yield from _more(len(one.gaps))
     if one.volumes_not_captured:
         yield from volume_lines(one)
     took = in_words((one.made_at - one.began_at).total_seconds())
@@ -98,14 +96,8 @@ def volume_lines(one: BackupView) -> Iterator[str]:
     missing = one.volumes_not_captured
     head = f"! the data of {counted(len(missing), 'volume')} are NOT in this backup, only their claims:"
     yield f"  {paint(head, 'warning', sys.stdout, bold=True)}"
-    for claim in missing[:MOST]:
+    for claim in missing:
         yield f"      {printable(claim)}"
-    yield from _more(len(missing))
-
-
-def _more(count: int) -> Iterator[str]:
-    if count > MOST:
-        yield f"      and {count - MOST} more; -o json names all"
 
 
 def found_lines(found: FoundView) -> Iterator[str]:

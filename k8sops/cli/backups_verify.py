@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -12,6 +12,11 @@ from k8sops.cli.settings import take_config
 if TYPE_CHECKING:
     from k8sops.service.backup_verifying import Verified, VerifyProgress
     from k8sops.service.config import Config
+
+WRONG: Final = frozenset({"repository_broken", "repository_untrusted"})
+TAKE_ANOTHER: Final = (
+    "take the file from another location, if there is one: nothing here can be read without it"
+)
 
 
 @click.command(
@@ -47,7 +52,7 @@ def verify_command(**values: Any) -> int:
     from k8sops.cli.running import run_async
 
     share = _share(values["read_data"])
-    return run_async(_verify(take_config(values), values, share))
+    return run_async(_proven(take_config(values), values, share))
 
 
 def _share(text: str) -> float:
@@ -60,6 +65,22 @@ def _share(text: str) -> float:
     if not 0 <= share <= 1:
         raise UsageError(f"--read-data {text!r} is no share", hint="say it from 0% to 100%")
     return share
+
+
+async def _proven(config: Config, values: dict[str, Any], share: float) -> int:
+    """Whether all is well; where the repository's own file is what is wrong, that is an answer and no failure."""
+    from k8sops.cli.console import report
+    from k8sops.core.errors import ExitCode, K8sOpsError
+
+    try:
+        return await _verify(config, values, share)
+    except K8sOpsError as error:
+        if error.code not in WRONG:
+            raise
+        # The hint of a broken file is this very command.
+        told = type(error)(error.message, hint=TAKE_ANOTHER)
+        report(told, as_json=values["output"] == "json")
+        return ExitCode.DIFFERENT
 
 
 async def _verify(config: Config, values: dict[str, Any], share: float) -> int:
@@ -111,7 +132,10 @@ def _put(done: Verified) -> None:
     if done.bundles:
         parts = counted(done.bundle_parts_read, "part")
         read += f"; {counted(done.bundles, 'log bundle')}, {parts} read back"
-    found = "nothing is wrong" if done.good else f"{counted(len(done.wrong), 'thing')} wrong"
+    found = "nothing is wrong in what was read" if done.good else f"{counted(len(done.wrong), 'thing')} wrong"
+    unread = done.packs - done.packs_read
+    if unread:
+        read += f"; the contents of {counted(unread, 'pack')} were not: --read-data 100% reads them"
     put(
         f"{found}: {counted(done.backups, 'backup')} with {counted(done.objects, 'object')} in "
         f"{done.repository}; {read}"

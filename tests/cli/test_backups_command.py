@@ -168,6 +168,34 @@ def test_verify_names_what_is_wrong_and_exits_8(two: Path, command: Command) -> 
     assert command("backups", "verify", "--read-data", "lots").code == 2
 
 
+def test_verify_does_not_call_well_what_it_did_not_read(two: Path, command: Command) -> None:
+    """An altered pack is found by reading it, and whoever did not ask for that must not believe it was done."""
+    told = command.done("backups", "verify").out
+    assert told.startswith("nothing is wrong in what was read: 2 backups")
+    assert "were not: --read-data 100% reads them" in told
+    assert "were not" not in command.done("backups", "verify", "--read-data", "100%").out
+
+
+def test_a_damaged_repository_file_is_what_verify_finds(two: Path, command: Command) -> None:
+    """It is an answer as any other; to be told to run `backups verify` by `backups verify` helps nobody."""
+    head = two / "repository.json"
+    head.chmod(0o600)
+    head.write_bytes(head.read_bytes().replace(b'"format"', b'"fermat"'))
+    told = command("backups", "verify")
+    assert told.code == 8
+    assert "repository.json" in told.err
+    assert "backups verify" not in told.err
+
+
+def test_every_gap_and_every_volume_is_named(repository: Path, command: Command) -> None:
+    """The failed run says that `backups show` names all; the one that matters may be the last."""
+    gaps = tuple(Gap(group=f"g{n}.example", resource="", namespace="", why="away") for n in range(41))
+    make_backup(gaps=gaps, volumes=tuple(("shop", f"data-{n}") for n in range(30)))
+    shown = command.done("backups", "show").out
+    assert all(f"all of g{n}.example: away" in shown for n in range(41))
+    assert all(f"shop/data-{n}" in shown for n in range(30))
+
+
 def test_a_repository_that_was_rolled_back_is_refused_until_a_person_accepts_it(
     two: Path, command: Command
 ) -> None:

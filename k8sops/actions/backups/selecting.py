@@ -21,6 +21,9 @@ _COMMA_LISTS = ("include_namespaces", "exclude_namespaces", "include_kinds", "ex
 class SelectingParams(Params):
     """A selection; each list may be given several times, or once with commas."""
 
+    namespace: PlainText = option(
+        "Only what is in this namespace, as --include-namespaces says of several.", default="", explicit=True
+    )
     include_namespaces: tuple[PlainText, ...] = option(
         "Only what is in these namespaces; globs as in team-*.", metavar="NAMESPACE", default=()
     )
@@ -66,13 +69,15 @@ class SelectingParams(Params):
 
     @model_validator(mode="after")
     def _can_be(self) -> SelectingParams:
+        if self.namespace and self.include_namespaces:
+            raise ValueError("give --namespace or --include-namespaces, one of the two")
         self.selection()
         return self
 
     def selection(self, *, ephemeral: Collection[str] = ()) -> Selection:
         """What is meant; `ephemeral` kinds are left out unless they are named. Raises UsageError."""
         return make_selection(
-            include_namespaces=self.include_namespaces,
+            include_namespaces=(self.namespace,) if self.namespace else self.include_namespaces,
             exclude_namespaces=self.exclude_namespaces,
             include_kinds=self.include_kinds,
             exclude_kinds=self.exclude_kinds,

@@ -67,6 +67,14 @@ def test_lists_are_given_with_commas_or_several_times() -> None:
     assert params.selector == ("app in (a,b)",), "a selector has commas of its own"
 
 
+def test_one_namespace_is_given_as_to_every_other_command() -> None:
+    """`backup -n shop` that backs up everything is a surprise, and much of it Secrets."""
+    params = BackupParams.model_validate({"namespace": "shop"})
+    assert params.selected.include_namespaces == ("shop",)
+    with pytest.raises(ValidationError, match="one of the two"):
+        BackupParams.model_validate({"namespace": "shop", "include_namespaces": ["payments"]})
+
+
 def test_filters_of_a_file_become_part_of_the_params(tmp_path: Path) -> None:
     """Approvers see the selection itself, and no carrier reads the file again."""
     file = tmp_path / "filters.yaml"

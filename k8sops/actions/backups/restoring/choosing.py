@@ -49,7 +49,7 @@ async def choose(source: Source, params: RestoreParams, cluster: ClusterReader) 
     if params.object:
         found, if_missing = await asyncio.to_thread(_named, source, names, params)
     else:
-        found, if_missing = await _selected(source, names, params.chosen())
+        found, if_missing = await _selected(source, names, params.selection())
     rows = {names[number].qualified: some for number, some in found.items()}
     definitions, apis = names_in(rows, CRDS), names_in(rows, API_SERVICES)
     if await _defined_since(cluster, source, found, served):
@@ -143,7 +143,7 @@ def _named(
         wanted[_kind_called(kind, names), name] = text
     found: dict[tuple[int, str], list[Row]] = {key: [] for key in wanted}
     spaces: dict[str, Row] = {}
-    takes = params.chosen().takes_namespace
+    takes = params.selection().takes_namespace
     for row in source.contents.rows():
         if names[row.kind].qualified == NAMESPACES_KIND:
             spaces[row.name] = row

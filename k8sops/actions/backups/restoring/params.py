@@ -8,7 +8,6 @@ from typing import Any, Final, Literal
 from pydantic import field_validator, model_validator
 
 from k8sops.actions.backups.selecting import SelectingParams
-from k8sops.backup.selection import Selection, make_selection
 from k8sops.core.params import PlainText, Seconds, option, positional
 
 Existing = Literal["skip", "update", "recreate"]
@@ -32,9 +31,6 @@ class RestoreParams(SelectingParams):
         "Of which cluster, by uid or name, where the backup is not of the one it is restored to.",
         metavar="CLUSTER",
         default="",
-    )
-    namespace: PlainText = option(
-        "Only this namespace; all that are selected where not given.", default="", explicit=True
     )
     object: tuple[PlainText, ...] = option(
         "Only this object, as KIND/NAME; may be given several times.", metavar="KIND/NAME", default=()
@@ -78,8 +74,6 @@ class RestoreParams(SelectingParams):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> RestoreParams:
-        if self.namespace and self.include_namespaces:
-            raise ValueError("give --namespace or --include-namespaces, one of the two")
         for text in self.object:
             kind, slash, name = text.partition("/")
             if not (kind and slash and name) or "/" in name:
@@ -103,16 +97,3 @@ class RestoreParams(SelectingParams):
         """From which namespace to which, where it changes."""
         pairs = (text.partition(":") for text in self.namespace_mapping)
         return {old.strip(): new.strip() for old, _, new in pairs}
-
-    def chosen(self) -> Selection:
-        """What is meant, of what the backup has."""
-        if not self.namespace:
-            return self.selection()
-        return make_selection(
-            include_namespaces=(self.namespace,),
-            exclude_namespaces=self.exclude_namespaces,
-            include_kinds=self.include_kinds,
-            exclude_kinds=self.exclude_kinds,
-            selectors=self.selector,
-            cluster_scoped=self.cluster_scoped,
-        )
