@@ -16,6 +16,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from k8sops.core.text import printable
+from k8sops.tui.acting.key_bindings import in_force
 from k8sops.tui.acting.offers import offers_for
 from k8sops.tui.acting.screen import ActingScreen
 from k8sops.tui.left_once import LeftOnce
@@ -94,7 +95,7 @@ class HelpScreen(ModalScreen[None], LeftOnce[None]):
 def _sections(app: App[Any], screen: Screen[Any]) -> Iterator[str]:
     lines: list[Line] = []
     if isinstance(screen, ActingScreen) and (
-        offers := offers_for(screen.chosen().kind, screen.chosen().rows)
+        offers := in_force(screen, offers_for(screen.chosen().kind, screen.chosen().rows))
     ):
         lines = [Line(offer.key.replace("ctrl+", "^"), offer.label) for offer in offers]
         yield _section("ACT  on the row, or on those that are marked", lines)
