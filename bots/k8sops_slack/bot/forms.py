@@ -14,6 +14,7 @@ import msgspec
 
 from k8sops.core.actor import Actor
 from k8sops.core.errors import ForbiddenError, K8sOpsError, UsageError
+from k8sops.core.object_names import namespaces_asked
 from k8sops.core.ops import Ops
 from k8sops.core.plan import ClusterInfo
 from k8sops.core.tables import Row, TableQuery
@@ -74,7 +75,8 @@ class Forms:
     async def opened(self, place: FormPlace, cluster: ClusterInfo, actor: Actor) -> Block:
         """The form on a cluster. A reason is needed where policy wants one in any case; else it is asked for later."""
         action = spec_named(place.action).name
-        namespace = str(place.given.get("namespace", ""))
+        asked = namespaces_asked(place.given)
+        namespace = asked[0] if len(asked) == 1 else ""
         # Of what kind the objects are, and what they are called, is not known yet.
         meant = Meant(kind="", namespace=namespace, names=("",), actor=actor)
         policy = await self._chat.desk.policy()

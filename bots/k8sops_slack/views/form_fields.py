@@ -36,6 +36,8 @@ class FormField(msgspec.Struct, frozen=True, kw_only=True):
     hint: str
     default: str = ""
     choices: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    """Of which kinds its objects may be, where each may say its own and its namespace."""
     many: bool = False
     needed: bool = False
     first: bool = False
@@ -46,7 +48,10 @@ def form_fields(spec: ActionSpec) -> tuple[FormField, ...]:
     """All fields that can be asked, those that come first in front."""
     fields = typable(spec.name)
     first = _first(spec, fields)
-    made = [_field(name, info, first=name in first) for name, info in fields.items()]
+    made = [
+        _field(name, info, first=name in first, kinds=kinds_named(spec, name))
+        for name, info in fields.items()
+    ]
     order = {name: number for number, name in enumerate(first)}
     return tuple(sorted(made, key=lambda field: order.get(field.name, len(order))))
 
@@ -85,7 +90,7 @@ def _used(spec: ActionSpec, example: str) -> list[str]:
     return [*params_of(spec.name).model_validate(given).model_dump(exclude_defaults=True)]
 
 
-def _field(name: str, info: FieldInfo, *, first: bool) -> FormField:
+def _field(name: str, info: FieldInfo, *, first: bool, kinds: tuple[str, ...]) -> FormField:
     extra, kind = extra_of(info), plain_type(info.annotation)
     many = get_origin(kind) is tuple
     choices = _choices(kind)
@@ -102,6 +107,7 @@ def _field(name: str, info: FieldInfo, *, first: bool) -> FormField:
         ),
         default=_default(info),
         choices=choices,
+        kinds=kinds if extra.get(NAMES) == KIND_AND_NAME else (),
         many=many,
         needed=info.is_required(),
         first=first,

@@ -187,11 +187,11 @@ def test_an_object_of_any_namespace_says_in_which_it_is() -> None:
 @pytest.mark.parametrize(
     ("chosen_namespace", "targets", "several"),
     [
-        ("", ("shop · deployment/web", "batch · deployment/web"), "shop, batch"),
+        ("", ("shop · deployment/web", "batch · deployment/web", "deployment/api"), "shop, batch"),
         ("legacy", ("shop · deployment/web",), "legacy, shop"),
     ],
 )
-def test_objects_of_several_namespaces_are_no_request(
+def test_objects_of_which_some_may_be_elsewhere_are_no_request(
     chosen_namespace: str, targets: tuple[str, ...], several: str
 ) -> None:
     """One of them would be done in the wrong place."""
@@ -204,6 +204,21 @@ def test_objects_of_several_namespaces_are_no_request(
     assert form_errors("scale", filled_in("scale", values), values) == {
         f"{FIELD}targets": f"These are in several namespaces: {several}. Choose of one."
     }
+
+
+def test_objects_of_several_namespaces_are_one_request_each_with_its_own() -> None:
+    """Whoever searches for `web` finds it in two namespaces and may mean both."""
+    values = {
+        f"{FIELD}targets": named("shop · deployment/web", "batch · deployment/web", "data/statefulset/pg"),
+        f"{FIELD}replicas": typed("3"),
+    }
+    given = filled_in("scale", values)
+    assert given["targets"] == ("shop/deployment/web", "batch/deployment/web", "data/statefulset/pg")
+    assert "namespace" not in given
+    assert form_errors("scale", given, values) == {}
+    # Where only one kind can be meant it is not offered, and yet belongs between namespace and name.
+    evict = filled_in("evict", {f"{FIELD}targets": named("shop · web-0", "batch · web-0")})
+    assert evict == {"targets": ("shop/pods/web-0", "batch/pods/web-0")}
 
 
 def test_text_that_looks_like_a_found_name_stays_as_it_is() -> None:
