@@ -22,6 +22,7 @@ from k8sops.core.ports import Resource
 from k8sops.core.tables import LiveRows, TableQuery
 from k8sops.service.typed_namespace import meant_instead
 from k8sops.tui.across import browse_across
+from k8sops.tui.running.own_votes import OwnVotes
 from k8sops.tui.running.ringing import KnownRequests
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ class Session:
         """The context last asked for, where its credentials could not be had; None where they could."""
         self.requests: Final = KnownRequests()
         """Which requests were told of here."""
+        self.votes: Final = OwnVotes()
+        """Which requests are for whoever sits here to decide."""
 
     @property
     def connected(self) -> bool:
@@ -173,13 +176,22 @@ class Session:
     @property
     def identity_said(self) -> str:
         """Who we are on the context in use, once known for as long as the connection is held."""
-        is_anonymous = self._used is not None and self._used.is_anonymous
-        return self.username or ("unknown identity" if is_anonymous else "identity not known yet")
+        return self.username or ("unknown identity" if self.is_anonymous else "identity not known yet")
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether the API server does not say who we are on the context in use."""
+        return self._used is not None and self._used.is_anonymous
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who we are on the context in use; None while that is not known."""
+        return self._used.identity if self._used is not None else None
 
     @property
     def username(self) -> str:
-        """Who we are on the context in use; empty while that is not known."""
-        return self._used.identity.username if self._used is not None and self._used.identity else ""
+        """Our name on the context in use; empty while that is not known."""
+        return self.identity.username if self.identity is not None else ""
 
     def identify(self) -> None:
         """Ask who we are, unless that is known or being asked; answers with Identified."""

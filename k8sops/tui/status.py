@@ -26,6 +26,7 @@ from k8sops.tui.shell import where
 from k8sops.tui.shell.where import ALL, where_line
 
 if TYPE_CHECKING:
+    from k8sops.core.ops import Ops
     from k8sops.core.run import RunSummary
 
 SEPARATOR = where.SEPARATOR
@@ -63,17 +64,18 @@ class ClusterLine(SaidLine):
     """
 
     class Counted(Message):
-        """How many runs wait for a yes and how many run; None where the store does not say."""
+        """How many runs wait for a yes from here, how many for one of others', and how many run."""
 
         def __init__(
             self,
-            waiting: int,
+            own: int,
+            others: int,
             running: int,
             trouble: str = "",
             new: Sequence[RunSummary] = (),
         ) -> None:
             super().__init__()
-            self.waiting = waiting
+            self.waiting = (own, others)
             self.running = running
             self.new = new
             self.trouble = trouble
@@ -82,7 +84,7 @@ class ClusterLine(SaidLine):
         super().__init__()
         self._place: tuple[ClusterInfo | None, TableQuery] = (None, TableQuery(kind=""))
         self._is_loading = False
-        self._waiting: int | None = None
+        self._waiting = (0, 0)
         self._going = 0
         self._trouble = ""
 
@@ -101,7 +103,7 @@ class ClusterLine(SaidLine):
         is_new = cluster is not None and self._place[0] != cluster
         self._place = (cluster, query)
         if is_new:
-            self._waiting, self._going, self._trouble = None, 0, ""
+            self._waiting, self._going, self._trouble = (0, 0), 0, ""
         if (is_new or is_loaded) and not is_loading:
             # What was asked for comes first: opening the store takes the engine, which takes long to load.
             self.set_timer(FIRST_COUNT_S, self.count)
@@ -126,18 +128,20 @@ class ClusterLine(SaidLine):
             uid = ops.cluster_info.uid
             states = (RunState.AWAITING_APPROVAL, RunState.RUNNING)
             found = await ops.runs(RunFilter(states=states, cluster_uid=uid, limit=MOST_COUNTED))
+            waiting = [run for run in found if run.state is RunState.AWAITING_APPROVAL]
+            own = await _own_among(waiting, connection, ops)
         except STORE_ERRORS as error:
-            self.post_message(self.Counted(0, 0, error.code))
+            self.post_message(self.Counted(0, 0, 0, error.code))
             return
         except K8sOpsError:
             # The cluster is away, which is said elsewhere: what the store told of last stands.
             return
-        waiting = [run for run in found if run.state is RunState.AWAITING_APPROVAL]
         new = connection.requests.new_among(uid, waiting, connection.username)
-        self.post_message(self.Counted(len(waiting), len(found) - len(waiting), new=new))
+        others, running = len(waiting) - len(own), len(found) - len(waiting)
+        self.post_message(self.Counted(len(own), others, running, new=[run for run in new if run in own]))
 
     def on_cluster_line_counted(self, message: Counted) -> None:
-        """Show the numbers; one more that waits rings the bell."""
+        """Show the numbers; one more that waits for us rings the bell."""
         message.stop()
         if not message.trouble:
             self._waiting = message.waiting
@@ -182,10 +186,31 @@ class ClusterLine(SaidLine):
     def _counts(self) -> Iterator[str]:
         if self._trouble:
             yield "! no store"
-        elif self._waiting:
-            yield f"! {self._waiting} to approve"
-        if self._going and not self._trouble:
+            return
+        own, others = self._waiting
+        if own:
+            yield f"! {own} to approve"
+        if others:
+            yield f"{others} {'waits' if others == 1 else 'wait'}"
+        if self._going:
             yield f"~ {self._going} running"
+
+
+async def _own_among(waiting: Sequence[RunSummary], connection: Session, ops: Ops) -> Sequence[RunSummary]:
+    """Those for whoever sits here to decide; all of them where that cannot be told, so that none goes unheard."""
+    if connection.is_anonymous:
+        return ()
+    identity = connection.identity
+    if identity is None or not waiting:
+        return waiting
+    from k8sops.tui.running.actor import actor_of  # noqa: PLC0415 - loaded when needed
+
+    try:
+        return await connection.votes.among(ops, actor_of(identity), waiting)
+    except STORE_ERRORS:
+        raise
+    except K8sOpsError:
+        return waiting
 
 
 class TableLine(SaidLine):

@@ -35,6 +35,7 @@ class RunOps(DeskOps):
         self.drifted: tuple[str, ...] = ()
         self.forged = ""
         self.uncounted = ""
+        self.refusals_asked = 0
         self.asked: list[tuple[str, ...]] = []
         self.carrying: list[RunId] = []
         self.kept_here = FakeRecords()
@@ -111,7 +112,12 @@ class RunOps(DeskOps):
         return self.drifted
 
     async def approval_refused(self, run: RunId, actor: Actor) -> str:
-        return self.uncounted
+        self.refusals_asked += 1
+        present = await self.get_run(run)
+        if any(given.actor.name == actor.name for given in present.approvals):
+            return f"{actor.name} has approved run {run} already"
+        own = "the vote does not count: nobody approves what they asked for themselves"
+        return own if present.actor.name == actor.name else self.uncounted
 
     async def unproposed(self, run: RunId) -> str:
         return self.forged

@@ -7,10 +7,11 @@ from textual.widgets import Input, Static
 
 from k8sops.core.clock import Clock
 from k8sops.core.desk import ReviewView
-from k8sops.core.errors import AlreadyDecidedError, StoreUnreachableError, UnreachableError
-from k8sops.core.run import RunState
+from k8sops.core.errors import AlreadyDecidedError, ForbiddenError, StoreUnreachableError, UnreachableError
+from k8sops.core.run import Approval, RunFilter, RunState, Vote
 from k8sops.tui.live_table import LiveTable
 from k8sops.tui.running.approvals_screen import ApprovalsScreen
+from k8sops.tui.running.own_votes import MOST_ASKED, OwnVotes
 from k8sops.tui.running.ringing import notification
 from k8sops.tui.running.run_screen import RunScreen
 from k8sops.tui.running.runs_screen import RunsScreen
@@ -189,12 +190,62 @@ async def test_the_header_counts_what_waits_and_runs_and_rings_for_one_more() ->
         assert shown.app.bells == 1
         ops.put(a_run("01RUNEEEE", state=RunState.AWAITING_APPROVAL, actor=ALICE))
         shown.count()
-        await shown.until(lambda: "! 4 to approve" in shown.header)
+        await shown.until(lambda: "! 3 to approve · 1 waits · ~ 1 running" in shown.header)
         assert shown.app.bells == 1, "one's own request is no news"
         ops.put(a_run("01RUNFFFF", state=RunState.AWAITING_APPROVAL))
         await shown.press("end", "enter")
-        await shown.until(lambda: "! 5 to approve" in shown.header)
+        await shown.until(lambda: "! 4 to approve · 1 waits" in shown.header)
         assert shown.app.bells == 2, "another screen has come between, and the news is told all the same"
+
+
+async def test_what_others_have_to_decide_is_not_counted_as_ours_and_does_not_ring() -> None:
+    """A bell for what one may not approve teaches not to listen to it."""
+    ops = _two_waiting()
+    ops.uncounted = "the vote does not count: the policy does not know who this is"
+    async with stage(ops) as shown:
+        await shown.open(RunsScreen)
+        await shown.until(lambda: shown.header.endswith("alice@acme.example · 2 wait"))
+        ops.put(a_run("01RUNCCCC", state=RunState.AWAITING_APPROVAL))
+        shown.count()
+        await shown.until(lambda: shown.header.endswith("alice@acme.example · 3 wait"))
+        assert shown.app.bells == 0
+        asked = ops.refusals_asked
+        shown.count()
+        await shown.app.workers.wait_for_complete()
+        assert ops.refusals_asked == asked, "who may not approve a request may not five seconds later either"
+
+
+async def test_a_request_one_has_approved_waits_for_others_from_then_on() -> None:
+    """Two approvals are wanted: the second is not for who gave the first."""
+    ops = _two_waiting()
+    async with stage(ops) as shown:
+        await shown.open(RunsScreen)
+        await shown.until(lambda: "! 2 to approve" in shown.header)
+        given = Approval(actor=ALICE, vote=Vote(verdict="approve", digest="", reason=""), at=START)
+        ops.put(msgspec.structs.replace(ops.kept[FIRST], approvals=(given,)))
+        shown.count()
+        await shown.until(lambda: "! 1 to approve · 1 waits" in shown.header)
+
+
+async def test_whom_the_api_server_does_not_name_has_nothing_to_approve() -> None:
+    """A vote without a name cannot be given."""
+    ops = _two_waiting()
+    ops.cluster_away = ForbiddenError("selfsubjectreviews is forbidden")
+    async with stage(ops) as shown:
+        await shown.open(RunsScreen)
+        await shown.until(lambda: "unknown identity · 2 wait" in shown.header)
+
+
+async def test_a_long_queue_is_asked_about_in_parts_and_counted_whole() -> None:
+    """Each question takes the store and policy a moment; five hundred would take seconds, again and again."""
+    ops = RunOps()
+    for number in range(MOST_ASKED + 5):
+        ops.put(a_run(f"01RUN{number:04}", state=RunState.AWAITING_APPROVAL))
+    waiting, votes = await ops.runs(RunFilter()), OwnVotes()
+    assert len(await votes.among(ops, ALICE, waiting)) == MOST_ASKED
+    assert ops.refusals_asked == MOST_ASKED
+    assert await votes.among(ops, ALICE, waiting) == waiting
+    assert ops.refusals_asked == 2 * MOST_ASKED
 
 
 async def test_one_key_leads_from_anywhere_to_the_next_request_of_somebody_else() -> None:
