@@ -263,7 +263,7 @@ class BrowseScreen(NavigatingScreen):
         return action == "interrupt" or (self.is_mounted and not self._prompt.is_open)
 
     def action_filter(self) -> None:
-        """Type a filter, beginning with the one in force."""
+        """Type a filter; the one in force stays until something is typed."""
         self._open_prompt("filter")
         self.query_one(LiveTable).prepare_filter()
         self._tell()
@@ -273,8 +273,8 @@ class BrowseScreen(NavigatingScreen):
         self._open_prompt("command")
 
     def _open_prompt(self, mode: Mode) -> None:
-        text = self.query_one(LiveTable).filter.text if mode == "filter" else ""
-        self.query_one(Prompt).open(mode, text)
+        before = self.query_one(LiveTable).filter.text if mode == "filter" else ""
+        self.query_one(Prompt).open(mode, before)
 
     def action_back(self) -> None:
         """Take away the last sentence, else go back."""

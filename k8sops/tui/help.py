@@ -29,7 +29,7 @@ FILTER   /          looks in every cell, also of wide columns
   !web              rows without it      -f wb7        fuzzy
   ^web-.*9$         a regular expression; ^ and $ are a cell's ends
   -l app=web,!old   a label selector
-                    Enter keeps the filter, Esc clears it
+                    Enter keeps it, Esc or Enter on nothing clears it, ↑ ↓ recall
 
 COMMAND  :          Tab completes, ↑ ↓ recalls what was typed before
   :deploy           a kind: names, short names, kind.group

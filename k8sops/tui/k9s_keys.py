@@ -44,7 +44,7 @@ KEYS: Final[tuple[Key, ...]] = (
         "/text",
         "filter by a regular expression",
         "/text",
-        "the table is filtered while you type",
+        "the table is filtered while you type; `/` begins anew, Up brings the last one back",
         press=("slash", *"web", "enter"),
     ),
     Key("/!text", "rows without it", "/!text", press=("slash", "exclamation_mark", *"web", "enter")),

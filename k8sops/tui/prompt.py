@@ -20,7 +20,6 @@ Mode = Literal["filter", "command"]
 
 OPENING_KEYS: Final[dict[str, Mode]] = {"colon": "command", "slash": "filter"}
 
-
 COUNT_WIDTH: Final = 18
 
 
@@ -87,17 +86,18 @@ class Prompt(Horizontal):
         yield TypingLine(self.take)
         yield Label("", id="count", markup=False)
 
-    def open(self, mode: Mode, text: str = "") -> None:
-        """Begin to type."""
+    def open(self, mode: Mode, before: str = "") -> None:
+        """Begin to type, on an empty line as in k9s; Up recalls `before`, what is in force until something is typed."""
         self._mode = mode
         self.query_one("#sign", Label).update("/" if mode == "filter" else ":", layout=False)
         self.count("")
         box = self.query_one(Input)
         box.suggester = self.commands if mode == "command" else None
+        box.placeholder = f"{before}   ↑ brings it back, Enter clears it" if before else ""
+        self._remember(mode, before)
         self._recalled = len(self._said[mode])
         with box.prevent(Input.Changed):
-            box.value = text
-        box.cursor_position = len(text)
+            box.value = ""
         # Shown and focused before this returns: the next key, typed fast, must land here and not in the table.
         if self.home is None:
             self.home = self.screen.focused
@@ -174,11 +174,15 @@ class Prompt(Horizontal):
             self.post_message(self.Typed(event.value))
 
     def _submit(self) -> None:
-        said, text = self._said[self._mode], self.query_one(Input).value
-        if text.strip() and text not in said[-1:]:
-            said.append(text)
+        text = self.query_one(Input).value
+        self._remember(self._mode, text)
         self.close()
         if self._mode == "filter":
             # What was changed last may not have been told: the line that tells it is closed by now.
             self.post_message(self.Typed(text))
         self.post_message(self.Submitted(self._mode, text))
+
+    def _remember(self, mode: Mode, text: str) -> None:
+        said = self._said[mode]
+        if text.strip() and text not in said[-1:]:
+            said.append(text)

@@ -230,6 +230,29 @@ async def test_a_command_switches_the_kind_and_closes_the_old_feed() -> None:
         assert screen.pods.closed
 
 
+async def test_a_slash_begins_anew_and_up_brings_back_the_filter_in_force() -> None:
+    """Hands that know k9s type the next filter right behind the slash: it must not be appended to the last one."""
+    async with _screen() as screen:
+        await screen.type(":pods /web")
+        await screen.press("enter")
+        await screen.settle()
+        await screen.press("slash")
+        assert len(screen.names()) == 3, "what is in force stays until something is typed"
+        await screen.type("db")
+        await screen.press("enter")
+        await screen.settle()
+        assert screen.table.filter.text == "db"
+        await screen.press("slash", "up", "enter")
+        await screen.settle()
+        assert screen.table.filter.text == "db"
+        await screen.press("slash", "up", "up", "enter")
+        await screen.settle()
+        assert screen.table.filter.text == "web"
+        await screen.press("slash", "enter")
+        await screen.settle()
+        assert len(screen.names()) == len(SHOP)
+
+
 async def test_a_command_can_filter_at_once() -> None:
     """The filter belongs to the new table; if that cannot be opened, the old one is left as it was."""
     async with _screen() as screen:

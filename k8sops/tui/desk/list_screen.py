@@ -145,7 +145,7 @@ class ListScreen(DeskScreen):
         self.tell()
 
     def action_filter(self) -> None:
-        """Type a filter, beginning with the one in force."""
+        """Type a filter; the one in force stays until something is typed."""
         self.query_one(Prompt).open("filter", self.table.filter.text)
 
     def action_back(self) -> None:

@@ -148,7 +148,7 @@ class DocumentScreen(LeftOnce[None]):
         self.dismiss()
 
     def action_find(self) -> None:
-        """Type what to look for, beginning with what was looked for."""
+        """Type what to look for; what was looked for stays marked until something is typed."""
         self.query_one(Prompt).open("filter", self.query_one(DocumentView).found[0])
 
     def action_copy(self) -> None:

@@ -168,7 +168,7 @@ class OverviewScreen(SessionsScreen):
         return not self.query_one(Prompt).is_open
 
     def action_filter(self) -> None:
-        """Type a filter, beginning with the one in force."""
+        """Type a filter; the one in force stays until something is typed."""
         table = self.query_one(TroubleTable)
         self.query_one(Prompt).open("filter", table.filter.text)
 
