@@ -19,6 +19,8 @@ from k8sops.tui.typing_line import TypingLine
 Mode = Literal["filter", "command"]
 
 OPENING_KEYS: Final[dict[str, Mode]] = {"colon": "command", "slash": "filter"}
+ENTERING_KEYS: Final = frozenset({"enter", "ctrl+j"})
+"""Enter pressed before the terminal is the program's reaches it as a line feed, which is Ctrl-J."""
 
 COUNT_WIDTH: Final = 18
 
@@ -117,7 +119,7 @@ class Prompt(Horizontal):
             if self._again is not None and event.key in OPENING_KEYS:
                 self._again(OPENING_KEYS[event.key])
             return True
-        if event.key == "enter":
+        if event.key in ENTERING_KEYS:
             self._submit()
         elif event.key == "escape":
             self.action_cancel()
@@ -129,7 +131,7 @@ class Prompt(Horizontal):
 
     def take_early(self, event: events.Key) -> bool:
         """Take a key that came before this line was there to have the focus; false while nothing is typed."""
-        if not self.is_open or not (event.is_printable or event.key in ("enter", "escape")):
+        if not self.is_open or not (event.is_printable or event.key in {*ENTERING_KEYS, "escape"}):
             return False
         if not self.take(event):
             self.query_one(TypingLine).insert_key(event)

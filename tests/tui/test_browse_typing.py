@@ -39,8 +39,8 @@ class TypedAhead(K8sOpsApp):
     """Keys were in the terminal before the program was."""
 
     def on_load(self) -> None:
-        """The first moment at which keys can arrive."""
-        for key in ("slash", "w", "e", "b", "enter", "colon", *"nodes", "enter"):
+        """The first moment at which keys can arrive; of before that, Enter is a line feed."""
+        for key in ("slash", "w", "e", "b", "enter", "colon", *"nodes", "ctrl+j"):
             self.simulate_key(key)
 
 
@@ -77,6 +77,15 @@ async def test_keys_that_wait_when_the_program_starts_are_not_lost() -> None:
         screen = Screenful(app, pilot, desk, clock)
         await screen.settle()
         assert screen.names() == ["node-1"]
+
+
+async def test_a_line_feed_is_enter_where_a_command_is_typed() -> None:
+    """A terminal that is not the program's yet makes one of Enter: what follows would be appended to the command."""
+    async with _screen() as screen:
+        _burst(screen, "colon", *"nodes", "ctrl+j")
+        await screen.settle()
+        assert screen.names() == ["node-1"]
+        assert not screen.browse.query_one(Prompt).is_open
 
 
 async def test_two_commands_in_one_burst_are_two_commands() -> None:
