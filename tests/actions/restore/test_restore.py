@@ -161,19 +161,6 @@ async def test_an_older_backup_is_restored_by_its_number(desk: RestoreDesk) -> N
     assert (await desk.get("configmaps", "settings"))["data"] == {"text": "first"}
 
 
-async def test_a_step_says_how_it_is_taken_back(desk: RestoreDesk) -> None:
-    """What is new is deleted again, by the action that does that."""
-    await desk.config_map("settings")
-    await desk.back_up()
-    await desk.delete("configmaps", "settings")
-    plan = await desk.preview()
-    assert plan.steps[0].undo == {
-        "action": "delete",
-        "params": {"targets": ["configmaps/settings"], "namespace": desk.namespace},
-        "command": f"k8sops delete configmaps/settings -n {desk.namespace}",
-    }
-
-
 async def test_the_same_plan_is_made_again(desk: RestoreDesk) -> None:
     """A carrier plans once more before it begins: what nobody changed may not void an approval."""
     await desk.config_map("settings")

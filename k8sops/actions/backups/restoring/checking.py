@@ -15,7 +15,6 @@ from k8sops.actions.backups.restoring.acting import Acting, Patience
 from k8sops.actions.backups.restoring.deciding import decide
 from k8sops.actions.backups.restoring.groups import Group
 from k8sops.actions.backups.restoring.linking import Linking
-from k8sops.actions.backups.restoring.made import way_back
 from k8sops.actions.backups.restoring.pace import Pace
 from k8sops.actions.backups.restoring.pairing import Live, Pair
 from k8sops.actions.backups.restoring.preparing import Restore
@@ -64,7 +63,6 @@ class Checking:
         trials: Trials,
     ) -> None:
         self._restore: Final = restore
-        self._plan: Final = plan
         self._acting: Final = acting
         self._linking: Final = linking
         self._pace: Final = pace
@@ -82,14 +80,15 @@ class Checking:
         """The sentence that says all is there. Raises PartialError naming what is not."""
         clock = self._telling.journal.clock
         patience = Patience(clock, min(10.0, float(self._restore.params.timeout)))
-        for group in self._restore.chosen.groups:
-            async for batch in self._restore.survey.pairs(group):
+        async with self._telling.made.kept(step):
+            for group in self._restore.chosen.groups:
+                async for batch in self._restore.survey.pairs(group):
 
-                async def one(pair: Pair, group: Group = group) -> None:
-                    if await self._pair(step, group, pair, patience):
-                        await self._telling.compared(step)
+                    async def one(pair: Pair, group: Group = group) -> None:
+                        if await self._pair(step, group, pair, patience):
+                            await self._telling.compared(step)
 
-                await self._pace.each(batch, one)
+                    await self._pace.each(batch, one)
         await self._telling.made.flush(step)
         return await self._told(step)
 
@@ -230,7 +229,7 @@ class Checking:
             hints.append("--existing update or recreate changes what is there")
         if found.missing or found.different:
             hints.append("run it again for the rest: what is there is left")
-        if back := way_back(self._plan, self._telling.journal.errand.run):
+        if back := self._telling.way_back():
             hints.append(back)
         return "; ".join(hints)
 

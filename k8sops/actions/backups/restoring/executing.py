@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import groupby
 from typing import Final
@@ -23,7 +24,7 @@ from k8sops.actions.backups.restoring.pace import Pace
 from k8sops.actions.backups.restoring.pairing import Pair
 from k8sops.actions.backups.restoring.preparing import Restore, look_around
 from k8sops.actions.backups.restoring.steps import ANY, Places, scope_of
-from k8sops.actions.backups.restoring.telling import Telling
+from k8sops.actions.backups.restoring.telling import NothingDoneError, Result, Telling
 from k8sops.actions.backups.restoring.trying import Trials, in_words
 from k8sops.backup.listing import Row
 from k8sops.core.errors import (
@@ -136,7 +137,9 @@ class Execution:
 
     async def _each(self, waiting: Iterator[Step]) -> None:
         for step in waiting:
-            await self._journal.step(step, partial(self._step, step))
+            # It is on record as failed, and the comparison names each of its objects.
+            with suppress(NothingDoneError):
+                await self._journal.step(step, partial(self._step, step))
 
     async def _ready(self, level: int) -> None:
         """See what earlier levels brought, and wait for kinds of this one to be served."""
@@ -164,9 +167,14 @@ class Execution:
 
     async def _step(self, step: Step) -> str:
         patience = Patience(self._journal.clock, float(self._restore.params.timeout))
-        scope = scope_of(step)
         tried = self._share if _unverified(step) else 0
         result = self._telling.begin(step)
+        async with self._telling.made.kept(step):
+            await self._objects(step, result, patience, tried)
+        return await result.end()
+
+    async def _objects(self, step: Step, result: Result, patience: Patience, tried: int) -> None:
+        scope = scope_of(step)
         for group in self._restore.chosen.groups:
             if group.level != scope.level or scope.kind not in {ANY, group.qualified}:
                 continue
@@ -193,7 +201,6 @@ class Execution:
                 await self._pace.each(todo, one)
                 made += todo if group.qualified == CRDS else ()
             await self._established(group, made)
-        return await result.end()
 
     async def _object(self, step: Step, group: Group, pair: Pair, patience: Patience) -> None:
         verb = self._verb(group, pair)

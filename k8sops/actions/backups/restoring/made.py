@@ -6,17 +6,17 @@ it is made, a hundred at a time. A process that dies leaves its last ones off th
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
-from k8sops.actions.planning import undo_command
 from k8sops.core.events import MADE, QUIET, Emission
 from k8sops.core.journal import Journal
-from k8sops.core.plan import Plan, Step, Target
+from k8sops.core.plan import Step, Target
 from k8sops.core.text import counted
 
 AT_ONCE: Final = 100
-FEW: Final = 3
-"""So many commands are told in a sentence."""
 
 
 class Made:
@@ -25,9 +25,11 @@ class Made:
     def __init__(self, journal: Journal) -> None:
         self._journal: Final = journal
         self._waiting: Final[dict[tuple[str, str], list[str]]] = {}
+        self.anything = False
 
     async def add(self, step: Step, target: Target) -> None:
         """An object is there that was not."""
+        self.anything = True
         key = (step.id, target.namespace)
         some = self._waiting.setdefault(key, [])
         some.append(f"{target.kind}/{target.name}")
@@ -39,20 +41,18 @@ class Made:
         for key in [key for key in self._waiting if key[0] == step.id]:
             await self._tell(key)
 
+    @asynccontextmanager
+    async def kept(self, step: Step) -> AsyncIterator[None]:
+        """What is made within is on record even if it is broken off."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            await self.flush(step)
+            raise
+
     async def _tell(self, key: tuple[str, str]) -> None:
         step, namespace = key
         targets = self._waiting.pop(key)
         data = {MADE: {"namespace": namespace, "targets": targets}} | QUIET
         text = f"{counted(len(targets), 'object')} made{f' in {namespace}' if namespace else ''}"
         await self._journal.tell(Emission(kind="note", step=step, text=text, data=data))
-
-
-def way_back(plan: Plan, run: str) -> str:
-    """How to take back what was made: in a sentence where a few commands do, else where they are printed."""
-    creating = [step for step in plan.steps if step.verb == "create"]
-    commands = [command for step in creating if (command := undo_command(step))]
-    if not creating:
-        return ""
-    if len(commands) == len(creating) <= FEW:
-        return f"to go back: {'; '.join(commands)}"
-    return f"to go back: `k8sops runs undo {run} --commands` prints the commands that do"

@@ -1,7 +1,8 @@
 """A draft as steps of a plan: one for each kind, namespace and verb while there is room, then one for each kind.
 
 A step's id is the same whenever the same is planned again; its items are counted and hashed, the first of them listed
-(DESIGN §8, Size). The last step compares.
+(DESIGN §8, Size). No step says how it is taken back: of what is planned some may be there by then, and is not the run's
+to delete; what is made is on record (`made.py`). The last step compares.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from k8sops.core.text import counted
 MOST: Final = 400
 """So many steps are made at most; a plan holds 500."""
 ANY: Final = "*"
-UNDONE_AT_ONCE: Final = 40
 COMPARE: Final = "compare"
 BACKUP_KIND: Final = "backups.k8sops.dev"
 UNVERIFIED: Final = "created_unverified"
@@ -65,12 +65,7 @@ def steps_of(entries: Sequence[Entry], *, named: bool) -> list[Step]:
             break
     places = {key: Place(number, _id(key)) for number, key in enumerate(sorted(groups), 1)}
     of_target = {entry.target: places[key] for key, some in groups.items() for entry in some}
-    made = {
-        entry.target.name
-        for entry in entries
-        if entry.target.kind == NAMESPACES_KIND and entry.verb == "create"
-    }
-    return [_step(key, groups[key], of_target, made, named=named) for key in sorted(groups)]
+    return [_step(key, groups[key], of_target, named=named) for key in sorted(groups)]
 
 
 def comparing_step(backup: str, objects: int) -> Step:
@@ -139,7 +134,6 @@ def _step(
     key: Key,
     entries: Sequence[Entry],
     of_target: dict[Target, Place],
-    made: set[str],
     *,
     named: bool,
 ) -> Step:
@@ -155,7 +149,6 @@ def _step(
         before={},
         after={},
         risk=riskiest(risk_of(entry.target.kind, verb) for entry in entries),
-        undo=_undo(verb, entries, made),
         bulk=bulk_of([_item(entry, of_target, shared) for entry in entries]),
     )
 
@@ -200,24 +193,3 @@ def _why(entries: Sequence[Entry], what: str, shared: str) -> str:
         return told
     some = "" if waiting == len(entries) else f"{waiting} of them "
     return f"{told}, {some}{shared or 'not tried yet'}"
-
-
-def _undo(verb: str, entries: Sequence[Entry], made: set[str]) -> JsonObject | None:
-    """What is new is deleted again; what is in a namespace that is new goes with it."""
-    if verb != "create" or len(entries) > UNDONE_AT_ONCE:
-        return None
-    spaces = {entry.target.namespace for entry in entries}
-    if len(spaces) != 1 or spaces & made:
-        return None
-    namespace = spaces.pop()
-    targets = [f"{entry.target.kind}/{entry.target.name}" for entry in sorted(entries, key=_by_target)]
-    where = f" -n {namespace}" if namespace else ""
-    return {
-        "action": "delete",
-        "params": {"targets": targets} | ({"namespace": namespace} if namespace else {}),
-        "command": f"k8sops delete {' '.join(targets)}{where}",
-    }
-
-
-def _by_target(entry: Entry) -> Target:
-    return entry.target

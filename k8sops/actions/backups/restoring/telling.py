@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from k8sops.actions.backups.restoring.made import Made, way_back
+from k8sops.actions.backups.restoring.made import Made
 from k8sops.core.errors import K8sOpsError, PartialError
 from k8sops.core.events import QUIET, Emission
 from k8sops.core.journal import Journal
@@ -30,6 +30,10 @@ _PAST: Final[Mapping[str, str]] = {
 }
 _COMPARED: Final = ("objects", "unchanged", "differing", "refused", "conflicts")
 """What a plan counts of the objects that are compared in the end."""
+
+
+class NothingDoneError(PartialError):
+    """A step of which not one object is as it is to be; the others go on."""
 
 
 class Result:
@@ -67,12 +71,17 @@ class Result:
         self._failed[target.label] = "it was under way, and may have been done, or half done"
 
     async def end(self) -> str:
-        """The sentence of the step. What was planned and had nothing done to it was there when its turn came."""
+        """The sentence of the step; raises NothingDoneError with it where nothing came of the step.
+
+        What was planned and had nothing done to it was there when its turn came.
+        """
         self._ended = True
         there = max(0, self._planned - self._count - len(self._failed))
         await self._telling.moved(self._step, by=there)
         text = self._sentence(there)
         await self._list(text)
+        if self._failed and not (self._count or there):
+            raise NothingDoneError(text)
         return text
 
     async def broken_off(self) -> tuple[int, Mapping[str, str]]:
@@ -123,6 +132,9 @@ class Telling:
         before = journal.results_below("restore")
         self.made: Final = Made(journal)
         self._before: Final = before
+        self._made_before: Final = any(
+            _PAST["create"] in before.get(step.id, "") for step in plan.steps if step.verb == "create"
+        )
         self._moved = sum(planned(step) for step in plan.steps if step.id in before)
         """What earlier carriers dealt with is not dealt with again."""
         self._to_compare: Final = sum(int(plan.blast_radius.get(name, 0)) for name in _COMPARED)
@@ -157,13 +169,20 @@ class Telling:
                 done += planned(step)
         named = "; ".join(printable(f"{label} ({why})") for label, why in list(failed.items())[:NAMED])
         more = f" and {len(failed) - NAMED} more, see the run's notes" if len(failed) > NAMED else ""
-        undo = way_back(plan, self.journal.errand.run)
+        undo = self.way_back()
         return PartialError(
             f"the restore broke off: {error.message}. Done: {done} of {counted(total, 'object')}"
             f"{f'; not: {named}{more}' if failed else ''}; nothing has been compared with the backup",
             hint="once that is mended, run it again for the rest: what is there is left"
-            f"{f'; {undo}' if undo and done else ''}",
+            f"{f'; {undo}' if undo else ''}",
         )
+
+    def way_back(self) -> str:
+        """How to take back what the run has made, in a clause; nothing where it has made nothing."""
+        if not (self.made.anything or self._made_before):
+            return ""
+        run = self.journal.errand.run
+        return f"to go back: `k8sops runs undo {run} --commands` prints the commands that do"
 
     async def moved(self, step: Step, *, by: int = 1) -> None:
         """So many more objects are dealt with."""
