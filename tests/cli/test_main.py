@@ -103,6 +103,18 @@ def full() -> Iterator[int]:
         yield file.fileno()
 
 
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [(("restart",), True), (("evict",), True), (("logs", "collect"), True), (("taint",), False), (("drain",), False)],
+)  # fmt: skip
+def test_the_help_says_how_an_object_of_another_namespace_is_named(
+    command: tuple[str, ...], says: bool
+) -> None:
+    """Beside `-n`, where one looks for it; and not where nodes alone can be meant."""
+    shown = " ".join(k8sops(*command, "--help").stdout.split())
+    assert ("An object of another is NAMESPACE/KIND/NAME." in shown) is says
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("scale", "--help"), ("completion", "bash")])
 def test_a_full_disk_is_one_sentence(full: int, arguments: tuple[str, ...]) -> None:
     """A file that is cut must not look whole, and a disk is no defect of the program."""

@@ -36,6 +36,7 @@ ROLLOUT_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         examples=(
             "k8sops restart deployment/web -n shop",
             "k8sops restart deployments -l team=shop -n shop --wave 1",
+            "k8sops restart shop/deployment/web payments/deployment/api",
         ),
         risks=(Risk.DISRUPTIVE,),
         idempotent=True,

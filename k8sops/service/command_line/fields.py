@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import click
 from pydantic.fields import FieldInfo
 
+from k8sops.core.object_names import AS_TYPED
 from k8sops.core.params import AT_TERMINAL, EXPLICIT, METAVAR, POSITIONAL, SEVERAL, SHORT, extra_of
 from k8sops.service.catalog import ActionSpec, params_of
 
@@ -58,16 +60,24 @@ def parameter_of(name: str, field: FieldInfo) -> click.Parameter:
 
 
 def namespace_option(action: str, one: click.Option) -> click.Option:
-    """The option for the namespace: `one`, but where the action takes several it may be given several times."""
-    field = params_of(action).model_fields.get("namespace")
+    """The option for the namespace: `one`, but where the action takes several it may be given several times.
+
+    Its help says how an object of another namespace is named, where the action takes them so.
+    """
+    fields = params_of(action).model_fields
+    named_with_own = any(AS_TYPED in (field.description or "") for field in fields.values())
+    more = " An object of another is NAMESPACE/KIND/NAME." if named_with_own else ""
+    field = fields.get("namespace")
     if field is None or extra_of(field).get(METAVAR) != SEVERAL:
-        return one
+        own = copy(one)
+        own.help = f"{one.help}{more}"
+        return own
     return click.Option(
         ["-n", "--namespace"],
         metavar=SEVERAL,
         multiple=True,
         callback=lambda _context, _option, names: ",".join(names) or None,
-        help="Namespaces; the context's own if not given.",
+        help=f"Namespaces; the context's own if not given.{more}",
     )
 
 
