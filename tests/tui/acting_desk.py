@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 from k8sops.core.actor import Actor
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.events import Event
-from k8sops.core.plan import ClusterInfo, Decision, Finding, Plan, Step, Target
+from k8sops.core.plan import ClusterInfo, Decision, Finding, JsonObject, Plan, Step, Target
 from k8sops.core.risk import Risk
 from k8sops.core.run import Run, RunId, RunState
 from k8sops.core.tables import Row
@@ -67,6 +67,12 @@ def made_plan(
         expires_at=START + timedelta(minutes=15),
         decision=decision,
     )
+
+
+def workload(**images: str) -> JsonObject:
+    """A workload's object, as far as its containers go."""
+    containers = [{"name": name, "image": image} for name, image in images.items()]
+    return {"spec": {"template": {"spec": {"containers": containers}}}}
 
 
 class ActingOps(DeskOps):

@@ -24,7 +24,7 @@ from k8sops.tui.acting.dialog import ActionDialog
 from k8sops.tui.acting.fields import TextLine, TickLine
 from k8sops.tui.acting.form_pane import More
 from k8sops.tui.running.run_screen import RunScreen
-from tests.tui.acting_desk import TYPED, Acting, ActingOps, acting, made_plan
+from tests.tui.acting_desk import TYPED, Acting, ActingOps, acting, made_plan, workload
 from tests.tui.feeds import node, pod
 
 WEB = pod("web")
@@ -99,6 +99,31 @@ async def test_scaling_takes_the_value_and_two_keys_and_begins_with_what_is_ther
         seen.mark("deployments", WEB, pod("api"))
         await seen.press("s")
         assert seen.dialog.query_one("#form Input", Input).value == "", "they have not the same number"
+
+
+async def test_setting_an_image_begins_with_the_image_in_use_its_version_selected() -> None:
+    """Who changes a tag must not look up container and image elsewhere, nor type them again."""
+    ops = ActingOps()
+    ops.objects_by_name = {
+        "web": workload(app="reg:5000/shop/web:1.4", side="envoy:1"),
+        "api": workload(app="reg:5000/shop/api:2", proxy="nginx"),
+    }
+    async with acting("deployments", WEB, ops=ops) as seen:
+        await seen.press("i")
+        await seen.until(lambda: ops.previews)
+        box = seen.dialog.query_one("#form Input", Input)
+        assert box.value == "app=reg:5000/shop/web:1.4 side=envoy:1"
+        await seen.press("2", "enter")
+        assert ops.proposals[0][1]["images"] == ["app=reg:5000/shop/web:2", "side=envoy:1"]
+        await _back(seen)
+        seen.mark("deployments", WEB, pod("api"))
+        await seen.press("i")
+        box = seen.dialog.query_one("#form Input", Input)
+        await seen.until(lambda: "all have app" in box.placeholder)
+        assert box.value == "", "they have not the same images"
+        assert box.placeholder == (
+            "all have app · name=image, or *=image for all; several with a space between"
+        )
 
 
 async def test_what_is_not_shown_yet_is_not_applied_and_an_overtaken_plan_is_dropped() -> None:

@@ -120,6 +120,16 @@ def test_what_is_typed_becomes_params() -> None:
     assert given(fields, values) == {"images": ["app=web:2", "side=x:1"], "no_wait": True}
 
 
+def test_what_the_first_field_takes_is_said_without_a_command_line() -> None:
+    """`--images CONTAINER=IMAGE` that `may also follow without a flag` is of no use to who has a box."""
+    for action in ("set-image", "label", "annotate", "taint"):
+        first, *others = form_of(action, params_of(action))
+        assert first.first
+        assert first.hint == ""
+        assert "several with a space between" in first.description
+        assert not any("without a flag" in field.description for field in (first, *others))
+
+
 def test_a_finding_names_the_field_that_turns_it_off() -> None:
     """Also where the flag takes a word."""
     blocker = Finding(level="blocker", code="autoscaler", text="", override="--autoscaler bounds|pin|ignore")

@@ -151,16 +151,15 @@ class ActionDialog(ModalScreen[None], LeftOnce[None]):
             # Delete only ever opens with Cancel focused, whatever its plan will say.
             self.set_focus(self._cancel if self._doing.action == "delete" else self._apply)
         self._ask(at_once=True)
-        if self._doing.action == "scale" and "replicas" in self._lines:
-            self.run_worker(self._errand.find_replicas(), group="now")
+        self.run_worker(self._errand.read_as_is(), group="now")
 
     # What the service says
 
     def on_now_is(self, message: errand.NowIs) -> None:
         """Begin with what is there."""
-        line = self._lines[message.field]
+        line = self._lines.get(message.field)
         if isinstance(line, TextLine):
-            line.offer(message.value)
+            line.offer(message.as_is)
 
     def on_plan_made(self, message: errand.PlanMade) -> None:
         """Show it, unless another is awaited by now."""

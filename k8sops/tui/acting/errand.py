@@ -16,6 +16,7 @@ from k8sops.core.clock import Clock
 from k8sops.core.errors import DeniedError, K8sOpsError
 from k8sops.core.object_names import object_named
 from k8sops.core.run import Run, RunId, RunState
+from k8sops.tui.acting.as_is import READ_FOR, AsIs
 from k8sops.tui.acting.offers import Doing
 from k8sops.tui.running.actor import actor_at_screen
 from k8sops.tui.session import Session
@@ -45,12 +46,12 @@ class PlanRefused(Message):
 
 
 class NowIs(Message):
-    """What a field's value is on the cluster now."""
+    """What a field is on the cluster now."""
 
-    def __init__(self, field: str, value: str) -> None:
+    def __init__(self, field: str, as_is: AsIs) -> None:
         super().__init__()
         self.field = field
-        self.value = value
+        self.as_is = as_is
 
 
 class Begun(Message):
@@ -93,20 +94,21 @@ class Errand:
         except Exception as error:  # noqa: BLE001 - worker boundary: a task's failure must reach the screen
             self._post(PlanRefused(number, _unexpected("planning", error)))
 
-    async def find_replicas(self) -> None:
-        """Answer with how many replicas there are to be now, where all that are meant agree; else with nothing."""
+    async def read_as_is(self) -> None:
+        """Answer with what the field asked first is now, as far as it can be read; else with nothing."""
+        reads = READ_FOR.get(self._doing.action)
         targets = [one for text in self._doing.params.get("targets", ()) if (one := object_named(str(text)))]
+        if reads is None or len(targets) > MOST_READ:
+            return
+        field, as_is_of = reads
         own = str(self._doing.params.get("namespace") or "")
-        found = set()
+        ops = self._connection.ops
         try:
-            for one in targets[:MOST_READ]:
-                whole = await self._connection.ops.object(one.kind, one.name, one.namespace or own)
-                found.add((whole.get("spec") or {}).get("replicas"))
+            objects = [await ops.object(one.kind, one.name, one.namespace or own) for one in targets]
         except K8sOpsError:
             # The plan says what is wrong.
             return
-        if len(found) == 1 and len(targets) <= MOST_READ and isinstance(now := found.pop(), int):
-            self._post(NowIs("replicas", str(now)))
+        self._post(NowIs(field, as_is_of(objects)))
 
     async def begin(self, shown: Run, typed: Mapping[str, Any], reason: str) -> None:
         """Propose what was shown and start it; answers with Begun or NotBegun."""

@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 from textual.widgets.input import Selection
 
+from k8sops.tui.acting.as_is import AsIs
 from k8sops.tui.acting.form import FormField
 
 
@@ -140,12 +141,14 @@ class TextLine(Horizontal):
         yield Label(self.field.flag, markup=False)
         yield Input(self._value, placeholder=placeholder, compact=True)
 
-    def offer(self, value: str) -> None:
-        """Put a value there, selected: what is typed next replaces it. What was typed already stays."""
+    def offer(self, now: AsIs) -> None:
+        """Put the value that is there now into the box, or say what there is to know; what was typed already stays."""
         box = self.query_one(Input)
-        if not box.value:
-            box.value = value
-            box.selection = Selection(0, len(value))
+        if now.hint:
+            box.placeholder = " · ".join(part for part in (now.hint, box.placeholder) if part)
+        if now.value and not box.value:
+            box.value = now.value
+            box.selection = Selection(*now.replaced)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell."""

@@ -34,6 +34,16 @@ _FIRST: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 """What is asked first of each action; the first of them has the focus. All else is under More."""
 
+_SAID: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "set-image": "name=image, or *=image for all; several with a space between",
+        "label": "key=value sets, key- removes; several with a space between",
+        "annotate": "key=value sets, key- removes; several with a space between",
+        "taint": "key=value:effect sets, key:effect- or key- removes; several with a space between",
+    }
+)
+"""What the field that is asked first takes, where the declaration tells how it is typed at a command line."""
+
 _OTHER_WAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "scale": frozenset({"to_zero", "restore", "exactly"}),
@@ -68,7 +78,12 @@ def form_of(action: str, params: type[Params], settled: Collection[str] = ()) ->
         # What is asked first has been said in another way, as an undo does.
         left_out |= set(first)
     fields = [
-        _field(name, info, first=name in first or info.is_required())
+        _field(
+            name,
+            info,
+            first=name in first or info.is_required(),
+            said=_SAID.get(action, "") if name in first else "",
+        )
         for name, info in params.model_fields.items()
         if name not in left_out
     ]
@@ -100,7 +115,7 @@ def overriding(findings: tuple[Finding, ...], fields: tuple[FormField, ...]) -> 
     return tuple(field.name for field in fields if field.flag in flags)
 
 
-def _field(name: str, info: FieldInfo, *, first: bool) -> FormField:
+def _field(name: str, info: FieldInfo, *, first: bool, said: str) -> FormField:
     kind, annotation = _kind(info.annotation)
     choices = tuple(map(str, get_args(annotation))) if kind == "choice" else ()
     default = info.default
@@ -112,9 +127,9 @@ def _field(name: str, info: FieldInfo, *, first: bool) -> FormField:
         name=name,
         flag=f"--{name.replace('_', '-')}",
         kind=kind,
-        description=info.description or "",
+        description=said or info.description or "",
         default=shown,
-        hint=str(extra_of(info).get(METAVAR) or ""),
+        hint="" if said else str(extra_of(info).get(METAVAR) or ""),
         choices=choices,
         first=first,
         needed=info.is_required() or name in _NEEDED,
