@@ -105,7 +105,9 @@ def _told(
                 "unread": [{"kind": kind, "why": why} for kind, why in unread],
             }
         )
-    else:
+    unselected = [one for one in found if one.change == "not_selected"]
+    found = [one for one in found if one.change != "not_selected"]
+    if not as_json:
         for text in change_lines(found):
             put(text)
         if found:
@@ -113,6 +115,11 @@ def _told(
             say(f"{counted(len(found), 'object')}: {', '.join(f'{n} {what}' for what, n in counts.items())}.")
         if not found and not unread:
             say("Nothing differs." if scope.noise else "Nothing differs; --noise compares status, too.")
+        if unselected:
+            many = counted(len(unselected), "object is", "objects are")
+            say(
+                f"{many} in one of them that the other does not select, so nothing is said of them; -o json lists all."
+            )
     for kind, why in unread:
         say(f"error: {kind} could not be compared: {why}")
     if unread or any(one.change == "unknown" for one in found):

@@ -20,6 +20,7 @@ from k8sops.backup.errors import UnstorableError
 from k8sops.backup.listing import Kind, Row
 from k8sops.backup.selection import Selection, read_selection
 from k8sops.backup.vault.contents import Contents, load_catalogue, load_contents
+from k8sops.backup.vault.diffing import kind_is_in_gap
 from k8sops.backup.vault.objects import Objects
 from k8sops.core.errors import K8sOpsError, UsageError
 from k8sops.core.ports import ClusterReader, Resource
@@ -79,8 +80,9 @@ class LiveDiff:
         self.compared = 0
 
     async def changes(self) -> AsyncIterator[ObjectChange]:
-        """Every object that differs; `added` are those that only the cluster has. Raises UsageError, and what reading
-        the repository raises.
+        """Every object that differs; `added` are those that only the cluster has, `unknown` may be in a gap.
+
+        Raises UsageError, and what reading the repository raises.
         """
         vault = self._desk.vault
         contents = await load_contents(vault, self._chosen.cluster, self._chosen.body)
@@ -150,7 +152,10 @@ class LiveDiff:
             taken = self._scope.takes(live.namespace, live.name) and self._selection.matches(
                 known, live.namespace, live.name, live.labels
             )
-            return _change(kind, live.namespace, live.name, "added") if taken else None
+            if not taken:
+                return None
+            in_gap = kind_is_in_gap(self._chosen.body, kind.key, live.namespace)
+            return _change(kind, live.namespace, live.name, "unknown" if in_gap else "added")
         try:
             data = canonical_object(live.data)
         except UnstorableError as error:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from k8sops.actions.backups.applicable import Applicable
+from k8sops.backup.bodies import BackupBody
 from k8sops.backup.listing import Kind, Row
+from k8sops.backup.selection import choice_key, read_selection
 from k8sops.backup.vault.contents import Contents, load_contents
-from k8sops.backup.vault.diffing import Wanted, diff_backups
+from k8sops.backup.vault.diffing import ObjectDifference, Wanted, diff_backups
 from k8sops.backup.vault.exporting import Exported, export_backup
 from k8sops.backup.vault.finding import find_objects
 from k8sops.core.audit import AuditEntry
@@ -100,7 +102,10 @@ async def find(
 
 
 async def diff(desk: BackupDesk, before: Chosen, after: Chosen, scope: Scope) -> AsyncIterator[ObjectChange]:
-    """Each object that differs between two backups. Raises UsageError for a kind that neither has."""
+    """Each object that differs between two backups; `not_selected` where one of them was never to have it.
+
+    Raises UsageError for a kind that neither has.
+    """
     old = await load_contents(desk.vault, before.cluster, before.body)
     new = await load_contents(desk.vault, after.cluster, after.body)
     for text in scope.kinds:
@@ -111,13 +116,31 @@ async def diff(desk: BackupDesk, before: Chosen, after: Chosen, scope: Scope) ->
     async for found in diff_backups(desk.vault, old, new, wanted=wanted_by(scope), hide=scope.hidden):
         if found.change == "recreated" and not found.differences and not scope.noise:
             continue  # another uid and nothing else: the server assigned it
+        lacking = {"added": before.body, "removed": after.body}.get(found.change)
+        other = after.body if lacking is before.body else before.body
+        unselected = lacking is not None and not _selected_alike(lacking, other, found)
         yield ObjectChange(
             kind=names_of(found.kind).qualified,
             namespace=found.key.namespace,
             name=found.key.name,
-            change=found.change,
+            change="not_selected" if unselected else found.change,
             fields=found.differences,
         )
+
+
+def _selected_alike(lacking: BackupBody, having: BackupBody, found: ObjectDifference) -> bool:
+    """Whether a backup that lacks an object would have it, had it been there.
+
+    What labels and owners decide is not known of an object that was never read, and so not called lacking.
+    """
+    if choice_key(lacking.selection) == choice_key(having.selection):
+        return True
+    selection, kind = read_selection(lacking.selection), names_of(found.kind)
+    return (
+        not selection.selectors
+        and selection.takes_kind(kind)
+        and selection.takes_scope(kind, found.key.namespace, found.key.name)
+    )
 
 
 async def export(

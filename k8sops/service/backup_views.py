@@ -20,7 +20,8 @@ MOST_SHOWN: Final = 20
 class ObjectChange(msgspec.Struct, frozen=True, kw_only=True):
     """An object that differs: `added`, `removed`, `changed`, `recreated` (another uid), or `unknown`, in a gap.
 
-    Of a changed one every field that does.
+    `not_selected`: one of two backups was never to have it, so that nothing is known of it. Of a changed one every
+    field that does.
     """
 
     kind: str

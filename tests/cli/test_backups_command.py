@@ -97,6 +97,23 @@ def test_an_object_is_printed_as_it_was(two: Path, command: Command) -> None:
         assert command("backups", "cat", wrong).code == 2
 
 
+def test_what_the_other_backup_does_not_select_is_not_called_removed(
+    repository: Path, command: Command
+) -> None:
+    """A backup of one namespace beside that of everything: five hundred objects would seem to be gone."""
+    elsewhere = an_object("configmaps", "rates", "payments", data={"eur": "1"})
+    make_backup([*usual_objects("web:1"), elsewhere], at=YESTERDAY)
+    make_backup(usual_objects("web:2")[:-1], selection={"include_namespaces": ["shop"]})
+    told = command("backups", "diff", "1", "2")
+    assert told.code == 8
+    assert "- shop/deployments.apps/web: removed" in told.out
+    assert "rates" not in told.out
+    assert "1 object is in one of them that the other does not select" in told.err
+    found = command("backups", "diff", "1", "2", "-o", "json").document["objects"]
+    assert {one["name"]: one["change"] for one in found} == {"rates": "not_selected", "web": "removed"}
+    assert command("backups", "diff", "1", "2", "--name", "rates").code == 0
+
+
 def test_a_secret_shows_its_values_only_where_that_is_asked_for_and_recorded(
     two: Path, command: Command
 ) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from k8sops.backup.bodies import Gap
 from k8sops.cluster.client import KubeCluster
 from k8sops.sandbox.manager import SandboxHandle
 from k8sops.service.rpo import scheduled_objectives
+from tests.support.backups_made import make_backup
 from tests.support.command import Command
 from tests.support.persons_at_door import cluster_uid, kubeconfig_of, on_cluster
 from tests.support.records import in_store
@@ -95,6 +97,16 @@ def test_the_kinds_that_cannot_be_read_now_are_named(
     assert told.code == 1
     assert "configmaps could not be compared" in told.err
     assert "secrets could not be compared" in told.err
+
+
+def test_what_may_lie_in_a_gap_is_not_called_new(command: Command, filled: str) -> None:
+    """The backup could not read that kind: the object may have been there all the time."""
+    gap = Gap(group="", resource="configmaps", namespace="", why="the API server was away")
+    selection = {"include_namespaces": [filled], "include_kinds": ["configmaps"]}
+    make_backup([], name="nightly", gaps=(gap,), selection=selection)
+    told = command("backups", "diff", "nightly", "--live", "--any-cluster", "--name", "settings")
+    assert told.code == 1
+    assert f"? {filled}/configmaps/settings: not known: it lies in a gap of a backup" in told.out
 
 
 def test_a_nightly_backup_is_approved_with_what_it_may_warn_of_and_where_it_goes(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import pyrage
@@ -65,6 +66,7 @@ def make_backup(
     gaps: tuple[Gap, ...] = (),
     volumes: tuple[tuple[str, str], ...] = (),
     encrypt: bool = True,
+    selection: Mapping[str, Any] = MappingProxyType({}),
 ) -> Written:
     """A backup in the repository that the environment configures, made outside any loop."""
     return asyncio.run(
@@ -77,6 +79,7 @@ def make_backup(
             gaps=gaps,
             volumes=volumes,
             encrypt=encrypt,
+            selection=selection,
         )
     )
 
@@ -110,6 +113,7 @@ async def write(
     gaps: tuple[Gap, ...],
     volumes: tuple[tuple[str, str], ...],
     encrypt: bool,
+    selection: Mapping[str, Any],
 ) -> Written:
     """The same within a loop."""
     config, clock, ids = load_config({}), SystemClock(), UlidSource()
@@ -137,7 +141,9 @@ async def write(
     try:
         opened = await ConfiguredRepositories(config, storage, clock, ids).make(repository, encrypt=encrypt)
         assert opened.signer is not None
-        who = Writer(cluster=cluster, signer=opened.signer, ids=ids, encrypt=opened.encrypt, selection={})
+        who = Writer(
+            cluster=cluster, signer=opened.signer, ids=ids, encrypt=opened.encrypt, selection=dict(selection)
+        )
         return await write_backup(opened.vault, who, each(), facts)
     finally:
         await storage.aclose()
