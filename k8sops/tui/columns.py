@@ -21,6 +21,8 @@ from k8sops.core.text import printable
 Role = Literal["plain", "name", "namespace", "age", "status", "ready", "count"]
 JUDGED: frozenset[Role] = frozenset({"status", "ready", "count"})
 """The columns that tell whether a row is in trouble."""
+_COUNTS: frozenset[Role] = JUDGED - {"status"}
+TROUBLE = frozenset({Severity.WARN, Severity.BAD})
 
 WIDEST = 64
 WIDEST_LAST = 200
@@ -51,6 +53,8 @@ class ViewColumn(msgspec.Struct, frozen=True, kw_only=True):
     """Index of the READY cell that says whether a good status is the whole truth; -1 where there is none."""
     wanted_source: int = -1
     """Index of the DESIRED cell that says how many there should be; where there is none, READY may say it."""
+    status_source: int = -1
+    """Index of the cell whose word and glyph judge the whole row; -1 where no such column is shown."""
     is_wide: bool = False
     """Shown in wide output only."""
     spare: int = 0
@@ -63,6 +67,7 @@ def view_columns(columns: Sequence[Column], *, wide: bool, with_namespace: bool)
     """The columns to show: priority 0, with `wide` all; NAMESPACE first where asked for."""
     is_events = _are_of_events(columns)
     ready, wanted = _index_of("ready", columns), _index_of("desired", columns)
+    status = next((i for i, one in enumerate(columns) if one.priority == 0 and _judges(one)), -1)
     shown = [
         ViewColumn(
             title=printable(column.name).upper(),
@@ -71,6 +76,7 @@ def view_columns(columns: Sequence[Column], *, wide: bool, with_namespace: bool)
             holds_durations=column.name.lower() in _DURATION_TITLES or column.type == "date",
             ready_source=ready,
             wanted_source=wanted,
+            status_source=status,
             is_wide=column.priority > 0,
             spare=column.spare,
             is_number=_is_number(column),
@@ -102,6 +108,8 @@ def shown_cell(row: Row, column: ViewColumn, now: datetime) -> str:
     text = printable(raw_cell(row, column))
     if column.role == "status":
         return f"{GLYPHS[cell_severity(row, column)]} {text}"
+    if column.role in _COUNTS and (sign := _sign(row, column)):
+        return f"{sign} {text}" if column.is_number else f"{text} {sign}"
     if column.role == "name" and row.deleting and "Terminating" not in row.cells:
         return f"{text} (deleting)"
     return text
@@ -127,10 +135,24 @@ def cell_severity(row: Row, column: ViewColumn) -> Severity:
     return Severity.NEUTRAL
 
 
+def _sign(row: Row, column: ViewColumn) -> str:
+    """What stands beside a count that lacks something, unless the row's status has a sign for it; else nothing."""
+    severity = cell_severity(row, column)
+    if severity not in TROUBLE:
+        return ""
+    status = (
+        severity_of(row.cells[column.status_source]) if 0 <= column.status_source < len(row.cells) else None
+    )
+    said = status is not None and status not in {Severity.NEUTRAL, Severity.OK}
+    # What runs without being ready has its sign there.
+    said |= status is Severity.OK and is_incomplete(raw_cell(row, column))
+    return "" if said else GLYPHS[severity]
+
+
 def _is_short(row: Row, column: ViewColumn) -> bool:
     """Whether a number of replicas is below the wanted one: a rollout under way, or stuck."""
     count = raw_cell(row, column)
-    if column.role not in {"count", "ready"} or not count.isdecimal():
+    if column.role not in _COUNTS or not count.isdecimal():
         return False
     source = column.wanted_source if column.wanted_source >= 0 else column.ready_source
     wanted = row.cells[source].rpartition("/")[2] if 0 <= source < len(row.cells) else ""
@@ -210,6 +232,10 @@ def _index_of(name: str, columns: Sequence[Column]) -> int:
     return next((index for index, column in enumerate(columns) if column.name.lower() == name), -1)
 
 
+def _judges(column: Column) -> bool:
+    return column.name.lower() in _STATUS_TITLES
+
+
 def _is_number(column: Column) -> bool:
     title = column.name.lower()
     # Of pods it says `6 (3m ago)`: one and the same column stands alike in every table.
@@ -224,6 +250,6 @@ def _role(column: Column, *, is_events: bool) -> Role:
         return "age"
     if title == "ready":
         return "ready"
-    if title in _STATUS_TITLES or (is_events and title == "type"):
+    if _judges(column) or (is_events and title == "type"):
         return "status"
     return "count" if title in _COUNTED_TITLES else "plain"

@@ -10,14 +10,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from k8sops.core.durations import parse_duration
-from k8sops.core.severity import Severity
 from k8sops.core.tables import Row
-from k8sops.tui.columns import LAST_SEEN, ViewColumn, cell_severity, raw_cell
+from k8sops.tui.columns import LAST_SEEN, TROUBLE, ViewColumn, cell_severity, raw_cell
 from k8sops.tui.row_filter import RowFilter
 from k8sops.tui.search_texts import SearchTexts
 from k8sops.tui.sort_keys import SortKey, natural, sort_key
 
-_TROUBLE = frozenset({Severity.WARN, Severity.BAD})
 _NUMBER = 0
 _NOTHING: SortKey = (_NUMBER, (), "")
 
@@ -81,7 +79,7 @@ class RowView:
             key = row_key(row)
             if made_of.get(key) is not row:
                 made_of[key] = row
-                faults[key] = any(cell_severity(row, column) in _TROUBLE for column in self.judged)
+                faults[key] = any(cell_severity(row, column) in TROUBLE for column in self.judged)
         return [row for row in source if faults[row_key(row)]]
 
     def _texts(self, rows: Sequence[Row], fold: bool) -> list[str]:

@@ -141,6 +141,36 @@ def test_a_daemon_set_is_judged_by_how_many_it_wants() -> None:
     assert _troubled(columns, "agent", "3", "3", "3", "3", "3", "<none>", "5m") == set()
 
 
+def _shown(titles: str, *cells: str, wide: str = "") -> list[str]:
+    numbers = {"Desired", "Current", "Ready"} if "Desired" in titles else set()
+    columns = [
+        Column(name=title, type="integer" if title in numbers else "string", priority=int(title == wide))
+        for title in titles.split()
+    ]
+    row = Row(uid="web", name="web", namespace="shop", cells=cells, created=None, labels={})
+    return [
+        shown_cell(row, column, START) for column in view_columns(columns, wide=False, with_namespace=False)
+    ]
+
+
+def test_a_stuck_rollout_is_told_by_a_sign_and_not_by_colour_alone() -> None:
+    """Without colour, a yellow 1 among white ones is a 1 among others."""
+    deployments = "Name Ready Up-to-date Available Age"
+    assert _shown(deployments, "gateway", "2/2", "1", "2", "5m") == ["gateway", "2/2", "! 1", "2", "5m"]
+    assert _shown(deployments, "gateway", "0/2", "2", "0", "5m") == ["gateway", "0/2 !", "2", "! 0", "5m"]
+    assert _shown(deployments, "gateway", "2/2", "2", "2", "5m") == ["gateway", "2/2", "2", "2", "5m"]
+    assert _shown("Name Desired Current Ready", "web", "3", "3", "0") == ["web", "3", "3", "! 0"]
+
+
+def test_what_a_status_says_with_its_own_sign_is_not_said_twice() -> None:
+    """Two signs in one row look like two troubles."""
+    assert _shown("Name Ready Status", "web-0", "0/1", "Running") == ["web-0", "0/1", "! Running"]
+    assert _shown("Name Ready Status", "web-0", "0/1", "ContainerCreating")[1] == "0/1"
+    assert _shown("Name Ready Status", "cert", "False", "Issuing") == ["cert", "False ✗", "  Issuing"]
+    assert _shown("Name Ready State", "app", "False", "Running") == ["app", "False ✗", "✓ Running"]
+    assert _shown("Name Ready Status", "db", "False", "Failed", wide="Status") == ["db", "False ✗"]
+
+
 def test_a_column_that_counts_nothing_is_not_judged_as_a_count() -> None:
     """Kinds of one's own call other things AVAILABLE and READY."""
     columns = tuple(Column(name=title) for title in ("Name", "Ready", "Available"))
