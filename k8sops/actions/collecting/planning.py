@@ -91,7 +91,7 @@ def radius_of(params: LogsParams, found: Found) -> JsonObject:
     return {
         "pods": len(found.pods),
         "containers": containers,
-        "namespaces": list(params.namespaces),
+        "namespaces": list(dict.fromkeys((*params.namespaces, *found.namespaces))),
         "most_bytes": min(bytes_of(params.limit), 2 * containers * bytes_of(params.limit_per_file)),
     }
 

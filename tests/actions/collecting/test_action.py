@@ -13,6 +13,7 @@ from k8sops.bundle.opening import open_bundle
 from k8sops.cluster.client import KubeCluster
 from k8sops.cluster.identity import Impersonation
 from k8sops.core.errors import PartialError
+from k8sops.core.plan import Plan
 from k8sops.core.ports import Cluster
 from k8sops.core.risk import Risk
 from k8sops.sandbox.manager import SandboxHandle
@@ -22,7 +23,7 @@ from tests.actions.collecting.desk import LogsDesk, artifact_in, left_in, until_
 from tests.actions.collecting.sources.ground import until
 from tests.support.clients import client_of
 from tests.support.journals import NotedJournal
-from tests.support.workloads import create, deployment
+from tests.support.workloads import create, deployment, naked_pod
 
 BULK = {"sandbox.k8sops.dev/log": "bulk", "sandbox.k8sops.dev/log-size": "600000"}
 
@@ -230,6 +231,35 @@ async def test_a_namespace_whose_logs_are_refused_costs_the_other_nothing(
     assert len(logs) == 2
     assert all(path.startswith(f"namespaces/{desk.namespace}/") for path in logs)
     assert len([one for one in bundle.index.missing if one.path.startswith(f"namespaces/{other}/")]) == 2
+
+
+async def test_pods_of_several_namespaces_are_collected_each_from_its_own(desk: LogsDesk, other: str) -> None:
+    """A pod of the same name elsewhere is somebody else's: of marked rows each is meant where it lies."""
+    for namespace in (desk.namespace, other):
+        await create(desk.cluster, naked_pod("twin", namespace))
+        await until(desk.cluster, "pods", namespace, "twin", _runs)
+    await create(desk.cluster, naked_pod("single", other))
+    await until(desk.cluster, "pods", other, "single", _runs)
+    plan = await desk.plan(query=["pod/twin", f"{other}/pod/single"])
+    assert _pods(plan) == {(desk.namespace, "twin"), (other, "single")}
+    plan = await desk.plan(query=[f"{other}/pod/twin"])
+    assert _pods(plan) == {(other, "twin")}
+    assert plan.blast_radius["namespaces"] == [other]
+
+
+async def test_a_bundle_of_all_namespaces_tells_policy_which_they_are(desk: LogsDesk) -> None:
+    """A rule on a namespace is not passed by asking for all of them at once."""
+    assert desk.namespace in (await desk.plan(all_namespaces=True)).blast_radius["namespaces"]
+
+
+def _pods(plan: Plan) -> set[tuple[str, str]]:
+    bulk = plan.steps[0].bulk
+    assert bulk is not None
+    return {(item.target.namespace, item.target.name) for item in bulk.items}
+
+
+def _runs(pod: dict[str, Any]) -> bool:
+    return bool((pod.get("status") or {}).get("phase") == "Running")
 
 
 def _rbac(kind: str, name: str, namespace: str, **fields: Any) -> dict[str, Any]:

@@ -72,6 +72,16 @@ def test_a_selection_is_in_the_words_of_following() -> None:
     assert params(all_namespaces=True, namespace="shop").selection.namespaces == ()
 
 
+def test_the_namespaces_of_a_bundle_are_those_of_what_was_named() -> None:
+    """Policy and the plan are told of these; that of the request means what is named without one, and no more."""
+    both = ["payments/deployment/web", "data/pod/pg-0"]
+    assert params(query=both, namespace="shop").namespaces == ("payments", "data")
+    assert params(query=[*both, "pod/x"], namespace="shop").namespaces == ("payments", "data", "shop")
+    assert params(query=both, all_namespaces=True).namespaces == ("payments", "data")
+    assert params(query=[*both, "pod/x"], all_namespaces=True).namespaces == ()
+    assert params(query=["web"], namespace="shop,data").namespaces == ("shop", "data")
+
+
 def test_a_folder_is_made_absolute_where_it_is_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A worker that carries the run stands in another folder."""
     monkeypatch.chdir(tmp_path)
@@ -85,6 +95,7 @@ def test_a_folder_is_made_absolute_where_it_is_typed(monkeypatch: pytest.MonkeyP
     [
         ({"to": "somewhere"}, "written with a slash"),
         ({"query": ["web", "deployment/web"]}, "one of the two"),
+        ({"query": ["a/b/c/d"]}, "names no workload: write KIND/NAME or NAMESPACE/KIND/NAME"),
         ({"split_size": "10kB"}, "1MB or more"),
         ({"format": "folder", "split_size": "10MB"}, "neither split"),
         ({"format": "folder", "to": "repository"}, "nor kept in a repository"),
