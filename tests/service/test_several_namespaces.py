@@ -20,7 +20,7 @@ from k8sops.sandbox.namespaces import create_namespace, delete_namespace
 from k8sops.sandbox.pytest_plugin import in_thread
 from k8sops.service import open_ops
 from k8sops.service.config import Config
-from tests.support.workloads import create, deployment, replicas_of
+from tests.support.workloads import create, deployment, hpa, replicas_of
 
 ALICE = Actor(name="kubernetes-admin")
 RUN_DEADLINE_S = 180
@@ -92,6 +92,23 @@ async def test_a_scale_over_two_namespaces_is_taken_back_by_one_run(
     # What the undo did is restored in turn.
     await done(ops, "scale", restore=back.id)
     assert await replicas(cluster, cluster_namespace, beside) == [3, 3]
+
+
+async def test_an_autoscaler_owns_replicas_in_its_own_namespace_alone(
+    ops: Ops, cluster: KubeCluster, cluster_namespace: str, beside: str, both: list[str]
+) -> None:
+    """Of two workloads of one name it keeps one; its bounds go back where they were."""
+    await create(cluster, hpa(beside, "web", 2, 3))
+    plan = (await ops.preview("scale", {"targets": both, "replicas": 4}, ALICE)).plan
+    assert [one.subjects[0] for one in plan.blockers] == [f"deployment {beside}/web"]
+    run = await done(ops, "scale", targets=both, replicas=4, autoscaler="bounds")
+    back = (await ops.undo(run.id, ALICE)).plan
+    assert set(back.params["exactly"]) == {
+        f"{beside}/horizontalpodautoscalers.autoscaling/web=2..3",
+        f"{cluster_namespace}/deployments.apps/web=1",
+        f"{beside}/deployments.apps/web=2",
+    }
+    assert {step.target.namespace for step in back.steps} == {cluster_namespace, beside}
 
 
 async def test_a_restart_over_two_namespaces_replaces_the_pods_of_both(

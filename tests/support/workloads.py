@@ -43,6 +43,26 @@ def naked_pod(name: str, namespace: str) -> JsonObject:
     return template | {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
 
 
+def hpa(namespace: str, name: str, least: int, most: int) -> JsonObject:
+    """An autoscaler of the Deployment of the same name; without metrics it still keeps its bounds."""
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+            "minReplicas": least,
+            "maxReplicas": most,
+            "metrics": [
+                {
+                    "type": "Resource",
+                    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 60}},
+                }
+            ],
+        },
+    }
+
+
 def _workload(
     kind: str, name: str, namespace: str, replicas: int, annotations: dict[str, str] | None
 ) -> JsonObject:

@@ -17,27 +17,7 @@ from k8sops.core.plan import JsonObject
 from k8sops.core.ports import Resource
 from k8sops.core.run import Run, RunState
 from tests.support.desk import Desk
-from tests.support.workloads import NEVER_READY, create, deployment, replicas_of, stateful_set
-
-
-def hpa(namespace: str, name: str, least: int, most: int) -> JsonObject:
-    """An autoscaler of the Deployment of the same name; without metrics it still keeps its bounds."""
-    return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
-            "minReplicas": least,
-            "maxReplicas": most,
-            "metrics": [
-                {
-                    "type": "Resource",
-                    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 60}},
-                }
-            ],
-        },
-    }
+from tests.support.workloads import NEVER_READY, create, deployment, hpa, replicas_of, stateful_set
 
 
 async def replicas(cluster: KubeCluster, desk: Desk, name: str, kind: str = "deployments") -> int:
