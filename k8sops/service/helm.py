@@ -16,7 +16,8 @@ from k8sops.core.clock import parse_rfc3339
 from k8sops.core.errors import ForbiddenError, K8sOpsError, NotFoundError, UsageError
 from k8sops.core.plan import JsonObject
 from k8sops.core.releases import Hook, Release, ReleaseDetail, Releases, Storage
-from k8sops.service.helm_masking import masked_notes, masked_object, masked_values
+from k8sops.redact.masking import masked_values
+from k8sops.service.helm_masking import masked_notes, masked_object
 from k8sops.service.helm_storage import (
     OWNED,
     STORAGES,

@@ -11,12 +11,12 @@ import pytest
 
 from k8sops.core.clock import parse_rfc3339
 from k8sops.core.errors import UsageError
+from k8sops.redact.masking import masked_values
 from k8sops.sandbox.seed import load_objects
 from k8sops.sandbox.seed.manifests import Manifest, Phase, load_before, load_company, phase_of
 from k8sops.sandbox.seed.releases import revisions_of
 from k8sops.sandbox.seed.story import FAILED_JOBS, TOLD, TROUBLED
 from k8sops.service.helm import documents
-from k8sops.service.helm_masking import masked_values
 from k8sops.service.helm_storage import unpacked
 
 COMPANY = load_company()

@@ -15,11 +15,12 @@ from k8sops.core.actor import Actor
 from k8sops.core.audit import AuditFilter
 from k8sops.core.errors import ForbiddenError, NotFoundError, UsageError
 from k8sops.core.secret_values import MASK
+from k8sops.redact.masking import masked_values
 from k8sops.service import open_ops
 from k8sops.service.audit_trail import open_audit
 from k8sops.service.config import Config, config_of
 from k8sops.service.helm import documents, laid_over
-from k8sops.service.helm_masking import masked_notes, masked_object, masked_values
+from k8sops.service.helm_masking import masked_notes, masked_object
 from k8sops.service.helm_storage import unpacked
 from tests.support.engine_world import eventually
 from tests.support.helm import (
