@@ -1,4 +1,4 @@
-"""An object in words with its events, as `kubectl describe` tells it: `core.describing`, and then what happened.
+"""An object in words with its events, as `kubectl describe` tells it: `service.describing`, and then what happened.
 
 Pure: from the object and the table of its events to lines.
 """
@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from k8sops.core.describing import aligned, description
+from k8sops.core.fact_lines import aligned
 from k8sops.core.plan import JsonObject
 from k8sops.core.tables import Table
 from k8sops.core.text import printable
+from k8sops.service.describing import described
 from k8sops.tui.columns import width_of
 
 _EVENT_TITLES: Final = ("Last Seen", "Type", "Reason", "Message")
@@ -20,7 +21,7 @@ _EVENT_TITLES: Final = ("Last Seen", "Type", "Reason", "Message")
 
 def describe_lines(found: JsonObject, events: Table | None, now: datetime) -> list[str]:
     """The description; `events` is None where they may not be listed."""
-    told = description(found, now, width=width_of)
+    told = described(found, now, width=width_of)
     return [*told, "", *(printable(line) for line in _events(events))]
 
 

@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import K8sOpsError
+from k8sops.core.json_shapes import mapping
 from k8sops.core.plan import JsonObject, Target
 from k8sops.core.secret_values import masked
 from k8sops.core.tables import Table, TableQuery
@@ -42,7 +43,7 @@ class DescribeScreen(ObjectScreen):
         """Read the object and what happened to it."""
         one = self._target
         found = masked(await self._connection.object(one.kind, one.name, one.namespace))
-        metadata = found.get("metadata") or {}
+        metadata = mapping(found.get("metadata"))
         query = TableQuery(
             kind="events",
             namespace=metadata.get("namespace") or "",

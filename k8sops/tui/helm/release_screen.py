@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 
 from k8sops.core.actor import Actor
 from k8sops.core.clock import Clock
-from k8sops.core.describing import fact_line
+from k8sops.core.fact_lines import fact_line
 from k8sops.core.plan import JsonObject
 from k8sops.core.releases import Hook, Release, ReleaseDetail
 from k8sops.core.text import printable

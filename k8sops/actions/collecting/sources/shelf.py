@@ -15,6 +15,7 @@ from k8sops.core.describing import description
 from k8sops.core.plan import JsonObject
 from k8sops.core.ports import Resource
 from k8sops.core.text import printable
+from k8sops.redact.masking import masked_values
 from k8sops.timeline.objects import moments_of
 
 _REVISIONS: Final = frozenset({"replicasets.apps", "controllerrevisions.apps"})
@@ -71,4 +72,4 @@ class Shelf:
 def in_words(gathering: Gathering, shown: JsonObject, why: str) -> str:
     """The description of an object, and before it why it is not well, if it is not."""
     head = [f"Why              {printable(why)}", ""] if why else []
-    return "\n".join([*head, *description(shown, gathering.clock.now()), ""])
+    return "\n".join([*head, *description(shown, gathering.clock.now(), masked_values), ""])
