@@ -18,6 +18,7 @@ from k8sops.core.tables import Column, Row, Table
 from k8sops.tui.acting.edit_screen import EditScreen
 from k8sops.tui.describe_screen import DescribeScreen
 from k8sops.tui.detail import DetailScreen
+from k8sops.tui.document.screen import Laid
 from k8sops.tui.document.view import DocumentView
 from k8sops.tui.prompt import Prompt
 from k8sops.tui.session import Session
@@ -185,6 +186,33 @@ async def test_a_description_ends_with_the_events_and_can_be_searched_and_told_w
         ops.refusal = NotFoundError("no events here")
         await shown.press("r")
         await shown.until(lambda: "not permitted to list them" in "\n".join(_view(shown).lines))
+
+
+@pytest.mark.parametrize("spec", ["str", [1], {"containers": [{"name": "a"}, "str"]}])
+async def test_an_object_of_unusual_shape_is_described_and_its_screen_stays(spec: object) -> None:
+    """A custom resource may hold anything, and looking at one must not take the whole program away."""
+    ops = EventfulOps()
+    ops.objects_by_name["web-1"] = {**WEB_POD, "spec": spec, "status": "Active"}
+    async with stage(ops) as shown:
+        await shown.open(lambda connection, clock: DescribeScreen(WEB, connection, clock))
+        await shown.until(lambda: "  Active" in _view(shown).lines)
+        assert not shown.banner
+
+
+class _Unforeseen(DescribeScreen):
+    """Has met what nobody thought of."""
+
+    def lay(self) -> Laid:
+        raise ValueError("odd object")
+
+
+async def test_what_cannot_be_laid_out_is_a_sentence_and_the_screen_stays() -> None:
+    """One defect in telling an object would otherwise cost everything else that is open."""
+    async with stage(EventfulOps()) as shown:
+        await shown.open(lambda connection, clock: _Unforeseen(WEB, connection, clock))
+        await shown.until(lambda: "cannot be shown: ValueError: odd object" in shown.banner)
+        await shown.press("y")
+        await shown.until(lambda: "kind: Pod" in _view(shown).lines)
 
 
 async def test_e_edits_the_object_that_is_read_and_shows_it_anew_afterwards() -> None:

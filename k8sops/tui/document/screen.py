@@ -240,8 +240,12 @@ class DocumentScreen(LeftOnce[None]):
 
     @work(group="layout", exclusive=True)
     async def _lay(self) -> None:
-        laid = await asyncio.to_thread(self.lay)
-        self.post_message(self._Ready(laid, await asyncio.to_thread(widest_of, laid.lines)))
+        try:
+            laid = await asyncio.to_thread(self.lay)
+            self.post_message(self._Ready(laid, await asyncio.to_thread(widest_of, laid.lines)))
+        except Exception as error:  # noqa: BLE001 - worker boundary: a failure must reach the screen
+            told = f"this cannot be shown: {type(error).__name__}: {error}"
+            self.post_message(self._Refused(K8sOpsError(told, hint="please report it")))
 
     @work(group="save")
     async def _save(self, text: str) -> None:
