@@ -88,6 +88,12 @@ def namespaces_asked(params: Mapping[str, Any]) -> tuple[str, ...]:
     return namespaces_of(entries, own) if entries else tuple(dict.fromkeys(own))
 
 
+def all_with_their_own(params: Mapping[str, Any]) -> bool:
+    """Whether every object of a request says its own namespace, so that the request's says nothing."""
+    named = [object_named(_name(entry)) for entry in _entries(params)]
+    return bool(named) and all(one is not None and one.namespace for one in named)
+
+
 def namespaces_in_words(namespaces: Sequence[str]) -> str:
     """`shop`, `shop and payments`, `5 namespaces`; empty for none."""
     return " and ".join(namespaces) if len(namespaces) <= MOST_NAMED else f"{len(namespaces)} namespaces"

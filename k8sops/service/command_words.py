@@ -9,6 +9,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from k8sops.core.errors import UsageError
+from k8sops.core.object_names import all_with_their_own
 from k8sops.core.params import POSITIONAL, extra_of
 from k8sops.core.text import printable
 
@@ -26,7 +27,7 @@ def command_line(action: str, params: Mapping[str, Any]) -> str:
     for name, value in params.items():
         field = fields.get(name)
         if name == "namespace":
-            words += ["-n", str(value)] if value else []
+            words += ["-n", str(value)] if value and not all_with_their_own(params) else []
         elif field is None or not (extra_of(field).get(POSITIONAL) or value == field.default):
             words += _flag(name, value)
     return printable(" ".join(shlex.quote(word) for word in words))

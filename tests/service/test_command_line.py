@@ -10,6 +10,7 @@ from k8sops.core.errors import UsageError
 from k8sops.service.catalog import ActionSpec, all_actions, params_of
 from k8sops.service.command_line.away import check_possible, command_away, read_away
 from k8sops.service.command_line.checking import field_errors, typable
+from k8sops.service.command_words import command_line
 
 
 def test_everything_wrong_is_said_at_once_each_beside_its_field() -> None:
@@ -72,3 +73,20 @@ def test_a_command_that_says_nothing_is_not_judged() -> None:
 def test_several_namespaces_are_all_meant_away_from_a_terminal_too(typed: list[str]) -> None:
     """One that was silently left out would be missed when it is too late to collect its logs."""
     assert read_away("logs", typed, program="/k8s").namespace == "shop,legacy"
+
+
+@pytest.mark.parametrize(
+    ("targets", "line"),
+    [
+        (("shop/deployment/web", "payments/deployment/api"), "restart shop/deployment/web payments/deployment/api"),
+        (("deployment/web",), "restart deployment/web -n legacy"),
+        (("deployment/web", "shop/pod/a"), "restart deployment/web shop/pod/a -n legacy"),
+    ],
+)  # fmt: skip
+def test_a_line_names_the_namespace_it_needs_and_is_read_as_what_it_was_made_of(
+    targets: tuple[str, ...], line: str
+) -> None:
+    """Beside objects that all say their own, the namespace it was asked from would look like where it acts."""
+    assert command_line("restart", {"targets": targets, "namespace": "legacy"}) == line
+    action, *words = line.split()
+    assert read_away(action, words, program="k8s").params["targets"] == targets
