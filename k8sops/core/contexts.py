@@ -22,6 +22,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     namespace: str = ""
     server: str = ""
+    is_default: bool = False
+    """Whether it is the one the door was started with."""
 
 
 class Contexts(Protocol):

@@ -50,6 +50,7 @@ class ConfiguredContexts:
 
     def _read(self) -> tuple[Context, ...]:
         found = read_kubeconfig(self._config.kubeconfig or default_paths(os.environ))
+        default = self._config.context or found.current_context
         contexts = []
         for name, named in found.contexts.items():
             body = named.body
@@ -62,6 +63,7 @@ class ConfiguredContexts:
                     user=str(body.get("user") or ""),
                     namespace=str(body.get("namespace") or ""),
                     server=str(server or ""),
+                    is_default=name == default,
                 )
             )
         return tuple(sorted(contexts, key=lambda context: context.name))

@@ -164,6 +164,7 @@ class BrowseScreen(NavigatingScreen):
         if self._cluster is not None:
             self.say(f"✗ {sentence(message.error)} Still on {self._cluster.name or self._cluster.context}.")
             return
+        self._failed_context = message.context
         self.enter(FeedState.FAILED)
         table = self.query_one(LiveTable)
         table.placeholder = f"✗ {sentence(message.error)} Press Ctrl-R to try again, q to quit."

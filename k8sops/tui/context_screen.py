@@ -52,14 +52,23 @@ class ContextScreen(LeftOnce[str | None]):
             self.error = error
 
     def __init__(
-        self, contexts: Contexts, clock: Clock, *, in_use: str, last: str = "", why: str = ""
+        self,
+        contexts: Contexts,
+        clock: Clock,
+        *,
+        in_use: str,
+        last: str = "",
+        failed: str | None = None,
+        why: str = "",
     ) -> None:
-        """`why` is said above the list: what went wrong that a context has to be chosen."""
+        """`why` is said above the list: what went wrong that one is chosen; `failed` where, empty: the default one."""
         super().__init__()
         self._contexts = contexts
         self._clock = clock
         self._in_use = in_use
         self._last = last
+        self._failed = failed
+        self._is_sought = False
         self._why = why
 
     @property
@@ -97,7 +106,9 @@ class ContextScreen(LeftOnce[str | None]):
         self.dismiss(message.row.name)
 
     def on_context_screen__listed(self, message: _Listed) -> None:
-        """Show them."""
+        """Show them; the cursor stays where it is when they are read again."""
+        if self._failed == "":
+            self._failed = next((each.name for each in message.found if each.is_default), None)
         rows = [
             Row(
                 uid=each.name,
@@ -118,7 +129,10 @@ class ContextScreen(LeftOnce[str | None]):
         table = self.query_one(LiveTable)
         table.placeholder = "No kubeconfig names a context; set KUBECONFIG or start with --kubeconfig."
         table.show(COLUMNS, rows, with_namespace=False)
-        table.seek(self._in_use or self._last)
+        if not self._is_sought:
+            # Enter is pressed again where it failed, once that is mended: it must not reach another cluster.
+            self._is_sought = True
+            table.seek(self._failed or self._in_use or self._last)
         count = len(rows)
         self.query_one(TableLine).say(f"contexts · {count} {'row' if count == 1 else 'rows'}")
 
@@ -128,6 +142,8 @@ class ContextScreen(LeftOnce[str | None]):
         self.query_one(Banner).say(f"✗ {message.error.message}{hint}")
 
     def _sign(self, name: str) -> str:
+        if name == self._failed:
+            return "✗ not reached"
         return "✓" if name == self._in_use else "last time" if name == self._last else ""
 
     async def _read(self) -> None:

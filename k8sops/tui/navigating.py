@@ -77,6 +77,8 @@ class NavigatingScreen(SessionsScreen, TableHome):
         self._rows: LiveRows | None = None
         self._cluster: ClusterInfo | None = None
         self._context_names: tuple[str, ...] = ()
+        self._failed_context: str | None = None
+        """The one not reached while none is in use; empty: the one that is begun with."""
         self.chosen_columns: dict[str, ColumnChoice] = {}
         self.remembered = Remembered(NoMemory())
         """By kind, in the plural."""
@@ -334,7 +336,8 @@ class NavigatingScreen(SessionsScreen, TableHome):
             return
         in_use = self._cluster.context if self._cluster is not None else ""
         last = self.remembered.last_context
-        screen = ContextScreen(self._contexts, self._clock, in_use=in_use, last=last, why=why)
+        failed = self._failed_context if self._cluster is None else None
+        screen = ContextScreen(self._contexts, self._clock, in_use=in_use, last=last, failed=failed, why=why)
         self.app.push_screen(screen, self._switch)
 
     def _switch(self, context: str | None, wanted: commands.Browse | None = None) -> None:

@@ -56,7 +56,10 @@ class TwoContexts:
         self.desks = desks
 
     async def listed(self) -> tuple[Context, ...]:
-        return tuple(Context(name=name, server=f"https://{name}") for name in sorted(self.desks))
+        return tuple(
+            Context(name=name, server=f"https://{name}", is_default=name == "acme-staging")
+            for name in sorted(self.desks)
+        )
 
     async def sign_in(self, name: str) -> None:
         raise NotImplementedError
@@ -322,6 +325,31 @@ async def test_where_the_first_context_is_away_the_others_are_offered() -> None:
         await _until(screen, lambda: screen.says(ClusterLine).startswith("beta"))
         await screen.settle()
         assert len(screen.names()) == len(SHOP)
+
+
+async def test_the_cursor_stays_on_the_context_that_was_not_reached() -> None:
+    """Whoever mends the login and presses Enter again must not land on another cluster."""
+    desks = {"aaa": _desk("aaa"), "acme-staging": _desk(), "beta": _desk("beta")}
+    for name, desk in desks.items():
+        desk.failure = UnreachableError(f"https://{name} does not answer")
+    async with _screen(desks) as screen:
+        await _not_reached(screen, "acme-staging")
+        await screen.pilot.press("j", "enter")
+        listed = await _not_reached(screen, "beta")
+        await screen.pilot.press("ctrl+r", "k", "ctrl+r")
+        await screen.app.workers.wait_for_complete()
+        await screen.pilot.pause()
+        assert listed.selected_row is listed.shown[1], "reading again leaves the cursor where it was put"
+
+
+async def _not_reached(screen: Screenful, name: str) -> LiveTable:
+    """The list of contexts, with the reason above it and the cursor on the one it is about."""
+    await _until(screen, lambda: f"{name} does not answer" in screen.says(Banner))
+    listed = screen.app.screen.query_one(LiveTable)
+    await _until(screen, lambda: len(listed.shown) == 3)
+    assert listed.selected_row is not None
+    assert listed.selected_row.cells[:2] == (name, "✗ not reached")
+    return listed
 
 
 @pytest.mark.parametrize("kind", ["deploy", "deployments.apps", "Deployment"])
