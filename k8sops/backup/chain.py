@@ -48,6 +48,8 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     live: tuple[int, ...]
     removed: Mapping[int, Removed]
     problems: tuple[RepositoryError, ...]
+    problem_numbers: tuple[int, ...] = ()
+    """Of each problem the number it is told of; a stretch that is missing begins with it."""
 
     @property
     def newest(self) -> Mark | None:
@@ -102,6 +104,16 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
             f"the repository was rewritten: {name} is not the file that was seen", hint=hint
         )
 
+    def check_readable(self) -> None:
+        """Refuse what makes a manifest doubtful whose signature holds, or leaves none; a lost one harms no other.
+
+        Each manifest is signed with its repository, cluster and number, so that what can be read of a damaged chain is
+        what was written there; whether something was taken away from it, `problems` tells. Raises the first such one.
+        """
+        for number, problem in zip(self.problem_numbers, self.problems, strict=True):
+            if number in self.files or not self.live:
+                raise problem
+
     def check_live(self, seq: int) -> ManifestFile:
         """The manifest of a backup that counts; raises RepositoryBrokenError for one that does not."""
         name = manifest_name(self.cluster, seq)
@@ -146,8 +158,12 @@ def read_chain(files: Mapping[int, bytes], *, repository: str, cluster: str, tru
     )
     for seq, problem in (*_gaps(chain, set(files)), *_breaks(chain), *_wrongly_removed(chain)):
         problems.setdefault(seq, []).append(problem)
-    ordered = tuple(problem for seq in sorted(problems) for problem in problems[seq])
-    return msgspec.structs.replace(chain, problems=ordered)
+    ordered = [(seq, problem) for seq in sorted(problems) for problem in problems[seq]]
+    return msgspec.structs.replace(
+        chain,
+        problems=tuple(problem for _, problem in ordered),
+        problem_numbers=tuple(seq for seq, _ in ordered),
+    )
 
 
 def _gaps(chain: Chain, present: set[int]) -> Iterator[tuple[int, RepositoryError]]:

@@ -35,3 +35,13 @@ def typed_namespace(values: Mapping[str, Any]) -> str:
     """The namespace that was typed. A configured one says where to act, not what to look at."""
     outer = (click.get_current_context().obj or {}) if click.get_current_context(silent=True) else {}
     return str(values.get("namespace") or outer.get("namespace") or "")
+
+
+def doubted(text: str) -> None:
+    """Tell of a backup that is damaged or gone while another one is read."""
+    from k8sops.cli.console import say
+    from k8sops.core.text import printable
+
+    say(
+        f"warning: {printable(text)}; the others can be read, and `k8sops backups verify` says what else is wrong"
+    )

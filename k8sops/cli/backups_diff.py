@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from k8sops.cli.backup_options import backup_options, typed_namespace
+from k8sops.cli.backup_options import backup_options, doubted, typed_namespace
 from k8sops.cli.settings import take_config
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ async def _diff(config: Config, values: dict[str, Any], namespace: str) -> int:
     scope = Scope(kinds=values["kinds"], namespace=namespace, name=values["name"], noise=values["noise"])
     unread: list[tuple[str, str]] = []
     line = Seldom()
-    async with open_backups(config, values["repo"]) as desk:
+    async with open_backups(config, values["repo"], doubted) as desk:
         before = await desk.one(values["before"], values["cluster"])
         try:
             if values["live"]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from k8sops.cli.backup_options import backup_options, typed_namespace
+from k8sops.cli.backup_options import backup_options, doubted, typed_namespace
 from k8sops.cli.settings import take_config
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ async def _browse(config: Config, values: dict[str, Any], namespace: str) -> int
     from k8sops.service.backup_desk import open_backups
     from k8sops.service.backup_inside import browse
 
-    async with open_backups(config, values["repo"]) as desk:
+    async with open_backups(config, values["repo"], doubted) as desk:
         chosen = await desk.one(values["backup"] or "latest", values["cluster"])
         found = await browse(desk, chosen, kinds=values["kinds"], namespace=namespace, name=values["name"])
     if values["output"] == "json":
@@ -88,7 +88,7 @@ async def _cat(config: Config, values: dict[str, Any], namespace: str) -> int:
     from k8sops.service.backup_inside import cat, split_object
 
     kind, name, backup = split_object(values["object"])
-    async with open_backups(config, values["repo"]) as desk:
+    async with open_backups(config, values["repo"], doubted) as desk:
         chosen = await desk.one(backup, values["cluster"])
         found = await cat(desk, chosen, kind, name, namespace, reveal=values["reveal"])
     if values["output"] == "json":
@@ -134,7 +134,7 @@ async def _find(config: Config, values: dict[str, Any], namespace: str) -> int:
 
     kind, _, name = values["object"].rpartition("/")
     line = Seldom()
-    async with open_backups(config, values["repo"]) as desk:
+    async with open_backups(config, values["repo"], doubted) as desk:
         try:
             found = await find(
                 desk,
@@ -206,7 +206,7 @@ async def _export(config: Config, values: dict[str, Any], namespace: str) -> int
     from k8sops.service.backup_looking import export
 
     line = Seldom()
-    async with open_backups(config, values["repo"]) as desk:
+    async with open_backups(config, values["repo"], doubted) as desk:
         chosen = await desk.one(values["backup"] or "latest", values["cluster"])
         try:
             done = await export(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from k8sops.cli.backup_options import backup_options
+from k8sops.cli.backup_options import backup_options, doubted
 from k8sops.cli.settings import take_config
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ async def _show(config: Config, values: dict[str, Any]) -> int:
     from k8sops.core.documents import struct_document
     from k8sops.service.backup_desk import open_backups
 
-    async with open_backups(config, values["repo"]) as desk:
+    async with open_backups(config, values["repo"], doubted) as desk:
         chosen = await desk.one(values["backup"] or "latest", values["cluster"])
         now = desk.clock.now()
     if values["output"] == "json":

@@ -60,7 +60,7 @@ class BackupView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MissingView(msgspec.Struct, frozen=True, kw_only=True):
-    """A backup whose manifest counts and whose contents do not open here."""
+    """A backup whose manifest is damaged or gone, or whose contents do not open here."""
 
     seq: int
     cluster: str

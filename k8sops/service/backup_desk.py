@@ -16,7 +16,13 @@ from k8sops.actions.backups.ports import OpenRepository
 from k8sops.backup.bodies import BackupBody
 from k8sops.backup.chain import Chain
 from k8sops.backup.errors import RepositoryError, RepositoryKeyError
-from k8sops.backup.vault.manifests import ManifestFiles, body_of, clusters_of, load_chain, resolve_backup
+from k8sops.backup.vault.manifests import (
+    ManifestFiles,
+    body_of,
+    clusters_of,
+    load_chain_to_read,
+    resolve_backup,
+)
 from k8sops.core.backups import BackupView, ClusterView, MissingView
 from k8sops.core.errors import K8sOpsError, UsageError
 from k8sops.service.backup_views import view_of
@@ -49,6 +55,7 @@ class BackupDesk:
         storage: Storage,
         seen: StoredSeen,
         clock: Clock,
+        on_doubt: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`present` tells the uid of the cluster of the present context; `seen` is what the repository is held to."""
         self.opened: Final = opened
@@ -57,6 +64,7 @@ class BackupDesk:
         self.seen: Final = seen
         self.clock: Final = clock
         self._present: Final = present
+        self._on_doubt: Final = on_doubt
         self._chains: Final[dict[str, Chain]] = {}
 
     async def clusters(self) -> tuple[ClusterView, ...]:
@@ -84,9 +92,11 @@ class BackupDesk:
         return sorted({*seen, *await clusters_of(self.vault)})
 
     async def chain(self, cluster: str) -> Chain:
-        """A cluster's manifests, read once. Raises what cannot be believed, a rollback first."""
+        """A cluster's manifests, read once; of what is lost `on_doubt` hears. Raises a rollback first."""
         if cluster not in self._chains:
-            self._chains[cluster] = await load_chain(self.vault, cluster)
+            chain = self._chains[cluster] = await load_chain_to_read(self.vault, cluster)
+            for problem in chain.problems:
+                self._on_doubt(problem.message)
         return self._chains[cluster]
 
     async def cluster(self, text: str = "", *, believing: bool = True) -> str:
@@ -122,7 +132,7 @@ class BackupDesk:
         )
 
     async def listed(self, cluster: str = "") -> tuple[Sequence[BackupView], Sequence[MissingView]]:
-        """The backups of one cluster, or of all, newest first; and those whose manifests do not open here."""
+        """The backups of one cluster, or of all, newest first; and those that are lost or do not open here."""
         uids = [await self.cluster(cluster)] if cluster else await self.uids()
         found: list[BackupView] = []
         missing: list[MissingView] = []
@@ -135,6 +145,10 @@ class BackupDesk:
                     missing.append(MissingView(seq=seq, cluster=uid, why=error.message))
                     continue
                 found.append(_view(chain, seq, body))
+            missing += [
+                MissingView(seq=seq, cluster=uid, why=problem.message)
+                for seq, problem in zip(chain.problem_numbers, chain.problems, strict=True)
+            ]
         return sorted(found, key=lambda one: one.made_at, reverse=True), missing
 
     async def one(self, backup: str = "latest", cluster: str = "") -> Chosen:
@@ -147,9 +161,12 @@ class BackupDesk:
 
 
 @asynccontextmanager
-async def open_backups(config: Config, repository: str = "") -> AsyncIterator[BackupDesk]:
+async def open_backups(
+    config: Config, repository: str = "", on_doubt: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[BackupDesk]:
     """Open a configured repository to look at it, and the store for what was seen of it before.
 
+    `on_doubt` hears a sentence of each manifest that is damaged or gone, beside which the others can be read.
     Raises UsageError where none is configured, RepositoryError where none is there, and what cannot be believed.
     """
     from k8sops.core.clock import SystemClock, UlidSource
@@ -165,7 +182,7 @@ async def open_backups(config: Config, repository: str = "") -> AsyncIterator[Ba
         opened = await repositories.open(repository)
         there, seen = where(config, repository), StoredSeen(storage, os_actor)
         seen = seen.at(there.location.shown) if there.is_copy else seen
-        yield BackupDesk(opened, lambda: _present(config, clock), storage, seen, clock)
+        yield BackupDesk(opened, lambda: _present(config, clock), storage, seen, clock, on_doubt)
     finally:
         await storage.aclose()
 

@@ -109,8 +109,7 @@ async def accept_rollback(desk: BackupDesk, cluster: str, reason: str) -> str:
     uid = await desk.cluster(cluster, believing=False)
     mark = await desk.vault.seen.newest(desk.vault.id, uid)
     chain = await ManifestFiles(desk.vault, uid).chain()
-    if chain.problems:
-        raise chain.problems[0]
+    chain.check_readable()
     shown = chain.newest
     if mark is not None and shown is None:
         await desk.seen.accept_nothing(desk.vault.id, uid, reason)

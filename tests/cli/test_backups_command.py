@@ -232,6 +232,43 @@ def test_a_repository_that_was_rolled_back_is_refused_until_a_person_accepts_it(
     assert (record["reason"], record["data"]["was"]["seq"]) == ("put back from tape", 2)
 
 
+@pytest.mark.parametrize("harm", ["altered", "removed"])
+def test_one_backup_that_is_lost_takes_no_other_with_it(two: Path, command: Command, harm: str) -> None:
+    """One rotten bit in an old manifest must not stand between a cluster and last night's backup."""
+    command.done("backups", "list")
+    old = two / "backups" / SHOP / "000000000001"
+    old.chmod(0o600)
+    if harm == "removed":
+        old.unlink()
+    else:
+        data = bytearray(old.read_bytes())
+        data[len(data) // 2] ^= 1
+        old.write_bytes(data)
+    listed = command("backups", "list", "-o", "json")
+    assert listed.code == 1
+    assert [one["seq"] for one in listed.document["backups"]] == [2]
+    assert [one["seq"] for one in listed.document["unreadable"]] == [1]
+    told = command("backups", "cat", "deployments.apps/web@2")
+    assert told.code == 0
+    assert "warning: backups/" in told.err
+    assert "000000000001" in told.err
+    assert command("backups", "cat", "deployments.apps/web@1").code != 0
+    assert command("backups", "verify").code == 8
+
+
+def test_where_the_newest_is_lost_the_one_before_it_is_read_once_a_person_accepts_that(
+    two: Path, command: Command
+) -> None:
+    """It may be an attack, which is why nobody is given yesterday's for today's without a word on record."""
+    command.done("backups", "list")
+    newest = two / "backups" / SHOP / "000000000002"
+    newest.chmod(0o600)
+    newest.write_bytes(newest.read_bytes()[:-1] + b"!")
+    assert command("backups", "cat", "deployments.apps/web").code == 1
+    command.done("backups", "verify", "--accept-rollback", "--reason", "the disk was failing")
+    assert "web:1" in command.done("backups", "cat", "deployments.apps/web").out
+
+
 def test_backups_of_which_nothing_is_left_are_missed(two: Path, command: Command) -> None:
     """An attacker who removes a cluster's whole folder, or the repository, has not made all well."""
     command.done("backups", "list")

@@ -1,7 +1,8 @@
-"""A cluster's manifests as the storage has them: all or none are believed (FORMAT.md, Manifests).
+"""A cluster's manifests as the storage has them: for writing all or none are believed (FORMAT.md, Manifests).
 
-Names are listed, files read a few at a time, and what they come to is held against what was seen before. Whoever reads
-for use goes through `load_chain`, which refuses any problem; `read_chain_of` is for whoever reports them all.
+Names are listed, files read a few at a time, and what they come to is held against what was seen before. Whoever writes
+goes through `load_chain`, which refuses any problem; whoever only reads backups through `load_chain_to_read`, which
+tells of those that are lost; `ManifestFiles.chain` is for whoever reports them all.
 """
 
 from __future__ import annotations
@@ -73,10 +74,28 @@ class ManifestFiles:
             await self._vault.seen.saw(self._vault.id, self._cluster, chain.newest)
         return chain
 
+    async def readable(self) -> Chain:
+        """The same for whoever only reads: that one is damaged or gone takes no other backup away.
+
+        It stays in `Chain.problems`, to be told, and nothing is kept as seen. Raises as `Chain.check_readable`.
+        """
+        mark = await self._vault.seen.newest(self._vault.id, self._cluster)
+        chain = await self.chain()
+        if not chain.problems:
+            return await self.believed()
+        chain.check_mark(mark)
+        chain.check_readable()
+        return chain
+
 
 async def load_chain(vault: Vault, cluster: str) -> Chain:
     """A cluster's manifests, for use. Raises RepositoryRolledBackError, or what is wrong with the first bad one."""
     return await ManifestFiles(vault, cluster).believed()
+
+
+async def load_chain_to_read(vault: Vault, cluster: str) -> Chain:
+    """The same for who writes nothing: what is lost of it is in `problems`, and has to be told."""
+    return await ManifestFiles(vault, cluster).readable()
 
 
 async def clusters_of(vault: Vault) -> list[str]:

@@ -23,6 +23,7 @@ def findings_of(restore: Restore, draft: Draft, cluster: str) -> list[Finding]:
         *_refused(restore, draft),
         *_conflicts(restore, draft),
         *_incomplete(restore),
+        *_damaged(restore),
         *_quotas(draft),
         *_along(draft),
         *_skipped(draft),
@@ -67,6 +68,19 @@ def _incomplete(restore: Restore) -> list[Finding]:
             override="--allow-incomplete",
         )
     ]
+
+
+def _damaged(restore: Restore) -> list[Finding]:
+    """That somebody or something was at the repository has to be known before what it holds is brought back."""
+    damaged = restore.source.damaged
+    if not damaged:
+        return []
+    more = f"; and {len(damaged) - NAMED} more" if len(damaged) > NAMED else ""
+    text = (
+        f"the repository is damaged beside this backup, whose own signature holds: "
+        f"{'; '.join(map(printable, damaged[:NAMED]))}{more}"
+    )
+    return [Finding(level="warning", code="damaged_repository", text=text)]
 
 
 def _quotas(draft: Draft) -> list[Finding]:

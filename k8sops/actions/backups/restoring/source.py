@@ -1,7 +1,8 @@
 """The backup that is restored: found in its repository, believed, and read by frames, a few at a time.
 
 Everything on the way is checked where it is read (`k8sops.backup.vault`): signature and chain, that the repository was
-not rolled back, the digests of listing and indexes, the id of each object. What does not hold is refused, not skipped.
+not rolled back, the digests of listing and indexes, the id of each object. What does not hold is refused, not skipped;
+that another backup is damaged is told, and takes nothing from this one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from k8sops.actions.backups.ports import OpenRepository, Repositories
 from k8sops.backup.bodies import BackupBody
 from k8sops.backup.names import is_cluster
 from k8sops.backup.vault.contents import Contents, load_catalogue, load_contents
-from k8sops.backup.vault.manifests import body_of, clusters_of, load_chain, resolve_backup
+from k8sops.backup.vault.manifests import body_of, clusters_of, load_chain_to_read, resolve_backup
 from k8sops.backup.vault.objects import Objects
 from k8sops.backup.vault.opening import Vault
 from k8sops.core.errors import UsageError
@@ -33,6 +34,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     body: BackupBody
     contents: Contents
     objects: Objects
+    damaged: tuple[str, ...] = ()
+    """Of each other backup of the cluster that is damaged or gone, what is wrong."""
 
     @property
     def label(self) -> str:
@@ -56,7 +59,7 @@ async def open_source(
     opened = await repositories.open(location)
     vault = opened.vault
     uid = await _cluster_of(opened, backup, cluster, from_cluster)
-    chain = await load_chain(vault, uid)
+    chain = await load_chain_to_read(vault, uid)
     seq = await resolve_backup(vault, chain, backup)
     body = await body_of(vault, chain, seq)
     return Source(
@@ -64,6 +67,7 @@ async def open_source(
         cluster=uid,
         seq=seq,
         body=body,
+        damaged=tuple(problem.message for problem in chain.problems),
         contents=await load_contents(vault, uid, body),
         objects=Objects(vault, await load_catalogue(vault, body), cache_bytes=CACHE_BYTES),
     )
@@ -95,7 +99,7 @@ async def _cluster_of(opened: OpenRepository, backup: str, cluster: str, from_cl
 
 
 async def _newest_name(vault: Vault, cluster: str) -> str:
-    chain = await load_chain(vault, cluster)
+    chain = await load_chain_to_read(vault, cluster)
     return (await body_of(vault, chain, chain.live[-1])).cluster_name if chain.live else ""
 
 
