@@ -53,6 +53,7 @@ def test_pods_that_the_plan_does_not_list_are_counted() -> None:
     """A picture of twenty pods must not look like all of two thousand."""
     plan = drain_plan(*(a_pod(f"web-{number:04}", lands_on="node-4") for number in range(600)))
     lines = _texts(pod_lines(picture_of(plan), None, 60))
+    assert _texts([pods_title(picture_of(plan), None)]) == ["PODS  20 move · 580 not listed"]
     assert lines[0] == "MOVES 20"
     assert lines[-1] == "and 580 more pods, which this plan does not list"
 
@@ -96,6 +97,18 @@ def test_bars_count_pods_that_the_plan_does_not_list_by_the_share_of_all_that_ha
     filling = filling_of(picture, drain_run(), (), half, START + timedelta(seconds=9))
     (line,) = _texts(room_lines(picture, filling, 70))
     assert line.endswith("39 →  70 % cpu    290 of 600")
+
+
+def test_a_pod_that_a_budget_held_at_first_fills_its_bar_once_it_has_gone() -> None:
+    """The bars reckon with it from the start."""
+    held = a_pod("pay-1", lands_on="node-4", wave=0, blocked_by=[["shop/payments-pdb", "x", "later"]])
+    picture = picture_of(drain_plan(held, room=[{"node": "node-4", "arriving": 1, "cpu": [10, 70]}]))
+    for events, come in (
+        ((), "0 of 1"),
+        ((told(1, "step_done", "pay-1"), told(2, "progress", leaving=[])), "1 of 1"),
+    ):
+        filling = filling_of(picture, drain_run(), events, Progress(total=1), START + timedelta(seconds=9))
+        assert [line.endswith(come) for line in _texts(room_lines(picture, filling, 70))] == [True]
 
 
 def test_waves_stand_on_one_axis_with_the_budget_that_paces_them() -> None:

@@ -43,6 +43,11 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
         """When it goes."""
         return self.schedule.slots.get(one.uid)
 
+    def can_go(self, one: Passenger) -> bool:
+        """Whether it leaves as things stand: no flag is missing, and no budget is in the way."""
+        slot = self.slot(one)
+        return one.goes and not (slot is not None and slot.blocked)
+
     def homeless(self) -> list[Passenger]:
         """Pods that fit nowhere."""
         return [

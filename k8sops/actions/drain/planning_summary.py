@@ -45,22 +45,36 @@ def _verdict(told: Outlook, steps: Sequence[Step], warned: set[str]) -> str:
 
 
 def _moved(told: Outlook, warned: set[str]) -> str:
-    going = told.going
-    if not going:
+    """Each pod that leaves is counted once: it moves, ends, is lost, or waits for its budget."""
+    if not told.going:
         return "no pod moves"
-    lost = sum(one.uid not in told.fits and not one.pod.finished and not one.pod.ending for one in going)
+    leaving = [one for one in told.going if told.can_go(one)]
+    moves = sum(one.uid in told.fits for one in leaving)
+    ends = sum(one.uid not in told.fits and (one.pod.finished or one.pod.ending) for one in leaving)
+    lost, waits = len(leaving) - moves - ends, len(told.going) - len(leaving)
     homeless = len(told.homeless())
-    moves = f"{counted(len(going), 'pod')} {'moves' if len(going) == 1 else 'move'}"
-    parts = [moves]
-    if lost:
-        parts.append(f"{lost} not made again")
+    parts = _counted_once(
+        (moves, "moves", "move"),
+        (ends, "ends", "end"),
+        (lost, "not made again", "not made again"),
+        (waits, "waits", "wait"),
+    )
     if "emptydir_data_lost" in warned:
         parts.append("emptyDir data is lost")
     if homeless:
         parts.append(_without_a_place(homeless, told.scene.autoscaler))
-    elif not lost:
+    elif moves and not lost:
         parts.append("none stays pending")
     return ", ".join(parts)
+
+
+def _counted_once(*groups: tuple[int, str, str]) -> list[str]:
+    """`8 pods move`, `1 ends`: the first of those there are says of what."""
+    found = [group for group in groups if group[0]]
+    return [
+        f"{number if place else counted(number, 'pod')} {one if number == 1 else more}"
+        for place, (number, one, more) in enumerate(found)
+    ]
 
 
 def _without_a_place(homeless: int, autoscaler: str) -> str:
@@ -95,7 +109,7 @@ def _pace(told: Outlook) -> Iterator[str]:
 
 
 def _duration(told: Outlook) -> str:
-    return f"about {in_words(told.schedule.seconds)}" if told.going else ""
+    return f"about {in_words(told.schedule.seconds)}" if told.schedule.waves else ""
 
 
 def _blocked(told: Outlook, blockers: Sequence[Finding]) -> str:
@@ -108,11 +122,11 @@ def _blocked(told: Outlook, blockers: Sequence[Finding]) -> str:
     parts += _budgets_and_room(told, blockers)
     if any(one.code.startswith("refused_") and not one.override for one in blockers):
         parts.append("some pods cannot be judged")
-    stuck = {one.uid for one, _ in told.never_go()}
-    if any(one.code in PENDING for one in blockers):
-        stuck |= {one.uid for one in told.homeless()}
-    going = len(told.going) - len(stuck)
-    return _joined("Blocked", [*parts, f"{going} of {len(told.passengers)} pods could go"])
+    needs_node = any(one.code in PENDING for one in blockers)
+    stuck = {one.uid for one in told.homeless()} if needs_node else set()
+    going = sum(told.can_go(one) and one.uid not in stuck for one in told.passengers)
+    meant = sum(one.verb != "keep" for one in told.passengers)
+    return _joined("Blocked", [*parts, f"{going} of {meant} pods could go"])
 
 
 def _budgets_and_room(told: Outlook, blockers: Sequence[Finding]) -> Iterator[str]:

@@ -28,6 +28,7 @@ _FULL_PERCENT: Final = 100
 _TIGHT_PERCENT: Final = 90
 _SIGNS: Final[dict[Fate, tuple[str, Tone]]] = {
     "moves": ("→", "busy"),
+    "ends": ("→", "busy"),
     "stays": ("=", "muted"),
     "blocked": ("✗", "bad"),
 }
@@ -53,7 +54,13 @@ def pod_lines(picture: Picture, filling: Filling | None, width: int) -> list[Ton
     """Every pod with its sign, and where it goes or why it does not; what is blocked stands first."""
     lines: list[TonedLine] = []
     several = len(picture.origins) > 1
-    for title, pods in (("BLOCKED", picture.blocked), ("MOVES", picture.moves), ("STAYS", picture.stays)):
+    groups = (
+        ("BLOCKED", picture.blocked),
+        ("MOVES", picture.moves),
+        ("ENDS", picture.ends),
+        ("STAYS", picture.stays),
+    )
+    for title, pods in groups:
         if pods:
             lines += [EMPTY] if lines else []
             lines.append(((f"{title} {len(pods)}", "heading"),))
@@ -74,10 +81,11 @@ def room_lines(picture: Picture, filling: Filling | None, width: int) -> list[To
     told = [_percent(room, number) for room, number in zip(picture.rooms, come, strict=True)]
     tail = max(map(width_of, told))
     bar = min(_BAR_MOST, max(_BAR_LEAST, width - names - tail - 2))
-    return [
+    lines = [
         _room(room, number or 0, text, names, bar)
         for room, number, text in zip(picture.rooms, come, told, strict=True)
     ]
+    return [*lines, *(_come_if_let(picture, width) if filling is None else ())]
 
 
 def wave_lines(picture: Picture, filling: Filling | None, width: int) -> list[TonedLine]:
@@ -123,14 +131,18 @@ def waves_title(picture: Picture) -> TonedLine:
 def pods_title(picture: Picture, filling: Filling | None) -> TonedLine:
     """How many of which."""
     if filling is None:
+        homeless = sum(not pod.whereto for pod in picture.moves)
+        aside = f", {homeless} to no node yet" if homeless else ""
         parts = [
-            f"{len(group)} {word}"
-            for group, word in (
-                (picture.moves, "move"),
-                (picture.stays, "stay"),
-                (picture.blocked, "blocked"),
+            f"{number} {one if number == 1 else more}"
+            for number, one, more in (
+                (len(picture.moves), f"moves{aside}", f"move{aside}"),
+                (len(picture.ends), "ends", "end"),
+                (len(picture.stays), "stays", "stay"),
+                (len(picture.blocked), "blocked", "blocked"),
+                (picture.unlisted, "not listed", "not listed"),
             )
-            if group
+            if number
         ]
     else:
         states = [filling.state(pod) for pod in picture.pods if pod.fate != "stays"]
@@ -172,9 +184,9 @@ def _group(
 
 
 def _where(pod: PodMove, *, several: bool) -> str:
-    if pod.fate != "moves":
+    if pod.fate != "moves" or not pod.whereto:
         return f"on {printable(pod.origin)}" if several else ""
-    whereto = printable(pod.whereto) or "ends"
+    whereto = printable(pod.whereto)
     return f"{printable(pod.origin)} → {whereto}" if several else f"→ {whereto}"
 
 
@@ -220,6 +232,16 @@ def _room(room: NodeRoom, come: int, told: str, names: int, bar: int) -> TonedLi
         (" ", ""),
         (told, tone if tone != "busy" else ""),
     )
+
+
+def _come_if_let(picture: Picture, width: int) -> Iterator[TonedLine]:
+    """The forecast is of all that is meant to go: how many of those that come are blocked."""
+    names = {room.name for room in picture.rooms}
+    blocked = sum(pod.whereto in names for pod in picture.blocked)
+    if blocked:
+        come = sum(room.arriving for room in picture.rooms)
+        told = f"{blocked} of the {come} that come {'is' if blocked == 1 else 'are'} blocked"
+        yield from (((line, "warn"),) for line in wrap(told, max(width, 10)))
 
 
 def _held(picture: Picture, head: int) -> Iterator[TonedLine]:

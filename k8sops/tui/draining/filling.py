@@ -44,7 +44,7 @@ class Filling(msgspec.Struct, frozen=True, kw_only=True):
 
     def arrived(self, room: NodeRoom, picture: Picture) -> int:
         """How many of the pods that are expected on a node have gone from where they were."""
-        expected = [pod for pod in picture.moves if pod.whereto == room.name]
+        expected = [pod for pod in picture.leaving if pod.whereto == room.name]
         gone = sum(self.state(pod) == "gone" for pod in expected)
         return gone + round(max(room.arriving - len(expected), 0) * self.unlisted_gone)
 
@@ -92,8 +92,7 @@ def _state(event: Event, pod: PodMove, progress: Progress, *, is_ending: bool) -
 
 def _share_gone(picture: Picture, states: Mapping[str, PodState], progress: Progress) -> float:
     """Of the pods that are not listed, by the run's own count of all."""
-    listed = len(picture.moves) + len(picture.blocked)
-    others = progress.total - listed
+    others = progress.total - len(picture.leaving)
     gone = progress.done - sum(state == "gone" for state in states.values())
     return min(max(gone / others, 0.0), 1.0) if others > 0 else 0.0
 

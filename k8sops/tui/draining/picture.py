@@ -17,7 +17,12 @@ from k8sops.core.plan import Item, Plan, Step
 ACTION: Final = "drain"
 RESOURCES: Final = ("cpu", "memory", "pods")
 
-Fate = Literal["moves", "stays", "blocked"]
+ALLOW_PENDING: Final = "--allow-pending"
+"""What turns blockers off that speak of pods without a node."""
+
+Fate = Literal["moves", "ends", "stays", "blocked"]
+"""`ends`: it leaves, and nothing is made in its place. `blocked`: it cannot leave as things stand."""
+LEAVES: Final[frozenset[Fate]] = frozenset({"moves", "ends"})
 
 
 class PodMove(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +35,7 @@ class PodMove(msgspec.Struct, frozen=True, kw_only=True):
     fate: Fate
     origin: str
     whereto: str = ""
-    """The node it lands on; empty where it lands on none or nobody can tell."""
+    """The node it lands on, or would if it were not blocked; empty where it lands on none or nobody can tell."""
     why: str = ""
     """Why it stays or is blocked, or what else there is to know of its move."""
     wave: int = 0
@@ -63,6 +68,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """All of it."""
 
     moves: tuple[PodMove, ...]
+    ends: tuple[PodMove, ...]
     stays: tuple[PodMove, ...]
     blocked: tuple[PodMove, ...]
     unlisted: int
@@ -76,7 +82,12 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def pods(self) -> tuple[PodMove, ...]:
         """All that are listed."""
-        return (*self.moves, *self.stays, *self.blocked)
+        return (*self.moves, *self.ends, *self.stays, *self.blocked)
+
+    @property
+    def leaving(self) -> tuple[PodMove, ...]:
+        """Those that the drain is about, blocked or not."""
+        return (*self.moves, *self.ends, *self.blocked)
 
 
 def has_picture(plan: Plan) -> bool:
@@ -87,7 +98,12 @@ def has_picture(plan: Plan) -> bool:
 def picture_of(plan: Plan) -> Picture:
     """The picture of a drain's plan."""
     drains = [step for step in plan.steps if step.bulk is not None]
-    pods = [_pod(step, item) for step in drains for item in (step.bulk.items if step.bulk else ())]
+    needs_node = any(finding.override == ALLOW_PENDING for finding in plan.blockers)
+    pods = [
+        _pod(step, item, needs_node=needs_node)
+        for step in drains
+        for item in (step.bulk.items if step.bulk else ())
+    ]
     counted = sum(step.bulk.total for step in drains if step.bulk)
     by_fate: defaultdict[Fate, list[PodMove]] = defaultdict(list)
     for pod in pods:
@@ -95,6 +111,7 @@ def picture_of(plan: Plan) -> Picture:
     items = [item for step in drains for item in (step.bulk.items if step.bulk else ())]
     return Picture(
         moves=tuple(sorted(by_fate["moves"], key=lambda pod: (pod.wave, pod.origin, pod.name))),
+        ends=tuple(sorted(by_fate["ends"], key=lambda pod: (pod.wave, pod.origin, pod.name))),
         stays=tuple(by_fate["stays"]),
         blocked=tuple(by_fate["blocked"]),
         unlisted=counted - len(pods),
@@ -106,9 +123,9 @@ def picture_of(plan: Plan) -> Picture:
     )
 
 
-def _pod(step: Step, item: Item) -> PodMove:
+def _pod(step: Step, item: Item, *, needs_node: bool) -> PodMove:
     data = item.data
-    fate = _fate(item)
+    fate = _fate(item, needs_node=needs_node)
     landing = str(data.get("lands_on") or "")
     target = item.target
     return PodMove(
@@ -117,18 +134,20 @@ def _pod(step: Step, item: Item) -> PodMove:
         path=f"{step.id}/evict:{target.namespace}.{target.name}",
         fate=fate,
         origin=step.target.name,
-        whereto=landing if fate == "moves" else "",
-        why=_beside(item, landing) if fate == "moves" else item.why.removesuffix(" and stays"),
+        whereto=landing,
+        why=_beside(item, landing) if fate in LEAVES else item.why.removesuffix(" and stays"),
         wave=int(data.get("wave") or 0),
         budgets=tuple(map(str, data.get("budgets") or ())),
     )
 
 
-def _fate(item: Item) -> Fate:
+def _fate(item: Item, *, needs_node: bool) -> Fate:
     if item.verb == "keep":
         return "stays"
-    stuck = item.verb == "refuse" or item.data.get("blocked_by") or item.data.get("fit") == "does_not_fit"
-    return "blocked" if stuck else "moves"
+    fit = item.data.get("fit")
+    if item.verb == "refuse" or item.data.get("blocked_by") or (needs_node and fit == "does_not_fit"):
+        return "blocked"
+    return "moves" if fit else "ends"
 
 
 def _beside(item: Item, landing: str) -> str:
@@ -156,7 +175,7 @@ def _rooms(told: Any) -> Iterable[NodeRoom]:
 def _waves(pods: Iterable[tuple[Item, PodMove]]) -> Iterable[Wave]:
     by_number: defaultdict[int, list[tuple[Mapping[str, Any], PodMove]]] = defaultdict(list)
     for item, pod in pods:
-        if pod.wave and item.verb != "keep":
+        if pod.wave and pod.fate in LEAVES:
             by_number[pod.wave].append((item.data, pod))
     for number in sorted(by_number):
         several = by_number[number]
