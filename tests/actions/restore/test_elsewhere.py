@@ -121,6 +121,21 @@ async def test_what_has_nowhere_to_go_is_refused_by_name(desk: RestoreDesk, copy
     assert f"namespace {copy} does not exist" in refused.text
 
 
+async def test_a_mistyped_namespace_to_map_is_refused(desk: RestoreDesk, copy: str) -> None:
+    """Ignored, it would send the restore home, to the very objects that were to be left alone."""
+    await desk.config_map("settings", "old")
+    await desk.back_up(include_kinds=["configmaps", "namespaces"])
+    await desk.change("settings", "new")
+    with pytest.raises(UsageError, match=r"nothing that is selected of .* is in namespace mistyped") as told:
+        await desk.preview(namespace_mapping=[f"mistyped:{copy}"], existing="recreate")
+    assert desk.namespace in told.value.hint
+    with pytest.raises(UsageError, match="is in namespace mistyped"):
+        await desk.preview(object=["cm/settings"], namespace_mapping=[f"mistyped:{copy}"])
+    # A namespace that is chosen by itself is something to put elsewhere.
+    alone = await desk.preview(include_kinds=["namespaces"], namespace_mapping=[f"{desk.namespace}:{copy}"])
+    assert set(verdicts(alone)) == {f"namespaces/{copy}"}
+
+
 async def test_a_backup_of_another_cluster_is_restored_with_a_warning(desk: RestoreDesk) -> None:
     """The disaster it is for: the old cluster is gone, and so is its uid."""
     await desk.config_map("settings")

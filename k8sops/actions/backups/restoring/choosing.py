@@ -25,6 +25,7 @@ from k8sops.cluster.discovery import BUILT_IN_GROUPS
 from k8sops.core.errors import K8sOpsError, NotFoundError, UnknownKindError, UsageError
 from k8sops.core.ports import ClusterReader, Resource
 from k8sops.core.raw import RawObject
+from k8sops.core.text import printable
 
 READ_AT_ONCE: Final = 500
 
@@ -51,6 +52,7 @@ async def choose(source: Source, params: RestoreParams, cluster: ClusterReader) 
     else:
         found, if_missing = await _selected(source, names, params.selection())
     rows = {names[number].qualified: some for number, some in found.items()}
+    _check_mapped(source, params, rows)
     definitions, apis = names_in(rows, CRDS), names_in(rows, API_SERVICES)
     if await _defined_since(cluster, source, found, served):
         served = await _served(cluster)
@@ -77,6 +79,22 @@ async def choose(source: Source, params: RestoreParams, cluster: ClusterReader) 
         if_missing=if_missing,
         uids=frozenset(row.uid for group in groups for row in group.rows),
     )
+
+
+def _check_mapped(source: Source, params: RestoreParams, rows: Mapping[str, Sequence[Row]]) -> None:
+    """Raise UsageError for a namespace to be put elsewhere of which nothing is chosen: the objects would go home.
+
+    What is in no namespace may name one, so that chosen alone it says nothing about this.
+    """
+    spaces = {row.namespace for some in rows.values() for row in some} - {""}
+    spaces |= {row.name for row in rows.get(NAMESPACES_KIND, ())}
+    if spaces and (unknown := sorted(params.mapping.keys() - spaces)):
+        some = ", ".join(sorted(spaces)[:5])
+        more = f" and {len(spaces) - 5} more" if len(spaces) > 5 else ""
+        raise UsageError(
+            f"--namespace-mapping: nothing that is selected of {source.label} is in namespace {', '.join(unknown)}",
+            hint=f"write FROM:TO; selected is what is in {printable(some)}{more}",
+        )
 
 
 async def _served(cluster: ClusterReader) -> Served:
