@@ -90,6 +90,24 @@ async def test_an_incomplete_backup_is_restored_only_if_that_is_said(desk: Resto
     assert not (await desk.preview(allow_incomplete=True)).blockers
 
 
+async def test_beside_a_damaged_backup_another_one_is_restored_and_that_is_told(desk: RestoreDesk) -> None:
+    """Every approver has to know that somebody or something was at the repository; nobody may be without a way back."""
+    await desk.config_map("settings")
+    await desk.back_up()
+    await desk.config_map("later")
+    await desk.back_up()
+    await desk.delete("configmaps", "settings")
+    storage = await desk.repositories.storage_at()
+    first = next(name for name in await names(storage, "backups") if name.endswith("1"))
+    await overwrite(storage, first, b"rotten")
+    plan = await desk.preview()
+    told = finding(plan, "damaged_repository")
+    assert told.level == "warning"
+    assert first in told.text
+    await desk.carry(plan)
+    assert await desk.exists("configmaps", "settings")
+
+
 async def test_answers_that_are_lost_and_servers_that_ask_for_patience_change_nothing(
     desk: RestoreDesk, kubeconfig: Path
 ) -> None:
