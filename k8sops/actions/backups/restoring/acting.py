@@ -84,16 +84,19 @@ class Acting:
         self.unlinked: Final[list[tuple[Group, Row]]] = []
         """What was made before an owner of it."""
 
-    async def do(self, verb: Verb, group: Group, pair: Pair, patience: Patience) -> None:
-        """Do what was decided. Raises K8sOpsError with the reason where it cannot be done."""
+    async def do(self, verb: Verb, group: Group, pair: Pair, patience: Patience) -> bool:
+        """Do what was decided; False where what was to be made was there already, and is not this run's to delete.
+
+        Raises K8sOpsError with the reason where it cannot be done.
+        """
         live = pair.live.body if pair.live is not None else {}
         with hushed(group.qualified, pair.wanted, live):
-            await self._do(verb, group, pair, patience)
+            return await self._do(verb, group, pair, patience)
 
-    async def _do(self, verb: Verb, group: Group, pair: Pair, patience: Patience) -> None:
+    async def _do(self, verb: Verb, group: Group, pair: Pair, patience: Patience) -> bool:
         match verb:
             case "create":
-                await self._create(group, pair, patience)
+                return await self._create(group, pair, patience)
             case "update":
                 await self._update(group, pair, patience)
             case "recreate":
@@ -102,26 +105,40 @@ class Acting:
                 await self._rebind(group, pair)
             case _:
                 raise AssertionError(f"{verb} changes nothing")
+        return True
 
-    async def _create(self, group: Group, pair: Pair, patience: Patience) -> None:
-        if pair.live is not None and pair.live.deleting:
-            await self.wait_gone(group, pair, pair.live.uid)
-        manifest = self._manifest(pair)
-        send = partial(
-            self._cluster.create,
-            group.resource,
-            manifest,
-            strict=bool(group.stored_as),
-            retry_429=False,
-        )
-        try:
-            made = await self._patiently(send, patience)
-        except AlreadyExistsError:
-            made = await self._there_already(group, pair, patience)
-        self._owners.made(pair.row.uid, made)
+    async def _create(self, group: Group, pair: Pair, patience: Patience) -> bool:
+        """Whether it was made here, and not there already."""
+        if pair.live is not None and not pair.live.deleting:
+            found, ours = await self._there_already(group, pair, patience), False
+        else:
+            found, ours = await self._make(group, pair, patience)
+        self._owners.made(pair.row.uid, found)
         if len(self._owners.linked(pair.owners)) < len(pair.owners):
             self.unlinked.append((group, pair.row))
         await self._with_status(group, pair, patience)
+        return ours
+
+    async def _make(self, group: Group, pair: Pair, patience: Patience) -> tuple[JsonObject, bool]:
+        """The object as it is then, and whether it was made here: so it may have been where an answer was lost."""
+        if pair.live is not None:
+            await self.wait_gone(group, pair, pair.live.uid)
+        manifest = self._manifest(pair)
+        strict = bool(group.stored_as)
+        lost = False
+
+        async def send() -> JsonObject:
+            nonlocal lost
+            try:
+                return await self._cluster.create(group.resource, manifest, strict=strict, retry_429=False)
+            except K8sOpsError as error:
+                lost = lost or error.outcome_unknown
+                raise
+
+        try:
+            return await self._patiently(send, patience), True
+        except AlreadyExistsError:
+            return await self._there_already(group, pair, patience), lost
 
     async def _there_already(self, group: Group, pair: Pair, patience: Patience) -> JsonObject:
         """It is there: made by us with the answer lost, or by whoever makes one for every namespace."""

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from k8sops.actions.backups.restoring.acting import Acting, Patience
-from k8sops.actions.backups.restoring.deciding import decide
+from k8sops.actions.backups.restoring.deciding import Verb, decide, takes_over
 from k8sops.actions.backups.restoring.groups import Group
 from k8sops.actions.backups.restoring.linking import Linking
 from k8sops.actions.backups.restoring.pace import Pace
@@ -101,26 +101,24 @@ class Checking:
         if decision.verb == "along":
             return False
         why = ""
-        if decision.verb == "create":
-            if self._failed_here(group, pair):
-                why = await self._once_more(group, pair, patience)
-                if not why:
-                    await self._telling.made.add(step, pair.target)
-                pair = await self._restore.survey.again(group, pair)
-            else:
-                why = await self._why_absent(group, pair)
+        if self._failed_here(group, pair, decision.verb):
+            why = await self._once_more(step, decision.verb, group, pair, patience)
+            pair = await self._restore.survey.again(group, pair)
+        elif decision.verb == "create":
+            why = await self._why_absent(group, pair)
         if pair.live is None or pair.live.deleting:
             said = why or self._telling.reasons.get(pair.target, "")
             self.found.missing[pair.target] = f"is not there{': ' + said if said else ''}"
             return True
         trouble = await self._linked(group, pair, pair.live)
-        self._count(group, pair, trouble, skipped=decision.verb == "skip")
+        self._count(group, pair, why, trouble, skipped=decision.verb == "skip")
         return True
 
-    def _count(self, group: Group, pair: Pair, trouble: str, *, skipped: bool) -> None:
+    def _count(self, group: Group, pair: Pair, why: str, trouble: str, *, skipped: bool) -> None:
         judgement = pair.judgement
         if judgement is None or not judgement.equal:
             text = judgement.text if judgement else "cannot be compared"
+            text += f": {why}" if why else ""
             (self.found.kept if skipped and self._stays_as_is(group, pair) else self.found.different)[
                 pair.target
             ] = text
@@ -134,17 +132,25 @@ class Checking:
         # More than are listed stay as they are as well; what was made here is none of them.
         return not self._stays or pair.target.label in self._stays or not self._ours(group, pair)
 
-    async def _once_more(self, group: Group, pair: Pair, patience: Patience) -> str:
-        """Why it could not be made now either; empty where it was."""
+    async def _once_more(self, step: Step, verb: Verb, group: Group, pair: Pair, patience: Patience) -> str:
+        """Why it could not be done now either; empty where it was."""
         try:
-            await self._acting.do("create", group, pair, patience)
+            made = await self._acting.do(verb, group, pair, patience)
         except K8sOpsError as error:
             return in_words(group, error.message)
+        if made and verb == "create":
+            await self._telling.made.add(step, pair.target)
         return ""
 
-    def _failed_here(self, group: Group, pair: Pair) -> bool:
-        """Whether this run was to make it and could not; of what an earlier carrier did its record says that."""
+    def _failed_here(self, group: Group, pair: Pair, verb: Verb) -> bool:
+        """Whether this run was to do it and could not; of what an earlier carrier did its record says that."""
         planned = self._places.verbs(group.level, group.qualified, pair.target.namespace)
+        if verb == "update":
+            # What somebody made meanwhile was to be created, and no plan said to change theirs.
+            meant = "update" in planned or takes_over(group, pair, force=False)
+            return meant and pair.target in self._telling.reasons
+        if verb != "create":
+            return False
         if "recreate" in planned:
             # A carrier may have died between deleting it and making it anew, and left no word of it.
             return True

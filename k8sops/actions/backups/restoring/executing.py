@@ -210,7 +210,7 @@ class Execution:
             if verb == "recreate" and (found := await self._trials.recreate(group, pair)).name == "refused":
                 await result.failed(pair.target, found.why)
                 return
-            await self._acting.do(verb, group, pair, patience)
+            made = await self._acting.do(verb, group, pair, patience)
         except asyncio.CancelledError:
             result.left_open(pair.target)
             raise
@@ -221,7 +221,8 @@ class Execution:
                 # Thousands of others would each wait for it in vain, and the step must not count as done.
                 raise
         else:
-            await result.done(pair.target)
+            if made:
+                await result.done(pair.target)
 
     async def _answers(self) -> bool:
         """Whether the API server can be reached at all."""
@@ -238,8 +239,11 @@ class Execution:
         refused: dict[str, str] = {}
 
         async def one(pair: Pair) -> None:
+            if pair.live is not None and not pair.live.deleting:
+                return
             verdict = await self._trials.create(group, pair)
-            if verdict.name == "refused":
+            # Whoever makes one for every namespace was first: it is compared, and updated where it may be.
+            if verdict.name == "refused" and not verdict.there:
                 refused[pair.row.uid] = verdict.why
 
         await self._pace.each(pairs, one)

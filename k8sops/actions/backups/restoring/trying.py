@@ -56,6 +56,8 @@ class Verdict(msgspec.Struct, frozen=True):
     name: VerdictName
     why: str = ""
     depends: Target | None = None
+    there: bool = False
+    """What was to be made is there by now."""
 
 
 class Trials:
@@ -171,7 +173,7 @@ class Trials:
 
     def _refusal(self, group: Group, error: ClusterError | UsageError) -> Verdict:
         if isinstance(error, AlreadyExistsError):
-            return Verdict("refused", "it appeared while it was being planned; plan again")
+            return Verdict("refused", "it appeared while it was being planned; plan again", there=True)
         if _NO_DRY_RUN in error.message:
             return Verdict("created_unverified", error.message)
         depends = self._depends(error)
