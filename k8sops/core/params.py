@@ -22,7 +22,7 @@ AT_TERMINAL = "x-at-terminal"
 SEVERAL = "NAME[,…]"
 """The metavar of a field that takes several names in one text, with commas between."""
 KIND_AND_NAME = "KIND/NAME"
-"""What `names` is where each entry says its kind itself, as in `deployment/web` or `deployment/web=3`."""
+"""What `names` is where each entry says its kind itself, and perhaps its namespace (`core.object_names`)."""
 
 
 class Params(BaseModel):

@@ -17,7 +17,6 @@ from k8sops.core.clock import Clock, parse_rfc3339
 from k8sops.core.errors import K8sOpsError, NotFoundError
 from k8sops.core.log_selection import LogProgress, LogSelection, LogSpan, LogSummary
 from k8sops.core.logs import LogEntry, LogStream
-from k8sops.core.object_names import namespaces_of
 from k8sops.core.plan import JsonObject
 from k8sops.logs.choosing import Chooser
 from k8sops.logs.containers import is_over, state_of
@@ -118,8 +117,7 @@ class Following:
     async def _look_for_namespaces(self) -> None:
         """Tell which of those that were named are not there: they are watched like calm ones, and stay silent."""
         there = {one.target.namespace for one in self._watches if one.has_pods or one.error is not None}
-        own = tuple(dict.fromkeys(self._selection.namespaces))
-        named = namespaces_of(self._selection.workloads, own) if self._selection.workloads else own
+        named = dict.fromkeys(self._selection.places)
         gone = await absent(self._cluster, [one for one in named if one not in there])
         if gone and len(gone) == len(named):
             raise none_there(gone)
