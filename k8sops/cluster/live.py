@@ -46,7 +46,7 @@ class LiveTable:
         **options: Any,
     ) -> None:
         self._clock = clock
-        self._codec = TableCodec()
+        self._codec = TableCodec(clock)
         # Pages, not a streaming list: only they bring the columns first and the first screenful in one answer.
         self._reflector = Reflector(
             transport,

@@ -10,6 +10,8 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 from k8sops.cluster.known import Change
 from k8sops.cluster.table import Entry
 from k8sops.core.tables import Row
@@ -59,7 +61,7 @@ class OrderedRows:
         place = bisect_left(self._keys, key)
         if place == len(self._keys) or self._keys[place] != key:
             fresh[key] = row
-        elif self._rows[place] != row:
+        elif _differ(self._rows[place], row):
             self._rows[place] = row
             self.version += 1
 
@@ -80,6 +82,11 @@ class OrderedRows:
         self._rows.extend(fresh.values())
         self._rows.sort(key=_key)
         self._keys = [_key(row) for row in self._rows]
+
+
+def _differ(present: Row, row: Row) -> bool:
+    # That the same was read once more is no change.
+    return present != msgspec.structs.replace(row, read_at=present.read_at)
 
 
 def _key(row: Row) -> Key:

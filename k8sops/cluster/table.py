@@ -17,6 +17,7 @@ import msgspec
 from k8sops.cluster.codecs import Event, unreadable
 from k8sops.cluster.known import Identity
 from k8sops.cluster.pages import PAGE_SIZE, Pairs, page_bodies
+from k8sops.core.clock import Clock
 from k8sops.core.errors import ServerError
 from k8sops.core.tables import Column, Owner, Row, Table, TableQuery
 
@@ -83,19 +84,24 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class TableCodec:
-    """Decodes table pages and table watch events; `columns` are those of the latest page that named them."""
+    """Decodes table pages and table watch events; `columns` are those of the latest page that named them.
+
+    With a clock its rows say when they were read.
+    """
 
     accept = ACCEPT
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.columns: tuple[Column, ...] = ()
+        self._clock: Final = clock
 
     def page(self, data: bytes) -> list[Entry]:
         """The rows of a page. Raises ServerError where the server sent something other than a Table."""
         table = _decoded(data)
         if table.column_definitions:
             self.columns = table.column_definitions
-        return [_entry(row) for row in table.rows or ()]
+        now = self._now()
+        return [_entry(row, now) for row in table.rows or ()]
 
     def events(self, lines: bytes) -> list[Event[Entry]]:
         """The events in whole lines, one row each."""
@@ -103,7 +109,8 @@ class TableCodec:
             events = _EVENT.decode_lines(lines)
         except msgspec.MsgspecError as error:
             raise unreadable(error) from error
-        return [Event(event.type, _entry(row)) for event in events for row in event.object.rows or ()]
+        now = self._now()
+        return [Event(event.type, _entry(row, now)) for event in events for row in event.object.rows or ()]
 
     def identify(self, item: Entry) -> Identity:
         """Who the row's object is."""
@@ -113,6 +120,9 @@ class TableCodec:
     def keep(self, item: Entry) -> Entry:
         """The entry itself: the live table holds its row anyway."""
         return item
+
+    def _now(self) -> datetime | None:
+        return self._clock.now() if self._clock is not None else None
 
 
 def _decoded(data: bytes) -> _Table:
@@ -127,7 +137,7 @@ def _decoded(data: bytes) -> _Table:
     return table
 
 
-def _entry(wire: _Row) -> Entry:
+def _entry(wire: _Row, read_at: datetime | None = None) -> Entry:
     meta = wire.object.metadata if wire.object is not None else _NO_META
     return Entry(
         Row(
@@ -139,6 +149,7 @@ def _entry(wire: _Row) -> Entry:
             labels=meta.labels,
             owners=meta.owner_references,
             deleting=bool(meta.deletion_timestamp),
+            read_at=read_at,
         ),
         meta.resource_version,
     )

@@ -47,6 +47,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str]
     owners: tuple[Owner, ...] = ()
     deleting: bool = False
+    read_at: datetime | None = None
+    """When it came, where it is followed: an age that is printed in a cell is true of then."""
 
 
 class TableQuery(msgspec.Struct, frozen=True, kw_only=True):

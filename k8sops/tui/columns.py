@@ -1,7 +1,8 @@
 """Which columns a table shows, what stands in each cell, and how wide each is.
 
-Columns are the server's; the one added here is NAMESPACE, and AGE is counted from `created` by our own clock, since
-a printed age is frozen at the time of listing. Widths only grow while a table is shown, so that nothing jumps.
+Columns are the server's; the one added here is NAMESPACE. Ages count on by our own clock, AGE from `created` and others
+from when they were read, since a printed age is frozen at the time of listing. Widths only grow while a table is
+shown, so that nothing jumps.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from k8sops.core.durations import age
 from k8sops.core.severity import GLYPHS, Severity, is_incomplete, severity_of
 from k8sops.core.tables import Column, Row
 from k8sops.core.text import printable
+from k8sops.tui.printed_ages import counted_on
 
 Role = Literal["plain", "name", "namespace", "age", "status", "ready", "count"]
 JUDGED: frozenset[Role] = frozenset({"status", "ready", "count"})
@@ -35,6 +37,8 @@ GAP = 2
 
 _STATUS_TITLES = frozenset({"status", "phase", "state", "health"})
 _DURATION_TITLES = frozenset({"age", "duration", "last schedule", "last seen", "first seen"})
+# Each of them says how long ago something was; a DURATION ends.
+_COUNTING_TITLES = frozenset({"age", "restarts", "last schedule", "last seen", "first seen"})
 _NUMBERS = frozenset({"integer", "number"})
 _NUMBER_TITLES = frozenset({"up-to-date", "available", "desired", "current"})
 _COUNTED_TITLES = frozenset({"up-to-date", "available"})
@@ -49,6 +53,8 @@ class ViewColumn(msgspec.Struct, frozen=True, kw_only=True):
     source: int
     role: Role = "plain"
     holds_durations: bool = False
+    counts_on: bool = False
+    """Whether its cells say how long ago something was, which grows while the row stays the same."""
     ready_source: int = -1
     """Index of the READY cell that says whether a good status is the whole truth; -1 where there is none."""
     wanted_source: int = -1
@@ -74,6 +80,7 @@ def view_columns(columns: Sequence[Column], *, wide: bool, with_namespace: bool)
             source=index,
             role=_role(column, is_events=is_events),
             holds_durations=column.name.lower() in _DURATION_TITLES or column.type == "date",
+            counts_on=column.name.lower() in _COUNTING_TITLES or column.type == "date",
             ready_source=ready,
             wanted_source=wanted,
             status_source=status,
@@ -106,6 +113,8 @@ def shown_cell(row: Row, column: ViewColumn, now: datetime) -> str:
     if column.role == "age" and row.created is not None:
         return age(row.created, now)
     text = printable(raw_cell(row, column))
+    if column.counts_on and row.read_at is not None:
+        return counted_on(text, row.read_at, now)
     if column.role == "status":
         return f"{GLYPHS[cell_severity(row, column)]} {text}"
     if column.role in _COUNTS and (sign := _sign(row, column)):
@@ -169,18 +178,22 @@ class ColumnWidths:
 
     def __init__(self, columns: Sequence[ViewColumn]) -> None:
         self._columns = columns
+        self._counting = tuple(index for index, column in enumerate(columns) if column.counts_on)
         self._natural = [max(width_of(column.title), _LEAST.get(column.role, 0)) for column in columns]
         self._caps = [WIDEST] * len(columns)
         if columns:
             self._caps[-1] = WIDEST_LAST
         self._sampled = 0
         self._measured: Sequence[Row] = ()
+        self._measured_at: datetime | None = None
 
     def settle(self, rows: Sequence[Row], in_sight: Sequence[Row], now: datetime) -> bool:
         """Take the rows in sight into account, and a spread of all where these have become many more."""
         known = {id(row) for row in self._measured}
         grown = self.grow_to((row for row in in_sight if id(row) not in known), now)
-        self._measured = in_sight
+        if now != self._measured_at:
+            grown |= self._grow(in_sight, self._counting, now)
+        self._measured, self._measured_at = in_sight, now
         if len(rows) > 2 * self._sampled:
             # So that scrolling seldom finds a wider one.
             self._sampled = len(rows)
@@ -189,13 +202,7 @@ class ColumnWidths:
 
     def grow_to(self, rows: Iterable[Row], now: datetime) -> bool:
         """Take these rows into account; True if any column became wider."""
-        before = list(self._natural)
-        for row in rows:
-            for index, column in enumerate(self._columns):
-                width = width_of(shown_cell(row, column, now))
-                if width > self._natural[index]:
-                    self._natural[index] = min(width, max(self._caps[index], self._natural[index]))
-        return self._natural != before
+        return self._grow(rows, range(len(self._columns)), now)
 
     def needed(self, comfort: Mapping[str, int]) -> int:
         """Cells that all columns take, these roles and the last column with as many as are comfortable."""
@@ -222,6 +229,15 @@ class ColumnWidths:
                     widths[index] -= given
                     excess -= given
         return tuple(widths)
+
+    def _grow(self, rows: Iterable[Row], places: Sequence[int], now: datetime) -> bool:
+        before = list(self._natural)
+        for row in rows:
+            for index in places:
+                width = width_of(shown_cell(row, self._columns[index], now))
+                if width > self._natural[index]:
+                    self._natural[index] = min(width, max(self._caps[index], self._natural[index]))
+        return self._natural != before
 
 
 def _are_of_events(columns: Sequence[Column]) -> bool:

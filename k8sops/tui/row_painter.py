@@ -43,17 +43,17 @@ class RowPainter:
         """Cells a whole line takes."""
         self._styles = styles
         self._strips: LRUCache[_StripKey, tuple[Row, Strip]] = LRUCache(_KEPT_STRIPS)
-        self._age = next((column for column in columns if column.role == "age"), None)
+        self._counting = tuple(column for column in columns if column.counts_on)
 
-    def age_text(self, row: Row, now: datetime) -> str:
+    def ages_text(self, row: Row, now: datetime) -> str:
         """The only part of a line that changes without the row; empty where no age is shown."""
-        return shown_cell(row, self._age, now) if self._age is not None else ""
+        return " ".join([shown_cell(row, column, now) for column in self._counting])
 
     def row(
         self, row: Row, now: datetime, look: Look, left: int, width: int, *, marked: bool = False
     ) -> Strip:
         """The part of a row's line from cell `left` on, in exactly `width` cells."""
-        key = (row_key(row), look, marked, self.age_text(row, now), left, width)
+        key = (row_key(row), look, marked, self.ages_text(row, now), left, width)
         kept = self._strips.get(key)
         if kept is not None and kept[0] is row:
             return kept[1]

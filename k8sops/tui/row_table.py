@@ -155,7 +155,6 @@ class RowTable(OwnRoom, can_focus=True):
     def show(self, columns: Sequence[Column], rows: Sequence[Row], *, with_namespace: bool) -> None:
         """Show these rows, which are kept by reference; call again whenever they have changed."""
         self._source, self._now, columns = rows, self._clock.now(), tuple(columns)
-        self._view.now = self._now
         if columns != self._set.source or with_namespace != self._set.with_namespace:
             before, self._set = self._set, ColumnSet(columns, with_namespace=with_namespace)
             self._set.choice = before.choice
@@ -213,8 +212,9 @@ class RowTable(OwnRoom, can_focus=True):
             self._apply_view()
 
     def tick(self) -> None:
-        """Let ages grow; redraws only lines whose age reads differently now."""
+        """Let ages grow; redraws only lines whose ages read differently now, all where a column has to be wider."""
         self._now = self._clock.now()
+        self._measure()
         self._redraw_changed()
 
     # Drawing
@@ -293,7 +293,7 @@ class RowTable(OwnRoom, can_focus=True):
             return Line(None, "" if shown else self.placeholder)
         look: Look = "cursor" if index == self._cursor.index else "hover" if index == self._hovered else "row"
         row = shown[index]
-        return Line(row, self._painter.age_text(row, self._now), look, row in self._marks)
+        return Line(row, self._painter.ages_text(row, self._now), look, row in self._marks)
 
     def _redraw_changed(self) -> None:
         left, top = self.scroll_offset

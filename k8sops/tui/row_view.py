@@ -7,11 +7,10 @@ and searching is kept as long as the row object stays the same, so an update cos
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
-from k8sops.core.durations import parse_duration
 from k8sops.core.tables import Row
-from k8sops.tui.columns import LAST_SEEN, TROUBLE, ViewColumn, cell_severity, raw_cell
+from k8sops.tui.columns import TROUBLE, ViewColumn, cell_severity, raw_cell
+from k8sops.tui.printed_ages import printed_age
 from k8sops.tui.row_filter import RowFilter
 from k8sops.tui.search_texts import SearchTexts
 from k8sops.tui.sort_keys import SortKey, natural, sort_key
@@ -32,8 +31,6 @@ class RowView:
         self.shown: Sequence[Row] = ()
         self.filter = RowFilter("")
         self.sort_column: ViewColumn | None = None
-        self.now: datetime | None = None
-        """When the source was last looked at: what a row that is new by then says of its age is true of then."""
         self.reverse = False
         self.unsearched_cell: int | None = None
         """Index of a cell the filter must not look at: the age as printed at listing time."""
@@ -96,7 +93,7 @@ class RowView:
             key = row.uid or row_key(row)
             if made_of.get(key) is not row:
                 made_of[key] = row
-                keys[key] = _value(row, column, self.now)
+                keys[key] = _value(row, column)
         with_value = [row for row in rows if keys[row.uid or row_key(row)] is not None]
         with_value.sort(key=lambda row: keys[row.uid or row_key(row)] or _NOTHING, reverse=self.reverse)
         if len(with_value) == len(rows):
@@ -104,13 +101,15 @@ class RowView:
         return with_value + [row for row in rows if keys[row.uid or row_key(row)] is None]
 
 
-def _value(row: Row, column: ViewColumn, now: datetime | None) -> SortKey | None:
+def _value(row: Row, column: ViewColumn) -> SortKey | None:
     if column.role == "age" and row.created is not None:
         return (_NUMBER, (-row.created.timestamp(),), "")
     text = raw_cell(row, column)
-    if column.title == LAST_SEEN and now is not None and (seen := parse_duration(text)) is not None:
+    if column.counts_on and row.read_at is not None and (printed := printed_age(text)) is not None:
         # Printed once: `3s` of an hour ago is older than the `2m` that has come just now.
-        return (_NUMBER, (seen - now.timestamp(),), "")
+        at = row.read_at.timestamp() - printed.seconds
+        # Of equal restart counts, the more recent is the greater trouble.
+        return (_NUMBER, (float(printed.times), at) if printed.times else (-at,), "")
     if column.role in ("name", "namespace"):
         return (2, (), natural(text))
     return sort_key(text, holds_durations=column.holds_durations)

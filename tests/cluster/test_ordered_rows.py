@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,3 +71,17 @@ def test_an_unchanged_row_stays_the_same_object() -> None:
     kept = ordered.snapshot()[0]
     ordered.apply([Change("modified", entry("shop", "b", 2))])
     assert ordered.snapshot()[0] is kept
+
+
+def test_the_same_row_read_once_more_is_no_change() -> None:
+    """A kubelet reports its node every few seconds, and nothing of that is on the screen."""
+    ordered, start = OrderedRows(), datetime(2026, 11, 20, tzinfo=UTC)
+    ordered.apply([Change("added", _read(entry("shop", "a"), start))])
+    kept, version = ordered.snapshot(), ordered.version
+    ordered.apply([Change("modified", _read(entry("shop", "a"), start + timedelta(minutes=5)))])
+    assert ordered.snapshot() is kept
+    assert ordered.version == version
+
+
+def _read(item: Entry, at: datetime) -> Entry:
+    return Entry(msgspec.structs.replace(item.row, read_at=at), item.resource_version)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from k8sops.core.ports import Resource
 from k8sops.core.tables import TableQuery
 from tests.cluster.scripted_api import PATH, scripted_api
 from tests.support.clients import transport_of
+from tests.tui.feeds import START, FixedClock
 
 PODS = Resource(group="", version="v1", plural="pods", kind="Pod", namespaced=True)
 
@@ -65,6 +66,18 @@ def test_cells_become_the_text_kubectl_would_print() -> None:
     """Servers send numbers, booleans, nulls and, for some CRDs, structures."""
     (entry,) = TableCodec().page(page_of({"cells": ["web", 3, None, True, 1.5, {"a": [1]}]}))
     assert entry.row.cells == ("web", "3", "", "true", "1.5", '{"a":[1]}')
+
+
+def test_rows_that_are_followed_say_when_they_were_read() -> None:
+    """`5m ago` in a cell is true of then, and counts on from there."""
+    clock = FixedClock()
+    codec = TableCodec(clock)
+    (listed,) = codec.page(page_of({"cells": ["web"]}))
+    clock.forward(60)
+    told = {"type": "MODIFIED", "object": {"kind": "Table", "rows": [{"cells": ["web"]}]}}
+    (changed,) = codec.events(msgspec.json.encode(told) + b"\n")
+    assert listed.row.read_at == START
+    assert changed.object.row.read_at == START + timedelta(seconds=60)
 
 
 def test_a_cordoned_node_says_who_cordoned_it_and_why() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from rich.cells import cell_len
 
@@ -69,6 +71,23 @@ def test_an_event_type_is_a_status_and_a_service_type_is_not() -> None:
     )
     assert events[1].role == "status"
     assert services[1].role == "plain"
+
+
+def test_how_long_something_took_does_not_count_on() -> None:
+    """A Job that took two minutes an hour ago took two minutes; its last schedule is an hour further away."""
+    columns = [Column(name="Duration"), Column(name="Last Schedule"), Column(name="Renewed", type="date")]
+    cells = ("2m5s", "3m", "20m")
+    row = Row(
+        uid="u",
+        name="n",
+        namespace="",
+        cells=cells,
+        created=None,
+        labels={},
+        read_at=START - timedelta(hours=1),
+    )
+    shown = view_columns(columns, wide=False, with_namespace=False)
+    assert [shown_cell(row, column, START) for column in shown] == ["2m5s", "63m", "80m"]
 
 
 def test_control_characters_are_shown_and_not_sent_to_the_terminal() -> None:

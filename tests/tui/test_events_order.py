@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from k8sops.core.tables import Column, Row
+from tests.tui.feeds import START
 from tests.tui.test_live_table import TableApp, _table
 
 COLUMNS = tuple(Column(name=name) for name in ("Last Seen", "Type", "Reason", "Object", "Message"))
 
 
-def _event(name: str, seen: str) -> Row:
+def _event(name: str, seen: str, read_at: datetime = START) -> Row:
     cells = (seen, "Warning", "BackOff", f"pod/{name}", "Back-off restarting")
-    return Row(uid=name, name=name, namespace="shop", cells=cells, created=None, labels={})
+    return Row(uid=name, name=name, namespace="shop", cells=cells, created=None, labels={}, read_at=read_at)
 
 
 def _shown(app: TableApp, *rows: Row) -> list[str]:
@@ -38,4 +41,9 @@ async def test_an_event_that_comes_later_is_newer_than_what_was_seconds_old_befo
         before = _event("before", "3s")
         _shown(app, before)
         app.clock.forward(3600)
-        assert _shown(app, before, _event("late", "2m")) == ["late", "before"]
+        late = _event("late", "2m", app.clock.now())
+        assert _shown(app, before, late) == ["late", "before"]
+        assert [line[1:].split()[0] for line in app.lines()[1:3]] == ["2m", "60m"]
+        app.clock.forward(90)
+        app.table.tick()
+        assert [line[1:].split()[0] for line in app.lines()[1:3]] == ["3m30s", "61m"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import msgspec
 from textual.app import App, ComposeResult
@@ -17,7 +18,7 @@ from k8sops.core.tables import Row
 from k8sops.tui.live_table import LiveTable
 from k8sops.tui.row_table import HEADER
 from tests.tui.at_rest import at_rest, until
-from tests.tui.feeds import POD_COLUMNS, FixedClock, many_pods, pod
+from tests.tui.feeds import POD_COLUMNS, START, FixedClock, many_pods, pod
 
 
 class TableApp(App[None]):
@@ -180,6 +181,31 @@ async def test_ages_grow_with_the_clock_and_redraw_only_lines_that_read_differen
         assert redrawn == [1]
         await pilot.pause()
         assert app.lines()[1].split()[-1] == "53s"
+
+
+async def test_when_a_container_last_restarted_counts_on_as_an_age_does() -> None:
+    """`5m ago` that stands still for an hour sends one looking for a crash that is long over."""
+    quiet = pod("b", age_s=50 * 86400)
+    crashed = msgspec.structs.replace(pod("a", restarts="3 (50s ago)", age_s=50 * 86400), read_at=START)
+    async with _table([crashed, quiet]) as (app, _):
+        assert "3 (50s ago)" in app.lines()[1]
+        app.clock.forward(8)
+        redrawn = _redraws(app)
+        app.table.tick()
+        assert redrawn == [1]
+        assert "3 (58s ago)" in app.lines()[1]
+        app.clock.forward(69)
+        app.table.tick()
+        assert "3 (2m7s ago)" in app.lines()[1], "the column grows with it"
+
+
+async def test_of_equal_restart_counts_the_one_of_now_is_the_greater_trouble() -> None:
+    """`3s ago` as it was printed an hour ago is no longer the latest."""
+    before = msgspec.structs.replace(pod("before", restarts="5 (3s ago)"), read_at=START)
+    now = msgspec.structs.replace(pod("now", restarts="5 (2m ago)"), read_at=START + timedelta(hours=1))
+    async with _table([before, now, pod("calm")]) as (app, _):
+        app.table.sort_by("RESTARTS", reverse=True)
+        assert [row.name for row in app.table.shown] == ["now", "before", "calm"]
 
 
 async def test_an_update_redraws_only_the_rows_that_changed() -> None:
