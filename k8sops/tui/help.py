@@ -1,27 +1,31 @@
 """The help screen: the keys that work on the screen below, as they are bound now, and what can be typed.
 
-Keys come from the bindings themselves, so that what was bound otherwise by configuration is shown as it is.
+Keys come from the bindings themselves, so that what was bound otherwise by configuration is shown as it is. Those that
+do nothing on the rows below are left out; what would be refused stands apart, with the reason, once that is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, NamedTuple
 
 from textual.app import App, ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from k8sops.core.text import printable
 from k8sops.tui.acting.key_bindings import in_force
-from k8sops.tui.acting.offers import offers_for
+from k8sops.tui.acting.offers import Offer, offers_for
 from k8sops.tui.acting.screen import ActingScreen
 from k8sops.tui.left_once import LeftOnce
 from k8sops.tui.screens import SCREENS
-from k8sops.tui.shell.offered import keys_here, shown_key
+from k8sops.tui.shell.offered import keys_here, refusals_here, shown_key, suits
 
 TYPED: Final = """\
 FILTER   /          looks in every cell, also of wide columns
@@ -72,6 +76,13 @@ class HelpScreen(ModalScreen[None], LeftOnce[None]):
     HelpScreen Static { text-wrap: nowrap; }
     """
 
+    class RefusalsKnown(Message):
+        """Why some of the actions would be refused."""
+
+        def __init__(self, why: Mapping[str, str]) -> None:
+            super().__init__()
+            self.why = why
+
     def compose(self) -> ComposeResult:
         """The page."""
         with VerticalScroll() as page:
@@ -79,31 +90,51 @@ class HelpScreen(ModalScreen[None], LeftOnce[None]):
             page.border_subtitle = "Esc closes, Ctrl-P finds by name"
             yield Static(Content(self._text()))
 
+    def on_mount(self) -> None:
+        """Find out what would be in vain."""
+        self.run_worker(self._ask(), group="refusals")
+
+    def on_help_screen_refusals_known(self, message: RefusalsKnown) -> None:
+        """Say so."""
+        self.query_one(Static).update(Content(self._text(message.why)))
+
     def action_scroll(self, lines: int) -> None:
         """Move the page."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
-    def _text(self) -> str:
+    @property
+    def _below(self) -> Screen[Any] | None:
+        # Not the top of the stack: refusals may come when something stands above.
         stack = self.app.screen_stack
-        below = next((screen for screen in reversed(stack) if screen is not self), None)
-        sections = list(_sections(self.app, below)) if below is not None else []
+        at = stack.index(self) if self in stack else len(stack)
+        return stack[at - 1] if at else None
+
+    async def _ask(self) -> None:
+        below = self._below
+        if not isinstance(below, ActingScreen) or not below.connection.connected:
+            return
+        if why := await refusals_here(below):
+            self.post_message(self.RefusalsKnown(why))
+
+    def _text(self, refused: Mapping[str, str] = MappingProxyType({})) -> str:
+        below = self._below
+        sections = list(_sections(self.app, below, refused)) if below is not None else []
         names = [f":{name}" for name in SCREENS]
         typed = TYPED.format(screens=_flow("  " + name for name in names))
         return "\n\n".join([*sections, typed])
 
 
-def _sections(app: App[Any], screen: Screen[Any]) -> Iterator[str]:
+def _sections(app: App[Any], screen: Screen[Any], refused: Mapping[str, str]) -> Iterator[str]:
     lines: list[Line] = []
-    if isinstance(screen, ActingScreen) and (
-        offers := in_force(screen, offers_for(screen.chosen().kind, screen.chosen().rows))
-    ):
-        lines = [Line(offer.key.replace("ctrl+", "^"), offer.label) for offer in offers]
-        yield _section("ACT  on the row, or on those that are marked", lines)
+    if isinstance(screen, ActingScreen):
+        offers = in_force(screen, offers_for(screen.chosen().kind, screen.chosen().rows))
+        lines = [_line(offer) for offer in offers]
+        yield from _acting(offers, refused)
     here: dict[str, list[Line]] = {}
     joined: dict[str, list[str]] = {}
     for keys, active in keys_here(screen):
         name = active.binding.id or ""
-        if name.startswith("act.") and name != "act.menu":
+        if (name.startswith("act.") and name != "act.menu") or not suits(screen, name):
             continue
         family = next((each for each in _JOINED if name.startswith(each)), "")
         shown = shown_key(app, keys, active)
@@ -117,6 +148,22 @@ def _sections(app: App[Any], screen: Screen[Any]) -> Iterator[str]:
         yield _section(where, here[where])
     if joined:
         yield "\n".join(f"  {_JOINED[family]}: {' '.join(keys)}" for family, keys in joined.items())
+
+
+def _acting(offers: Sequence[Offer], refused: Mapping[str, str]) -> Iterator[str]:
+    """What can be done, and for each reason what cannot."""
+    by_reason: dict[str, list[Line]] = {}
+    for offer in offers:
+        by_reason.setdefault(refused.get(offer.action, ""), []).append(_line(offer))
+    if lines := by_reason.pop("", []):
+        yield _section("ACT  on the row, or on those that are marked", lines)
+    for why, lines in by_reason.items():
+        title = textwrap.fill(f"REFUSED  ✗ {printable(why)}", WIDTH, subsequent_indent="  ")
+        yield _section(title, lines)
+
+
+def _line(offer: Offer) -> Line:
+    return Line(offer.key.replace("ctrl+", "^"), offer.label)
 
 
 def _where(active: ActiveBinding, app: App[Any]) -> str:

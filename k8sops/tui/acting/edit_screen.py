@@ -18,12 +18,13 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from k8sops.core.clock import Clock
-from k8sops.core.errors import K8sOpsError, UsageError
+from k8sops.core.errors import DeniedError, K8sOpsError, UsageError
 from k8sops.core.plan import JsonObject, Target
 from k8sops.core.run import RunId, RunState
 from k8sops.core.tables import TableQuery
 from k8sops.service.editor import EDITORS, edited, editor_named
 from k8sops.service.manifest_text import check_editable, editable, moved_since, patch_of, text_of
+from k8sops.tui.acting.asked_first import refusal
 from k8sops.tui.acting.confirming import sentence
 from k8sops.tui.acting.dialog import ActionDialog
 from k8sops.tui.acting.offers import Doing
@@ -239,8 +240,18 @@ class EditScreen(LeftOnce[None]):
         return not _still_missing(patch, found)
 
     async def _load(self) -> None:
+        if self._original is None and (why := await self._refused()):
+            self.post_message(NotLoaded(DeniedError(why)))
+            return
         if (found := await self._read()) is not None:
             self.post_message(Loaded(found))
+
+    async def _refused(self) -> str:
+        """Asked before there is a text: nobody is to type what is refused afterwards."""
+        if not self._connection.connected:
+            return ""
+        target = self._target
+        return await refusal(self._connection.ops, "edit", self._kind, target.namespace, target.name)
 
     async def _look_again(self, begun: RunId) -> None:
         if begun:

@@ -29,6 +29,11 @@ def bound_to_act() -> list[BindingType]:
     ]
 
 
+def acts(binding: Binding) -> bool:
+    """Whether a binding is one of these."""
+    return binding.action.startswith("act(")
+
+
 def in_force(screen: Screen[Any], offers: Sequence[Offer]) -> tuple[Offer, ...]:
     """The same offers with the keys by which the screen has them, not those they were shipped with."""
     bound: dict[str, list[str]] = {}

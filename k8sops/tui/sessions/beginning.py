@@ -14,10 +14,11 @@ from textual.app import App, SuspendNotSupported
 from textual.worker import get_current_worker
 
 from k8sops.core.actor import Actor
-from k8sops.core.errors import ConfirmationError, K8sOpsError
+from k8sops.core.errors import ConfirmationError, DeniedError, K8sOpsError
 from k8sops.core.ops import Ops
 from k8sops.core.sessions import REASON, YES, Consent, SessionWanted, Terminal
 from k8sops.core.text import counted, printable
+from k8sops.tui.acting.asked_first import refusal
 from k8sops.tui.browse_words import sentence
 from k8sops.tui.running.actor import actor_at_screen
 from k8sops.tui.running.asking import AskScreen, Choice
@@ -76,6 +77,7 @@ class SessionBeginner:
         await self._consented(wanted, lambda actor, consent: self._lent(wanted, actor, consent))
 
     async def _port(self, wanted: SessionWanted) -> None:
+        await self._check(wanted)
         ports = await self._ops.sessions.ports(wanted)
         asked = await self._app.push_screen_wait(PortScreen(_where(wanted), ports))
         if not isinstance(asked, Ports):
@@ -90,6 +92,7 @@ class SessionBeginner:
             )
 
     async def _files(self, wanted: SessionWanted) -> None:
+        await self._check(wanted)
         asked = await self._app.push_screen_wait(FilesScreen(_where(wanted)))
         if not isinstance(asked, Files):
             return
@@ -102,6 +105,13 @@ class SessionBeginner:
         )
         if done is not None:
             self._say(f"{counted(done.files, 'file')}, {done.bytes:,} bytes copied to {done.where}")
+
+    async def _check(self, wanted: SessionWanted) -> None:
+        """Before a form is filled in. Raises DeniedError where it would be in vain."""
+        # Of a workload, the pod that policy decides about is not known yet.
+        name = wanted.name if wanted.of == "pods" else ""
+        if why := await refusal(self._ops, f"session.{wanted.kind}", wanted.of, wanted.namespace, name):
+            raise DeniedError(f"{wanted.said[:1].upper()}{wanted.said[1:]}: {why}")
 
     async def _consented(self, wanted: SessionWanted, begin: Begin[T]) -> T | None:
         """Begin; what policy still wants is asked for, and tried again. None where nobody answers."""

@@ -21,6 +21,7 @@ from textual.screen import Screen
 from k8sops.core.clock import Clock, SystemClock
 from k8sops.core.errors import K8sOpsError
 from k8sops.core.text import printable
+from k8sops.tui.acting.key_bindings import acts, in_force
 from k8sops.tui.acting.offers import offers_for
 from k8sops.tui.acting.screen import ActingScreen, refusals_of
 from k8sops.tui.commands import KIND_SUGGESTIONS
@@ -38,10 +39,20 @@ _NEVER_OFFERED = ("table.", "prompt.", "palette.", "app.palette", "act.")
 
 
 _ON_ROWS = (
-    *("look.copy", "look.decode", "look.events", "look.uses", "pods."),
+    *("look.copy", "look.decode", "look.events", "look.uses", "look.n", "look.replica_sets", "pods."),
     *("browse.describe", "browse.yaml", "browse.owner"),
 )
-_OF_WORKLOADS = frozenset({"pods.logs", "pods.previous_logs", "pods.forward"})
+_IN_NAMESPACES = frozenset({"look.namespace", "look.copy_namespace"})
+_OF_KINDS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "look.decode": SECRET_KINDS,
+        "look.node": frozenset({"pods"}),
+        "look.replica_sets": frozenset({"deployments"}),
+        "pods.debug": frozenset({"pods"}),
+        **dict.fromkeys(("pods.logs", "pods.previous_logs", "pods.forward"), WITH_PODS),
+    }
+)
+"""Keys that do nothing on rows of other kinds."""
 
 
 class Offered(NamedTuple):
@@ -60,7 +71,7 @@ class OfferedHere(Provider):
     async def startup(self) -> None:
         """Find out what would be in vain; what cannot be asked is told by the plan."""
         if isinstance(self.screen, ActingScreen) and self.screen.connection.connected:
-            self._refused = await _refusals(self.screen)
+            self._refused = await refusals_here(self.screen)
 
     async def search(self, query: str) -> Hits:
         """What fits what is typed, best first."""
@@ -96,7 +107,7 @@ def keys_here(screen: Screen[Any]) -> Iterator[tuple[str, ActiveBinding]]:
     """The keys that work on a screen, each action once with all of its keys."""
     found: dict[str, list[str]] = {}
     bindings: dict[str, ActiveBinding] = {}
-    for key, active in screen.active_bindings.items():
+    for key, active in _meant(screen):
         name = active.binding.id or ""
         if name and active.enabled and active.binding.description:
             found.setdefault(name, []).append(key)
@@ -105,7 +116,30 @@ def keys_here(screen: Screen[Any]) -> Iterator[tuple[str, ActiveBinding]]:
         yield ",".join(keys), bindings[name]
 
 
-async def _refusals(screen: ActingScreen) -> Mapping[str, str]:
+def _meant(screen: Screen[Any]) -> Iterator[tuple[str, ActiveBinding]]:
+    """What each key does here: one that acts on other kinds alone leaves it to what the screen has behind it."""
+    if not isinstance(screen, ActingScreen):
+        yield from screen.active_bindings.items()
+        return
+    chosen = screen.chosen()
+    offers = in_force(screen, offers_for(chosen.kind, chosen.rows))
+    acting, behind = {key for offer in offers for key in offer.on.keys}, _behind(screen)
+    for key, active in screen.active_bindings.items():
+        is_left = acts(active.binding) and key not in acting
+        yield key, behind.get(key, active) if is_left else active
+
+
+def _behind(screen: Screen[Any]) -> Mapping[str, ActiveBinding]:
+    found: dict[str, ActiveBinding] = {}
+    for node, bindings in screen._modal_binding_chain:
+        for key, binding in bindings:
+            if not acts(binding):
+                found.setdefault(key, ActiveBinding(node, binding, enabled=True, tooltip=binding.tooltip))
+    return found
+
+
+async def refusals_here(screen: ActingScreen) -> Mapping[str, str]:
+    """Why actions on what is chosen would be refused; what cannot be asked is told by the plan."""
     chosen = screen.chosen()
     if not chosen.rows:
         return {}
@@ -151,13 +185,18 @@ def _in_vain(screen: Screen[Any], name: str) -> bool:
     """Whether a key is about a row, and there is none, or none that it is about."""
     if not isinstance(screen, ActingScreen) or not name.startswith(_ON_ROWS):
         return False
-    chosen = screen.chosen()
-    if not chosen.rows:
+    return not screen.chosen().rows or not suits(screen, name)
+
+
+def suits(screen: Screen[Any], name: str) -> bool:
+    """Whether a key, by its id, does anything on rows as they are chosen on a screen."""
+    if not isinstance(screen, ActingScreen):
         return True
-    kind = known_kind(chosen.kind)
-    if name == "look.decode":
-        return kind not in SECRET_KINDS
-    return name.startswith("pods.") and kind not in (WITH_PODS if name in _OF_WORKLOADS else {"pods"})
+    chosen = screen.chosen()
+    if name in _IN_NAMESPACES:
+        return not chosen.rows or bool(chosen.rows[0].namespace)
+    kinds = _OF_KINDS.get(name)
+    return kinds is None or not chosen.kind or known_kind(chosen.kind) in kinds
 
 
 def _places(app: App[Any], screen: Screen[Any]) -> Iterator[Offered]:
