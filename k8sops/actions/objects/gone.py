@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from k8sops.core.clock import Clock
 from k8sops.core.errors import NotFoundError, WaitError
 from k8sops.core.events import Emission, Emit, waits
 from k8sops.core.plan import JsonObject, Step
 from k8sops.core.ports import Cluster, Resource
+
+MOST_TOLD: Final = 500
+"""So many characters of what a namespace's controller says are told."""
 
 
 async def wait_until_gone(
@@ -61,9 +64,20 @@ def what_holds(found: JsonObject) -> str:
     metadata: dict[str, Any] = found.get("metadata") or {}
     if finalizers := metadata.get("finalizers"):
         return f"its finalizers have not acted: {', '.join(finalizers)}"
+    if left := _left_in(found):
+        return left
     if grace := metadata.get("deletionGracePeriodSeconds"):
         return f"it has {grace} s to end"
     return "its kubelet or controller has not let it go"
+
+
+def _left_in(found: JsonObject) -> str:
+    """What is left in a namespace that is being deleted, as its controller says in the conditions that hold."""
+    if found.get("kind") != "Namespace":
+        return ""
+    conditions = (found.get("status") or {}).get("conditions") or ()
+    told = [str(one.get("message") or "") for one in conditions if one.get("status") == "True"]
+    return "; ".join(text for text in told if text)[:MOST_TOLD]
 
 
 def _waiting(step: Step, why: str, since: datetime) -> Emission:

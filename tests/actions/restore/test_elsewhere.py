@@ -10,8 +10,9 @@ import pytest
 from k8sops.backup.errors import RepositoryRolledBackError
 from k8sops.backup.vault.seen import SeenHere
 from k8sops.cluster.client import KubeCluster
-from k8sops.core.errors import NotFoundError, UsageError
+from k8sops.core.errors import NotFoundError, PartialError, UsageError
 from tests.actions.restore.restoring import RestoreDesk, eventually, finding, steps_for, verdicts
+from tests.support.journals import NotedJournal
 from tests.support.repositories import RepositoriesHere
 from tests.support.workloads import deployment
 
@@ -94,6 +95,35 @@ async def test_a_namespace_on_its_way_out_is_waited_for(desk: RestoreDesk) -> No
     held_one = (await desk.get("configmaps", "held"))["metadata"]
     assert held_one["finalizers"] == ["example.com/held"]
     await desk.cluster.patch(await desk.cluster.resource("configmaps"), "held", desk.namespace, body=body)
+
+
+async def test_a_namespace_that_never_goes_is_named_with_what_holds_it(desk: RestoreDesk) -> None:
+    """Whoever waits in vain has to know which object's finalizer it is, not that a namespace has none of its own."""
+    await desk.config_map("settings", "dark")
+    await desk.make("configmaps", "held", metadata={"finalizers": ["example.com/held"]})
+    await desk.back_up(include_kinds=["namespaces", "configmaps"])
+    namespaces = await desk.cluster.resource("namespaces")
+    await desk.cluster.delete(namespaces, desk.namespace)
+
+    async def said() -> bool:
+        conditions = (await desk.get("namespaces", desk.namespace))["status"].get("conditions") or ()
+        return any("example.com/held" in one["message"] and one["status"] == "True" for one in conditions)
+
+    try:
+        await eventually(said)
+        plan = await desk.preview(timeout=1)
+        journal = NotedJournal()
+        with pytest.raises(PartialError) as told:
+            await desk.carry(plan, journal)
+        text = told.value.message
+        assert "is being deleted and not gone after 1 s: " in text
+        assert "configmaps. has 1 resource instances" in text
+        assert "example.com/held in 1 resource instances" in text
+        why = f"its namespace, {desk.namespace}, could not be made"
+        assert f"{desk.namespace}/configmaps/settings: {why}" in journal.notes
+    finally:
+        body = {"metadata": {"finalizers": None}}
+        await desk.cluster.patch(await desk.cluster.resource("configmaps"), "held", desk.namespace, body=body)
 
 
 async def test_one_object_brings_its_namespace_along_where_that_is_missing(

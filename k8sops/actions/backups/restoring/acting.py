@@ -21,6 +21,7 @@ from k8sops.actions.backups.restoring.pace import Pace
 from k8sops.actions.backups.restoring.pairing import Live, Pair
 from k8sops.actions.backups.restoring.preparing import Restore
 from k8sops.actions.backups.restoring.trying import FIELD_MANAGER
+from k8sops.actions.objects.gone import what_holds
 from k8sops.backup.listing import Row
 from k8sops.core.clock import Clock
 from k8sops.core.errors import (
@@ -235,11 +236,8 @@ class Acting:
 
         seconds = float(self._restore.params.timeout)
         if not await self.wait(gone, seconds):
-            holders = (
-                ", ".join(last.get("metadata", {}).get("finalizers") or ()) or "its kubelet or controller"
-            )
             raise WaitError(
-                f"{target.label} is being deleted and not gone after {seconds:g} s: held by {holders}"
+                f"{target.label} is being deleted and not gone after {seconds:g} s: {what_holds(last)}"
             )
 
     async def wait(self, condition: Callable[[], Awaitable[bool]], seconds: float) -> bool:

@@ -78,14 +78,12 @@ class Drafting:
         self._cluster: Final = cluster
         self._pace: Final = Pace(clock)
         self._to_come: Final[set[Target]] = set()
-        mapping = restore.survey.rewrite.mapping
-        services = restore.chosen.of_kind("services")
         self._trials: Final = Trials(
             cluster,
             self._pace,
             restore.survey,
             to_come=self._to_come,
-            services={services.target(row, mapping) for row in services.rows} if services else set(),
+            chosen=restore.chosen,
             force=restore.params.force_conflicts,
         )
         self.draft: Final = Draft()

@@ -68,14 +68,12 @@ class Execution:
         self._rows: Final[dict[str, dict[str, list[Row]]]] = {}
         self._resumed: Final = bool(journal.results_below("restore"))
         """Whether an earlier carrier made some of it."""
-        services = restore.chosen.of_kind("services")
-        mapping = restore.survey.rewrite.mapping
         self._trials: Final = Trials(
             cluster,
             self._pace,
             restore.survey,
             to_come=frozenset(),
-            services={services.target(row, mapping) for row in services.rows} if services else frozenset(),
+            chosen=restore.chosen,
             force=restore.params.force_conflicts,
         )
         waiting = [step for step in plan.steps if _unverified(step)]

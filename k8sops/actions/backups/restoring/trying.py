@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from k8sops.actions.backups.restoring.groups import NAMESPACES_KIND, Group
+from k8sops.actions.backups.restoring.groups import NAMESPACES_KIND, Chosen, Group
 from k8sops.actions.backups.restoring.hushing import hushed
 from k8sops.actions.backups.restoring.levels import CRDS
 from k8sops.actions.backups.restoring.pace import Pace
@@ -70,15 +70,16 @@ class Trials:
         survey: Survey,
         *,
         to_come: Collection[Target],
-        services: Collection[Target],
+        chosen: Chosen,
         force: bool,
     ) -> None:
-        """`services` are all chosen Services, whatever becomes of them: a webhook may wait for what is behind them."""
+        """`chosen` is told whatever becomes of it: a webhook may wait for what is behind a chosen Service."""
         self._cluster: Final = cluster
         self._pace: Final = pace
         self._survey: Final = survey
         self._to_come: Final = to_come
-        self._services: Final = services
+        self._services: Final = _targets(chosen, "services", survey)
+        self._namespaces: Final = _targets(chosen, NAMESPACES_KIND, survey)
         self._force: Final = force
 
     async def create(self, group: Group, pair: Pair) -> Verdict:
@@ -109,15 +110,20 @@ class Trials:
         if group.qualified in self._survey.unserved:
             definition = Target(kind=CRDS, name=group.qualified)
             return Verdict("created_unverified", "its kind is restored first", definition)
-        if (namespace := pair.target.namespace) in self._survey.gone:
-            wanted = Target(kind=NAMESPACES_KIND, name=namespace)
-            if wanted in self._to_come:
-                return Verdict("created_unverified", "its namespace is restored first", wanted)
-            why = f"namespace {namespace} does not exist, and is neither in the backup nor selected"
-            return Verdict("refused", why)
+        if pair.target.namespace in self._survey.gone:
+            return self._homeless(pair.target.namespace)
         if pair.live is not None and pair.live.deleting:
             return Verdict("created_unverified", "the one there is being deleted", pair.target)
         return None
+
+    def _homeless(self, namespace: str) -> Verdict:
+        wanted = Target(kind=NAMESPACES_KIND, name=namespace)
+        if wanted in self._to_come:
+            return Verdict("created_unverified", "its namespace is restored first", wanted)
+        if wanted in self._namespaces:
+            return Verdict("refused", f"its namespace, {namespace}, could not be made")
+        why = f"namespace {namespace} does not exist or is being deleted, and is neither in the backup nor selected"
+        return Verdict("refused", why)
 
     async def update(self, group: Group, pair: Pair, *, force: bool) -> Verdict:
         """Would it be changed, and does it take something from somebody?"""
@@ -192,3 +198,10 @@ class Trials:
         elif found := _PRIORITY.search(error.message):
             wanted = Target(kind="priorityclasses.scheduling.k8s.io", name=found[1])
         return wanted if wanted in self._to_come else None
+
+
+def _targets(chosen: Chosen, kind: str, survey: Survey) -> frozenset[Target]:
+    """The chosen objects of a kind, where they go."""
+    group = chosen.of_kind(kind)
+    mapping = survey.rewrite.mapping
+    return frozenset(group.target(row, mapping) for row in group.rows) if group else frozenset()
