@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -117,11 +119,32 @@ class OverviewWatch:
             while True:
                 await self._changed.wait()
                 self._changed.clear()
-                await self._look()
-                yield self._overview()
+                async with aclosing(self._looking()) as looking:
+                    async for overview in looking:
+                        yield overview
                 await self._clock.sleep(self._round_s)
         finally:
             await ended(tasks)
+
+    async def _looking(self) -> AsyncGenerator[Overview, None]:
+        """What a look comes to; before, whatever is lost or found again while its questions are not answered.
+
+        A connection that is swallowed leaves each of them open to its deadline, long after the feeds have noticed.
+        """
+        look = asyncio.create_task(self._look(), name="overview look")
+        try:
+            told = self._lost
+            while not look.done():
+                pause = asyncio.ensure_future(self._clock.sleep(self._round_s))
+                await asyncio.wait({look, pause}, return_when=asyncio.FIRST_COMPLETED)
+                await ended({pause})
+                if not look.done() and self._lost != told:
+                    told = self._lost
+                    yield self._overview()
+            await look
+            yield self._overview()
+        finally:
+            await ended({look})
 
     # What is asked for every so often
 
@@ -249,9 +272,12 @@ class OverviewWatch:
             [feed.why for feed in feeds if feed.why],
         )
 
+    @property
+    def _lost(self) -> tuple[str, datetime | None]:
+        return next((feed.lost for feed in self._feeds.values() if feed.lost[0]), ("", None))
+
     def _overview(self) -> Overview:
-        lost = [feed.lost for feed in self._feeds.values() if feed.lost[0]]
-        why, since = lost[0] if lost else ("", None)
+        why, since = self._lost
         return Overview(
             at=self._clock.now(),
             tiles=tuple(self._tiles[name] for name in ORDER),

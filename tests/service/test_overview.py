@@ -8,16 +8,21 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from k8sops.cluster import live, pulse
 from k8sops.cluster.client import KubeCluster
+from k8sops.cluster.readonly import ReadOnlyCluster
 from k8sops.core.actor import Actor
 from k8sops.core.overview import Gauge, Overview, Tile, Trouble
 from k8sops.core.plan import JsonObject
-from k8sops.core.ports import AccessRequest
+from k8sops.core.ports import AccessRequest, Resource
 from k8sops.core.run import RunState, RunSummary
 from k8sops.service import open_ops
 from k8sops.service.config import Config, config_of
 from k8sops.service.overview_tiles import backups_said, certificates_tile, runs_said
 from k8sops.service.rpo import Objective, Standing
+from tests.cluster.test_pulse import Tunnel
 from tests.support.persons import until_allowed
 from tests.support.workloads import create, deployment
 
@@ -50,8 +55,8 @@ def _trouble(overview: Overview, namespace: str) -> Trouble | None:
     return next((one for one in overview.troubles if one.namespace == namespace), None)
 
 
-def _unschedulable(namespace: str) -> JsonObject:
-    manifest = deployment("stuck", namespace, replicas=2)
+def _unschedulable(namespace: str, name: str = "stuck") -> JsonObject:
+    manifest = deployment(name, namespace, replicas=2)
     manifest["spec"]["template"]["spec"]["nodeSelector"] = {"acme.example/gpu": "yes"}
     return manifest
 
@@ -134,6 +139,65 @@ async def test_somebody_who_may_read_nothing_is_told_so_tile_by_tile(kubeconfig:
     assert _tile(overview, "nodes").gauge is Gauge.DENIED
     assert _tile(overview, "workloads").gauge is Gauge.DENIED
     assert overview.troubles == ()
+
+
+def _leading_to(port: int, kubeconfig: Path, server: str, folder: Path) -> Path:
+    through = folder / "through-the-tunnel"
+    through.write_text(kubeconfig.read_text().replace(server, f"https://127.0.0.1:{port}"))
+    through.chmod(0o600)
+    return through
+
+
+async def test_a_swallowed_connection_is_told_while_what_was_asked_has_no_answer(
+    kubeconfig: Path,
+    cluster: KubeCluster,
+    cluster_namespace: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A question into a VPN that is gone is open for half a minute: so long the last look passed for the present."""
+    monkeypatch.setattr(pulse, "DEADLINE_S", 0.5)
+    monkeypatch.setattr(live, "ASK_AFTER_S", 0.2)
+    await create(cluster, _unschedulable(cluster_namespace))
+    server = cluster.transport.server
+    async with Tunnel(int(server.rpartition(":")[2])).up() as tunnel:
+        through = _leading_to(tunnel.port, kubeconfig, server, tmp_path)
+        open_questions: list[str] = []
+        get = ReadOnlyCluster.get
+
+        async def asked(
+            self: ReadOnlyCluster, resource: Resource, name: str, namespace: str = ""
+        ) -> JsonObject:
+            tunnel.swallow(True)
+            open_questions.append(name)
+            try:
+                return await get(self, resource, name, namespace)
+            finally:
+                open_questions.remove(name)
+
+        config = Config(kubeconfig=(through,), namespace=cluster_namespace)
+        async with (
+            asyncio.timeout(DEADLINE_S),
+            open_ops(config) as ops,
+            aclosing(ops.overview()) as overviews,
+        ):
+            await anext(
+                one
+                async for one in overviews
+                if _trouble(one, cluster_namespace) and _tile(one, "nodes").gauge is not Gauge.WAITING
+            )
+            monkeypatch.setattr(ReadOnlyCluster, "get", asked)
+            # It comes by the watches, and what is seen of it is looked into.
+            await create(cluster, _unschedulable(cluster_namespace, "stuck-too"))
+            lost = await anext(one async for one in overviews if one.lost)
+            assert open_questions
+            assert lost.lost_since is not None
+            monkeypatch.setattr(ReadOnlyCluster, "get", get)
+            tunnel.swallow(False)
+            found = await anext(
+                one async for one in overviews if not one.lost and _trouble(one, cluster_namespace)
+            )
+            assert _tile(found, "workloads").gauge is Gauge.BAD
 
 
 def test_the_certificate_that_ends_first_is_named() -> None:
