@@ -166,6 +166,12 @@ def write_key_file(keys: EpochKeys, recipients: Sequence[str], signer: Signer) -
     return data
 
 
+def opens_for(openers: Openers, recipients: Sequence[str]) -> bool:
+    """Whether these openers would open what is encrypted for these recipients. Raises KeyFileError for none such."""
+    sealed: bytes = pyrage.encrypt(b"", [_recipient(recipient) for recipient in recipients])
+    return openers.open(sealed, "a trial") is not None
+
+
 def write_passphrase_file(keys: EpochKeys, passphrase: str, signer: Signer) -> bytes:
     """A key file for a passphrase; takes a second and more. Raises KeyFileError for an empty one."""
     if not passphrase:

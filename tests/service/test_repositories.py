@@ -20,8 +20,9 @@ from k8sops.backup.errors import (
     RepositoryUntrustedError,
 )
 from k8sops.backup.keys import BY_PASSPHRASE
+from k8sops.backup.storage.errors import ReadOnlyStorageError
 from k8sops.core.clock import SystemClock, UlidSource
-from k8sops.core.errors import KeyFileError, ReadOnlyError, UsageError
+from k8sops.core.errors import ExitCode, KeyFileError, UsageError
 from k8sops.service.backup_keys import (
     IDENTITY,
     PASSPHRASE_FILE,
@@ -204,8 +205,9 @@ async def test_a_location_that_is_read_only_is_not_written_to(tmp_path: Path) ->
         await repositories.make()
     async with opened(configured({"name": "r", "url": url, "read_only": True})) as repositories:
         found = await repositories.open(writing=True)
-        with pytest.raises(ReadOnlyError):
+        with pytest.raises(ReadOnlyStorageError) as raised:
             await found.vault.storage.put("probes/" + "0" * 32, b"abc")
+        assert raised.value.exit_code is ExitCode.FAILED, "no policy denied it"
 
 
 async def test_a_copy_may_lag_behind_and_must_not_go_back(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from k8sops.actions.backups.backup_run import BackupRun
 from k8sops.actions.backups.incremental import Manner, Standing, backups_like, manner_of
 from k8sops.actions.backups.ports import OpenRepository, Repositories
 from k8sops.actions.backups.survey import count, look_over
+from k8sops.actions.backups.writable import unmakeable, unwritable
 from k8sops.actions.planning import make_plan
 from k8sops.backup.names import is_cluster
 from k8sops.backup.retention import Candidate, decide
@@ -57,7 +58,11 @@ class Backup:
         survey = await count(cluster, selection, survey)
         like: tuple[Standing, ...] = ()
         manner = Manner(full=True, why="the first backup in this repository")
-        if found is not None:
+        if found is None:
+            location = await self._repositories.makeable(params.repo, encrypt=not params.no_encryption)
+            blockers = await unmakeable(await self._repositories.storage_at(params.repo))
+        else:
+            location, blockers = found.location, await unwritable(found.vault.storage)
             found.vault.check_encrypted(encrypt=not params.no_encryption)
             found.check_own()
             chain = await load_chain(found.vault, cluster.info.uid)
@@ -74,9 +79,10 @@ class Backup:
             cluster=cluster.info,
             survey=survey,
             manner=manner,
-            location=await self._location(found, params),
+            location=location,
             exists=found is not None,
             going=_going(like, params, clock),
+            blockers=tuple(blockers),
         )
         return make_plan(
             self,
@@ -100,11 +106,6 @@ class Backup:
         }
         for step in plan.steps:
             await journal.step(step, done[step.id])
-
-    async def _location(self, found: OpenRepository | None, params: BackupParams) -> str:
-        if found is not None:
-            return found.location
-        return await self._repositories.makeable(params.repo, encrypt=not params.no_encryption)
 
     async def _make(self, params: BackupParams) -> str:
         made = await self._repositories.make(params.repo, encrypt=not params.no_encryption)

@@ -43,6 +43,9 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
     going: tuple[str, ...] = ()
     """Backups that retention would take away after this one, as people call them."""
 
+    blockers: tuple[Finding, ...] = ()
+    """Why nothing could be written."""
+
     @property
     def objects(self) -> int:
         """About how many there are."""
@@ -105,7 +108,7 @@ def steps_of(outlook: Outlook) -> list[Step]:
 
 def findings_of(outlook: Outlook) -> list[Finding]:
     """What whoever asked has to know."""
-    return [*_gaps(outlook.survey), *_volumes(outlook.survey.claims), *_others(outlook)]
+    return [*outlook.blockers, *_gaps(outlook.survey), *_volumes(outlook.survey.claims), *_others(outlook)]
 
 
 def summary_of(outlook: Outlook) -> str:
@@ -114,6 +117,8 @@ def summary_of(outlook: Outlook) -> str:
     unread = [*_names_of(survey.unread), *(f"group {gap.group or 'core'}" for gap in survey.undiscovered)]
     what = f"{_about(outlook)} of {counted(len(survey.choice.kinds), 'kind')}"
     claims = f"; the data of {counted(len(survey.claims), 'volume')} NOT captured" if survey.claims else ""
+    if outlook.blockers:
+        return f"Blocked: nothing can be written to {outlook.location}; {what}{claims}."
     if unread:
         return f"Incomplete: {_first(unread, 3)} cannot be read; {what} otherwise{claims}."
     return f"Complete: {what}, {selection_text(outlook.params.selected)}, {_manner(outlook.manner)}{claims}."

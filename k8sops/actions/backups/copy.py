@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 
 from k8sops.actions.backups.ports import Repositories
 from k8sops.actions.backups.telling import repository_target, told_while
+from k8sops.actions.backups.writable import unwritable
 from k8sops.actions.planning import make_plan, no_change, walk_steps
 from k8sops.backup.vault.copying import Copied, CopyProspect, copy_repository, survey_copy
 from k8sops.core.clock import Clock
@@ -69,7 +70,7 @@ class CopyBackups:
             if same
             else []
         )
-        findings += _going(prospect, params.to)
+        findings += [*_going(prospect, params.to), *([] if same else await unwritable(target))]
         return make_plan(
             self,
             params,

@@ -13,6 +13,7 @@ from pydantic import field_validator
 from k8sops.actions.backups.backup_params import not_mistaken
 from k8sops.actions.backups.ports import OpenRepository, Repositories
 from k8sops.actions.backups.telling import repository_target, signer_of, told_while
+from k8sops.actions.backups.writable import unwritable
 from k8sops.actions.planning import make_plan, walk_steps
 from k8sops.backup.names import is_cluster
 from k8sops.backup.vault.manifests import body_of, load_chain
@@ -122,7 +123,10 @@ class ImportVelero:
                 f"{params.called!r}{claims}."
             ),
             steps=[step],
-            findings=_findings(summary, uid, cluster.info),
+            findings=[
+                *await unwritable(opened.vault.storage),
+                *_findings(summary, uid, cluster.info),
+            ],
             blast_radius={"objects": summary.objects, "kinds": len(summary.kinds)},
         )
 

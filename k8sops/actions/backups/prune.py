@@ -16,6 +16,7 @@ from pydantic import model_validator
 from k8sops.actions.backups.ports import OpenRepository, Repositories
 from k8sops.actions.backups.retaining import RetentionParams
 from k8sops.actions.backups.telling import repository_target, signer_of, told_while
+from k8sops.actions.backups.writable import unwritable
 from k8sops.actions.planning import make_plan, no_change, walk_steps
 from k8sops.backup.bodies import BackupBody
 from k8sops.backup.errors import RepositoryError, RepositoryKeyError
@@ -106,6 +107,7 @@ class Prune:
         steps = [_remove(uid, fates[uid], params) for uid in going]
         if steps or not prospect.nothing:
             steps.append(_sweep(opened))
+        blockers = await unwritable(opened.vault.storage) if steps else []
         return make_plan(
             self,
             params,
@@ -114,6 +116,7 @@ class Prune:
             summary=_summary(fates, steps, prospect),
             steps=steps,
             findings=[
+                *blockers,
                 *_findings(opened, steps, prospect, params),
                 *[
                     finding

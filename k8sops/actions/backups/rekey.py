@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import ClassVar, Final
 
@@ -10,6 +10,7 @@ from pydantic import field_validator, model_validator
 
 from k8sops.actions.backups.ports import OpenRepository, Repositories
 from k8sops.actions.backups.telling import repository_target, signer_of
+from k8sops.actions.backups.writable import unwritable
 from k8sops.actions.planning import make_plan, no_change, walk_steps
 from k8sops.backup.keys import check_recipient
 from k8sops.backup.vault.rekeying import (
@@ -92,14 +93,16 @@ class Rekey:
         opened.check_own()
         prospect = await survey_keys(opened.vault, add=params.add, next_for=params.recipient)
         steps = _steps(opened, params, prospect)
+        blockers = [*(await unwritable(opened.vault.storage) if steps else ()), *_locked_out(prospect)]
+        findings = [*blockers, *_lost(params, prospect), *_findings(opened, prospect, steps)]
         return make_plan(
             self,
             params,
             cluster.info,
             clock,
-            summary=_summary(params, prospect),
+            summary=_summary(params, prospect, findings),
             steps=steps,
-            findings=[*_lost(params, prospect), *_findings(opened, prospect, steps)],
+            findings=findings,
         )
 
     async def apply(self, plan: Plan, cluster: Cluster, journal: Journal) -> None:
@@ -167,6 +170,21 @@ def _lost(params: RekeyParams, prospect: KeyProspect) -> list[Finding]:
     ]
 
 
+def _locked_out(prospect: KeyProspect) -> list[Finding]:
+    if not prospect.locks_out:
+        return []
+    return [
+        Finding(
+            level="blocker",
+            code="locks_itself_out",
+            text=(
+                f"epoch {prospect.next_epoch} would not open here, so that no backup could be made from here any more: "
+                "name with --recipient that of an age identity that is given here, too; `k8sops backups key` prints it"
+            ),
+        )
+    ]
+
+
 def _findings(opened: OpenRepository, prospect: KeyProspect, steps: list[Step]) -> list[Finding]:
     found = []
     if prospect.left_out:
@@ -223,7 +241,7 @@ def _findings(opened: OpenRepository, prospect: KeyProspect, steps: list[Step]) 
     return found
 
 
-def _summary(params: RekeyParams, prospect: KeyProspect) -> str:
+def _summary(params: RekeyParams, prospect: KeyProspect, findings: Sequence[Finding]) -> str:
     parts = []
     if prospect.add_to:
         parts.append(
@@ -235,7 +253,8 @@ def _summary(params: RekeyParams, prospect: KeyProspect) -> str:
         parts.append(
             f"{counted(len(prospect.left_out), 'recipient')} left out, who keep what they could read"
         )
-    return f"Disruptive: {'; '.join(parts)}." if parts else "Nothing to do: the keys are for those already."
+    verdict = "Blocked" if any(finding.level == "blocker" for finding in findings) else "Disruptive"
+    return f"{verdict}: {'; '.join(parts)}." if parts else "Nothing to do: the keys are for those already."
 
 
 def _shown(recipients: Iterable[str]) -> list[str]:

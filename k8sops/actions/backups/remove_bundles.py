@@ -11,6 +11,7 @@ from pydantic import model_validator
 
 from k8sops.actions.backups.ports import OpenRepository, Repositories
 from k8sops.actions.backups.telling import repository_target, signer_of, told_while
+from k8sops.actions.backups.writable import unwritable
 from k8sops.actions.planning import make_plan, no_change, walk_steps
 from k8sops.backup.bundle_manifest import BundlePlace
 from k8sops.backup.vault.bundles import BundleWriter
@@ -88,7 +89,10 @@ class RemoveBundles:
             clock,
             summary=summary if going else "Nothing to do: no log bundle goes.",
             steps=[_step(opened, going, params)] if going else [],
-            findings=_findings(opened, every, going, params),
+            findings=[
+                *(await unwritable(opened.vault.storage) if going else ()),
+                *_findings(opened, every, going, params),
+            ],
             blast_radius={"bundles": len(going), "bytes": size},
         )
 

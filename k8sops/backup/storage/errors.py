@@ -27,6 +27,12 @@ class NameTakenError(StorageError):
     code = "storage_name_taken"
 
 
+class ReadOnlyStorageError(StorageError):
+    """Nothing can be put or deleted here: the location is configured so, or mounted so. No word of policy's."""
+
+    code = "storage_read_only"
+
+
 class RetainedError(StorageError):
     """The storage keeps the file: retention, object lock, or a medium that is written once."""
 

@@ -18,9 +18,15 @@ from typing import Final, TypeVar
 
 from k8sops.backup.errors import broken
 from k8sops.backup.storage import folder_files as files
-from k8sops.backup.storage.errors import NameTakenError, NotThereError, RetainedError, StorageError
+from k8sops.backup.storage.errors import (
+    NameTakenError,
+    NotThereError,
+    ReadOnlyStorageError,
+    RetainedError,
+    StorageError,
+)
 from k8sops.backup.storage.port import Entry, check_name, is_name
-from k8sops.core.errors import CredentialsError, K8sOpsError, ReadOnlyError, UsageError
+from k8sops.core.errors import CredentialsError, K8sOpsError, UsageError
 
 T = TypeVar("T")
 
@@ -82,8 +88,12 @@ class FolderStorage:
             await self._run(name, self._delete, check_name(name))
         except NotThereError:
             return
-        except (CredentialsError, ReadOnlyError) as error:
+        except (CredentialsError, ReadOnlyStorageError) as error:
             raise RetainedError(f"{error.message}: it stays") from error
+
+    async def unwritable(self) -> str:
+        """Asks the folder, or where it is to be made the nearest one above it, without putting anything."""
+        return await self._run("the folder", self._unwritable)
 
     async def sweep_drafts(self, *, older_than: timedelta) -> int:
         """Remove temporary names that are older than this by the clock that stamps the files."""
@@ -105,7 +115,13 @@ class FolderStorage:
         except FileNotFoundError:
             # A folder that was there has been removed since: it is made again, once.
             self._kept.clear()
-            self._put_once(name, data)
+            try:
+                self._put_once(name, data)
+            except FileNotFoundError as error:
+                raise StorageError(
+                    f"{self.location} is not there and cannot be made",
+                    hint="take a folder on a disk: a place such as /proc keeps no files",
+                ) from error
 
     def _put_once(self, name: str, data: bytes) -> None:
         folder, _, leaf = name.rpartition("/")
@@ -156,6 +172,17 @@ class FolderStorage:
             os.unlink(leaf, dir_fd=inner)
             os.fsync(inner)
 
+    def _unwritable(self) -> str:
+        there = next(path for path in (self._root, *self._root.parents) if path.exists())
+        if os.access(there, os.W_OK | os.X_OK):
+            return ""
+        if os.statvfs(there).f_flag & os.ST_RDONLY:
+            return f"{self.location} is mounted read-only: take another location, or mount it for writing"
+        return (
+            f"user {os.getuid()} may not write to {there}, so not to {self.location}: take another location, or let "
+            "that user write there"
+        )
+
     def _sweep(self, older_than: timedelta) -> int:
         swept = 0
         with files.root_folder(self._root) as top:
@@ -192,7 +219,7 @@ class FolderStorage:
                     f"{at} is full: {name} was not written", hint="free room, then run it again"
                 )
             case errno.EROFS:
-                told = ReadOnlyError(f"{at} is mounted read-only: {name} was left alone")
+                told = ReadOnlyStorageError(f"{at} is mounted read-only: {name} was left alone")
             case errno.EOPNOTSUPP | errno.ENOSYS | errno.EXDEV:
                 told = UsageError(
                     f"{at} is on a file system without hard links, so nothing can be put only if absent",

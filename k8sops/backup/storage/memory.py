@@ -63,6 +63,10 @@ class MemoryStorage:
         """Remove a file."""
         self._files.pop(check_name(name), None)
 
+    async def unwritable(self) -> str:
+        """It always is."""
+        return ""
+
     async def sweep_drafts(self, *, older_than: timedelta) -> int:
         """None: a file appears whole."""
         return 0

@@ -146,6 +146,10 @@ class ObjectStorage:
         except TimeoutError:
             raise self._late(f"deleting {name}", writing=True) from None
 
+    async def unwritable(self) -> str:
+        """Only trying tells what a bucket's policies allow."""
+        return ""
+
     async def sweep_drafts(self, *, older_than: timedelta) -> int:
         """None: a single PUT leaves nothing behind."""
         return 0

@@ -45,7 +45,8 @@ class Storage(Protocol):
         """Keep the bytes under a name that is free; when this returns they are durable, and whole.
 
         The same bytes under the same name are no error: a request whose answer was lost looks just so when it is
-        sent again. Raises NameTakenError where other bytes have the name, ReadOnlyError where nothing may be written.
+        sent again. Raises NameTakenError where other bytes have the name, ReadOnlyStorageError where nothing may be
+        written.
         """
         ...
 
@@ -71,9 +72,13 @@ class Storage(Protocol):
     async def delete(self, name: str) -> None:
         """Remove a file; one that is not there is no error.
 
-        Raises RetainedError where the storage keeps it, ReadOnlyError where nothing may be deleted. A bucket with
-        versions only hides it.
+        Raises RetainedError where the storage keeps it, ReadOnlyStorageError where nothing may be deleted. A bucket
+        with versions only hides it.
         """
+        ...
+
+    async def unwritable(self) -> str:
+        """Why nothing can be put here, as a sentence for whoever plans to; empty where only trying would tell."""
         ...
 
     async def sweep_drafts(self, *, older_than: timedelta) -> int:

@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Final
 
+from k8sops.backup.storage.errors import ReadOnlyStorageError
 from k8sops.backup.storage.port import Entry, Storage
-from k8sops.core.errors import ReadOnlyError
+
+_INSTEAD: Final = "take another location, or leave read_only out of this one's URL or configuration"
 
 
 class ReadOnlyStorage:
@@ -25,7 +27,7 @@ class ReadOnlyStorage:
         return self._storage.location
 
     async def put(self, name: str, data: bytes) -> None:
-        """Refused. Raises ReadOnlyError."""
+        """Refused. Raises ReadOnlyStorageError."""
         raise self._refusal(f"{name} was not written")
 
     async def read(self, name: str, *, at_most: int) -> bytes:
@@ -45,15 +47,16 @@ class ReadOnlyStorage:
         return self._storage.entries(folder, after=after)
 
     async def delete(self, name: str) -> None:
-        """Refused. Raises ReadOnlyError."""
+        """Refused. Raises ReadOnlyStorageError."""
         raise self._refusal(f"{name} was not deleted")
+
+    async def unwritable(self) -> str:
+        """That it is only read."""
+        return f"{self.location} is a read-only location: {_INSTEAD}"
 
     async def sweep_drafts(self, *, older_than: timedelta) -> int:
         """Nothing is removed."""
         return 0
 
-    def _refusal(self, what: str) -> ReadOnlyError:
-        return ReadOnlyError(
-            f"{self.location} is a read-only location: {what}",
-            hint="take another location, or leave read_only out of this one's URL",
-        )
+    def _refusal(self, what: str) -> ReadOnlyStorageError:
+        return ReadOnlyStorageError(f"{self.location} is a read-only location: {what}", hint=_INSTEAD)

@@ -67,7 +67,8 @@ async def make_repository(storage: Storage, protection: Protection, access: Acce
                 f"there is no backup repository at {storage.location}, and {access.expected} is expected there",
                 hint="check the location, and whether somebody emptied it",
             )
-        await _check_empty(storage)
+        if taken := await not_empty(storage):
+            raise RepositoryError(taken)
         if protection.encrypt:
             # A dry run: what could not be opened must not begin.
             await asyncio.to_thread(_key_file, "", protection, access, maker)
@@ -94,13 +95,15 @@ def _check(protection: Protection, access: Access, maker: Maker) -> None:
         raise UsageError("the keys of an epoch are for recipients or for a passphrase, not for both at first")
 
 
-async def _check_empty(storage: Storage) -> None:
+async def not_empty(storage: Storage) -> str:
+    """What keeps a repository from being made in a place that holds none, as a sentence; empty if nothing does."""
     async for entry in storage.entries():
         if not entry.name.startswith("probes/") and entry.name != REPOSITORY:
-            raise RepositoryError(
-                f"{storage.location} has files ({entry.name[:80]}) but no {REPOSITORY}",
-                hint="take an empty place; if it was a repository, get its repository.json back from a copy",
+            return (
+                f"{storage.location} has files ({entry.name[:80]}) but no {REPOSITORY}: take an empty place; if it was "
+                f"a repository, get its {REPOSITORY} back from a copy"
             )
+    return ""
 
 
 async def _begin(storage: Storage, protection: Protection, access: Access, maker: Maker) -> Repository:

@@ -23,6 +23,7 @@ from k8sops.backup.keys import (
     check_writable,
     new_epoch,
     open_key_file,
+    opens_for,
     write_key_file,
 )
 from k8sops.backup.names import key_name
@@ -57,6 +58,8 @@ class KeyProspect(msgspec.Struct, frozen=True, kw_only=True):
     left_out: frozenset[str] = frozenset()
     only_new: frozenset[str] = frozenset()
     """Recipients of the next epoch who open none before it: of its backups they read only what was stored since."""
+    locks_out: bool = False
+    """Whether the next epoch would not open here, so that whoever begins it could write no more."""
     closed: frozenset[int] = frozenset()
     """Epochs that do not open here: nobody can be added to them from here."""
     lost: int = 0
@@ -87,15 +90,17 @@ async def survey_keys(
         check_writable(vault.keyring, greatest)
     current = vault.recipients.get(greatest, frozenset())
     wanted = frozenset((*next_for, *add)) if next_for else frozenset()
+    next_epoch = _next(greatest, shown) if wanted and wanted != current else 0
     return KeyProspect(
         recipients=vault.recipients,
         add_to=tuple(epoch for epoch, known in sorted(vault.recipients.items()) if not known.issuperset(add))
         if add
         else (),
-        next_epoch=_next(greatest, shown) if wanted and wanted != current else 0,
+        next_epoch=next_epoch,
         current=current,
         left_out=current - wanted if wanted else frozenset(),
         only_new=wanted.difference(add, *vault.recipients.values()),
+        locks_out=bool(next_epoch) and not await asyncio.to_thread(opens_for, vault.openers, sorted(wanted)),
         closed=frozenset(epoch for epoch in shown - vault.recipients.keys() if epoch <= greatest),
         lost=lost,
         unproven=frozenset(epoch for epoch in shown if epoch > greatest),

@@ -76,7 +76,10 @@ try:
     async def main():
         storage = FolderStorage(Path(top))
         await storage.put("packs/one", b"1")
+        inner = FolderStorage(folder / "not" / "there")
+        print(repr(await inner.unwritable()))
         folder.chmod(0o500)
+        print((await inner.unwritable()).replace(top, "TOP").replace(str(os.getuid()), "N"))
         for attempt in (storage.delete("packs/one"), storage.put("packs/two", b"2")):
             try:
                 await attempt

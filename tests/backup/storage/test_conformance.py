@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from k8sops.backup.errors import RepositoryBrokenError
-from k8sops.backup.storage.errors import NameTakenError, NotThereError
+from k8sops.backup.storage.errors import NameTakenError, NotThereError, ReadOnlyStorageError
 from k8sops.backup.storage.port import Storage
 from k8sops.backup.storage.probing import prove_create_only, storage_now
-from k8sops.core.errors import ReadOnlyError, UsageError
+from k8sops.core.errors import UsageError
 from tests.backup.storage.places import Place, listed, names, opened
 
 PACK = "packs/ab/ab0123456789abcdef0123456789abcd"
@@ -184,11 +184,13 @@ async def test_a_read_only_location_reads_and_does_nothing_else(storage: Storage
     assert await view.read_range("indexes/a", 1, 2) == b"ep"
     assert await names(view) == ["indexes/a"]
     assert (await view.stat("indexes/a")) is not None
-    with pytest.raises(ReadOnlyError, match="read-only location: indexes/b was not written"):
+    with pytest.raises(ReadOnlyStorageError, match="read-only location: indexes/b was not written"):
         await view.put("indexes/b", b"x")
-    with pytest.raises(ReadOnlyError, match="read-only location: indexes/a was not deleted"):
+    with pytest.raises(ReadOnlyStorageError, match="read-only location: indexes/a was not deleted"):
         await view.delete("indexes/a")
     assert await view.sweep_drafts(older_than=timedelta(0)) == 0
+    assert await storage.unwritable() == ""
+    assert (await view.unwritable()).startswith(f"{view.location} is a read-only location: take another")
     assert await names(storage) == ["indexes/a"]
 
 

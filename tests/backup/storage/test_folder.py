@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from k8sops.backup.errors import RepositoryBrokenError
-from k8sops.backup.storage.errors import NameTakenError, NotThereError
+from k8sops.backup.storage.errors import NameTakenError, NotThereError, StorageError
 from k8sops.backup.storage.folder import FolderStorage
 from k8sops.core.errors import UsageError
 from tests.backup.storage.folder_work import (
@@ -136,6 +137,24 @@ async def test_a_folder_that_is_none(tmp_path: Path) -> None:
             await attempt
 
 
+async def test_a_folder_that_cannot_be_made_is_told_with_what_to_do() -> None:
+    """What could not be written was named as what is missing, and nobody looks into /proc for a probe."""
+    storage = FolderStorage(Path("/proc/nope"))
+    with pytest.raises(StorageError, match=r"file:///proc/nope is not there and cannot be made") as raised:
+        await storage.put("probes/one", b"1")
+    assert "a folder on a disk" in raised.value.hint
+
+
+async def test_a_folder_that_is_mounted_read_only_is_known_before(
+    storage: FolderStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second site during a disaster: whoever plans to write there hears of the mount, not of permissions."""
+    mounted = SimpleNamespace(f_flag=os.ST_RDONLY)
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    monkeypatch.setattr(os, "statvfs", lambda _: mounted)
+    assert "is mounted read-only" in await storage.unwritable()
+
+
 async def test_a_folder_that_is_missing_is_empty_and_is_not_made_by_reading(tmp_path: Path) -> None:
     """A stick that is not plugged in holds no repository."""
     storage = FolderStorage(tmp_path / "stick")
@@ -166,6 +185,9 @@ async def test_a_full_disk_is_told_and_leaves_nothing(root: Path) -> None:
 def test_what_the_medium_keeps_is_said_to_be_kept() -> None:
     """Prune goes on where deletion is refused; a folder that may not be changed is one such place."""
     assert keep() == [
+        "''",
+        "user N may not write to TOP/packs, so not to file://TOP/packs/not/there: take another location, or let that "
+        "user write there",
         "RetainedError file://TOP: packs/one: permission denied (as user N): it stays",
         "CredentialsError file://TOP: packs/two: permission denied (as user N)",
         "b'1'",

@@ -69,6 +69,10 @@ class BreakingStorage:
             raise RetainedError(f"{name} is kept")
         await self._do(lambda: self.storage.delete(name), changes=True)
 
+    async def unwritable(self) -> str:
+        """As the storage behind."""
+        return await self.storage.unwritable()
+
     async def sweep_drafts(self, *, older_than: timedelta) -> int:
         """As the storage behind."""
         return await self.storage.sweep_drafts(older_than=older_than)

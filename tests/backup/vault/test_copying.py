@@ -10,6 +10,7 @@ import pytest
 
 from k8sops.backup.errors import RepositoryError, RepositoryRolledBackError
 from k8sops.backup.names import key_name
+from k8sops.backup.storage.errors import ReadOnlyStorageError
 from k8sops.backup.storage.folder import FolderStorage
 from k8sops.backup.storage.memory import MemoryStorage
 from k8sops.backup.storage.readonly import ReadOnlyStorage
@@ -19,7 +20,7 @@ from k8sops.backup.vault.opening import open_repository
 from k8sops.backup.vault.pruning import prune
 from k8sops.backup.vault.seen import SeenHere
 from k8sops.backup.vault.verifying import Verifier
-from k8sops.core.errors import ReadOnlyError, UnreachableError
+from k8sops.core.errors import UnreachableError
 from tests.backup.clock import HandClock
 from tests.backup.files import CLUSTER, OTHER_CLUSTER, flipped
 from tests.backup.vault.breaking import Break, BreakingStorage
@@ -134,7 +135,7 @@ async def test_only_an_empty_place_or_a_copy_is_copied_into(clock: HandClock) ->
     await other.put("repository.json", b"{}")
     with pytest.raises(RepositoryError, match="another repository"):
         await copy_repository(vault, other)
-    with pytest.raises(ReadOnlyError):
+    with pytest.raises(ReadOnlyStorageError):
         await copy_repository(vault, ReadOnlyStorage(MemoryStorage(clock)))
 
 

@@ -95,6 +95,10 @@ class FaultyStorage:
         """As the storage behind."""
         await self.storage.delete(name)
 
+    async def unwritable(self) -> str:
+        """As the storage behind."""
+        return await self.storage.unwritable()
+
     async def sweep_drafts(self, *, older_than: timedelta) -> int:
         """As the storage behind."""
         return await self.storage.sweep_drafts(older_than=older_than)
