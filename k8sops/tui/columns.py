@@ -18,7 +18,7 @@ from k8sops.core.durations import age
 from k8sops.core.severity import GLYPHS, Severity, is_incomplete, severity_of
 from k8sops.core.tables import Column, Row
 from k8sops.core.text import printable
-from k8sops.tui.printed_ages import counted_on
+from k8sops.tui.printed_ages import counted_on, printed_age
 
 Role = Literal["plain", "name", "namespace", "age", "status", "ready", "count"]
 JUDGED: frozenset[Role] = frozenset({"status", "ready", "count"})
@@ -124,6 +124,18 @@ def shown_cell(row: Row, column: ViewColumn, now: datetime) -> str:
     return text
 
 
+def holds_age(row: Row, column: ViewColumn) -> bool:
+    """Whether a cell reads differently later though its row stays the same."""
+    if column.role == "age" and row.created is not None:
+        return True
+    return column.counts_on and row.read_at is not None and printed_age(raw_cell(row, column)) is not None
+
+
+def without_ago(text: str) -> str:
+    """A counting cell as it is drawn where there is no room for how long ago it was: `3` of `3 (5m ago)`."""
+    return text.rpartition(" (")[0] if text.endswith(" ago)") else text
+
+
 def cell_severity(row: Row, column: ViewColumn) -> Severity:
     """How a cell is to be judged, in the light of its row: what runs without being ready is not well."""
     if column.role == "status":
@@ -183,6 +195,8 @@ class ColumnWidths:
         self._caps = [WIDEST] * len(columns)
         if columns:
             self._caps[-1] = WIDEST_LAST
+        self._without_ago = list(self._natural)
+        """As wide as each is where no cell of it says how long ago."""
         self._sampled = 0
         self._measured: Sequence[Row] = ()
         self._measured_at: datetime | None = None
@@ -215,13 +229,18 @@ class ColumnWidths:
         return sum(widths) + GAP * max(0, len(widths) - 1)
 
     def fitted(self, viewport: int, *, shrink: bool) -> tuple[int, ...]:
-        """Widths for a viewport; with `shrink` the name and namespace give way until all columns fit, or both are
-        at their narrowest. What still does not fit is reached by scrolling.
+        """Widths for a viewport; with `shrink` what is said in brackets of how long ago gives way, then the name and
+        the namespace, until all columns fit, or both are at their narrowest. What still does not fit is reached by
+        scrolling.
         """
         widths = list(self._natural)
         if not shrink or not widths:
             return tuple(widths)
         excess = sum(widths) + GAP * (len(widths) - 1) - viewport
+        for index, least in enumerate(self._without_ago):
+            if excess > 0:
+                excess -= widths[index] - least
+                widths[index] = least
         for role in ("name", "namespace"):
             for index, column in enumerate(self._columns):
                 if column.role == role and excess > 0:
@@ -234,10 +253,17 @@ class ColumnWidths:
         before = list(self._natural)
         for row in rows:
             for index in places:
-                width = width_of(shown_cell(row, self._columns[index], now))
-                if width > self._natural[index]:
-                    self._natural[index] = min(width, max(self._caps[index], self._natural[index]))
+                column = self._columns[index]
+                text = shown_cell(row, column, now)
+                self._widen(self._natural, index, width_of(text))
+                if column.counts_on:
+                    text = without_ago(text)
+                self._widen(self._without_ago, index, width_of(text))
         return self._natural != before
+
+    def _widen(self, widths: list[int], index: int, width: int) -> None:
+        if width > widths[index]:
+            widths[index] = min(width, max(self._caps[index], widths[index]))
 
 
 def _are_of_events(columns: Sequence[Column]) -> bool:

@@ -19,7 +19,7 @@ from textual.strip import Strip
 
 from k8sops.core.severity import Severity
 from k8sops.core.tables import Row
-from k8sops.tui.columns import GAP, ViewColumn, cell_severity, shown_cell, width_of
+from k8sops.tui.columns import GAP, ViewColumn, cell_severity, holds_age, shown_cell, width_of, without_ago
 from k8sops.tui.row_view import row_key
 
 CURSOR_MARK = "▌"
@@ -47,7 +47,7 @@ class RowPainter:
 
     def ages_text(self, row: Row, now: datetime) -> str:
         """The only part of a line that changes without the row; empty where no age is shown."""
-        return " ".join([shown_cell(row, column, now) for column in self._counting])
+        return " ".join([shown_cell(row, column, now) for column in self._counting if holds_age(row, column)])
 
     def row(
         self, row: Row, now: datetime, look: Look, left: int, width: int, *, marked: bool = False
@@ -121,9 +121,10 @@ class RowPainter:
         segments: list[Segment] = []
         plain: list[str] = []
         for column, width in zip(self.columns, self.widths, strict=True):
-            text = fit(
-                shown_cell(row, column, now), width, middle=column.role == "name", right=column.is_number
-            )
+            told = shown_cell(row, column, now)
+            if column.counts_on and width_of(told) > width:
+                told = without_ago(told)
+            text = fit(told, width, middle=column.role == "name", right=column.is_number)
             severity = cell_severity(row, column)
             if severity is Severity.NEUTRAL:
                 plain += (text, " " * GAP)

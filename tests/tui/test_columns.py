@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import timedelta
 
 import pytest
 from rich.cells import cell_len
+from rich.style import Style
 
 from k8sops.core.severity import Severity, severity_of
 from k8sops.core.tables import Column, Row
 from k8sops.tui.columns import ColumnWidths, cell_severity, shown_cell, view_columns
-from k8sops.tui.row_painter import fit
+from k8sops.tui.row_painter import RowPainter, fit
 from tests.tui.feeds import POD_COLUMNS, START, pod
 
 NARROW = view_columns(POD_COLUMNS, wide=False, with_namespace=True)
@@ -130,6 +132,29 @@ def test_names_give_way_so_that_all_columns_fit() -> None:
     fitted = widths.fitted(79, shrink=True)
     assert sum(fitted) + 2 * (len(fitted) - 1) <= 79
     assert sum(widths.fitted(79, shrink=False)) > 79
+
+
+def test_how_long_ago_a_restart_was_gives_way_before_a_name_is_cut() -> None:
+    """Two pods whose names are cut look alike; when one of them restarted can be had by making room."""
+    columns = tuple(Column(name=name) for name in ("Name", "Ready", "Status", "Restarts", "Age"))
+    name = "checkout-7d9f8b6c5d-x2x4q-canary"
+    row = Row(
+        uid="1", name=name, namespace="", created=None, labels={},
+        cells=(name, "0/1", "CrashLoopBackOff", "12 (4m31s ago)", "3d"),
+    )  # fmt: skip
+    shown = view_columns(columns, wide=False, with_namespace=False)
+    widths = ColumnWidths(shown)
+    widths.grow_to([row], START)
+
+    def line(viewport: int) -> str:
+        fitted = widths.fitted(viewport, shrink=True)
+        painter = RowPainter(shown, fitted, defaultdict(Style.null))
+        return painter.row(row, START, "row", 0, viewport + 2).text.strip()
+
+    assert "12 (4m31s ago)" in line(90)
+    assert line(77).split() == [name, "0/1", "✗", "CrashLoopBackOff", "12", "3d"]
+    assert "…" in line(60)
+    assert "…" not in line(60).split()[-2], "a count is shown whole"
 
 
 def _troubled(columns: tuple[Column, ...], *cells: str) -> set[str]:
