@@ -42,6 +42,19 @@ async def test_a_quota_refuses_before_anything_is_made(desk: RestoreDesk) -> Non
     assert await desk.exists("configmaps", "first")
 
 
+async def test_a_node_port_that_is_taken_names_the_flag_that_gives_it_up(desk: RestoreDesk) -> None:
+    """`--allow-partial` would leave the Service out, where a new port would have done."""
+    await desk.make("services", "web", spec={"type": "NodePort", "ports": [{"port": 80}]})
+    (port,) = (await desk.get("services", "web"))["spec"]["ports"]
+    await desk.back_up(include_kinds=["services"])
+    await desk.delete("services", "web")
+    taken = {"port": 80, "nodePort": port["nodePort"]}
+    await desk.make("services", "other", spec={"type": "NodePort", "ports": [taken]})
+    (blocker,) = (await desk.preview()).blockers
+    assert (blocker.code, blocker.override) == ("node_port_taken", "--node-ports release")
+    assert not (await desk.preview(node_ports="release")).blockers
+
+
 async def test_a_webhook_whose_service_is_restored_is_waited_for_or_named(desk: RestoreDesk) -> None:
     """It cannot be tried: what answers for it is itself to come."""
     installed = Installed(desk.namespace.replace("test-", "s"), desk.namespace)

@@ -15,6 +15,8 @@ from k8sops.core.text import counted, printable
 NAMED: Final = 3
 SUBJECTS: Final = 100
 """So many objects of one finding are listed; the text says how many there are."""
+PORT_TAKEN: Final = "provided port is already allocated"
+"""In the API server's refusal of a Service whose node port another one has by now."""
 
 
 def findings_of(restore: Restore, draft: Draft, cluster: str) -> list[Finding]:
@@ -38,10 +40,16 @@ def findings_of(restore: Restore, draft: Draft, cluster: str) -> list[Finding]:
 
 def _refused(restore: Restore, draft: Draft) -> list[Finding]:
     level: Level = "warning" if restore.params.allow_partial else "blocker"
-    if not draft.refused:
-        return []
-    text = f"{_objects(draft.refused)} cannot be restored: {_first(draft.refused)}"
-    return [_finding(level, "refused", text, draft.refused, override="--allow-partial")]
+    ports = [entry for entry in draft.refused if PORT_TAKEN in entry.why]
+    others = [entry for entry in draft.refused if PORT_TAKEN not in entry.why]
+    return [
+        _finding(level, code, f"{_objects(some)} cannot be restored: {_first(some)}", some, override=override)
+        for code, some, override in (
+            ("refused", others, "--allow-partial"),
+            ("node_port_taken", ports, "--node-ports release"),
+        )
+        if some
+    ]
 
 
 def _conflicts(restore: Restore, draft: Draft) -> list[Finding]:
