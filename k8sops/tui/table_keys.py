@@ -37,8 +37,16 @@ TABLE_BINDINGS: Final[list[BindingType]] = [
     Binding("end,G", "last", "Last row", show=False, id="table.last"),
     Binding("left", "side(-1)", "Scroll left", show=False, id="table.left"),
     Binding("right", "side(1)", "Scroll right", show=False, id="table.right"),
-    Binding("less_than_sign", "sort_step(-1)", "Sort column left", show=False, id="table.sort_left"),
-    Binding("greater_than_sign", "sort_step(1)", "Sort column right", show=False, id="table.sort_right"),
+    Binding(
+        "shift+left,less_than_sign", "sort_step(-1)", "Sort column left", show=False, id="table.sort_left"
+    ),
+    Binding(
+        "shift+right,greater_than_sign",
+        "sort_step(1)",
+        "Sort column right",
+        show=False,
+        id="table.sort_right",
+    ),
     *(
         Binding(
             letter, f"sort_letter('{letter}')", f"Sort by {titles[0]}", show=False, id=f"table.sort_{letter}"

@@ -68,6 +68,7 @@ class LogScreen(LeftOnce[None]):
         Binding("s", "autoscroll", "Follow", show=False, id="logs.autoscroll"),
         Binding("m", "mark", "Mark", show=False, id="logs.mark"),
         Binding("C", "clear", "Clear", show=False, id="logs.clear"),
+        Binding("f", "full", "Full screen", show=False, id="logs.full"),
         Binding("c", "copy", "Copy", show=False, id="logs.copy"),
         Binding("ctrl+s", "save", "Save", show=False, id="logs.save"),
         Binding("ctrl+r", "read", "Again", show=False, id="logs.read"),
@@ -80,6 +81,7 @@ class LogScreen(LeftOnce[None]):
     LogScreen > SearchLine { height: 1; display: none; border: none; padding: 0 1; background: $panel; }
     LogScreen > SearchLine:focus { border: none; }
     LogScreen > Footer { height: 1; }
+    LogScreen.-full > #title, LogScreen.-full > Footer { display: none; }
     """
 
     class _Saved(Message):
@@ -211,6 +213,10 @@ class LogScreen(LeftOnce[None]):
         """Forget what was shown; what comes is shown."""
         self.query_one(LogView).clear()
         self._tell()
+
+    def action_full(self) -> None:
+        """Leave the room to the lines, or not: what stays says whose cluster it is, and what went wrong."""
+        self.toggle_class("-full")
 
     def action_copy(self) -> None:
         """Copy the lines that are shown."""
