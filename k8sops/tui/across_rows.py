@@ -22,7 +22,8 @@ class LateRows:
 
     def __init__(self, opening: Coroutine[Any, Any, LiveRows], name: str) -> None:
         self._opened: LiveRows | None = None
-        self._refusal: K8sOpsError | None = None
+        self.refusal: K8sOpsError | None = None
+        """Why it could not be opened."""
         self.task: Final = asyncio.create_task(self._open(opening), name=name)
 
     @property
@@ -31,14 +32,9 @@ class LateRows:
         return self._opened is not None
 
     @property
-    def refused(self) -> K8sOpsError | None:
-        """Why it could not be opened."""
-        return self._refusal
-
-    @property
     def is_coming(self) -> bool:
         """Whether it is still being opened."""
-        return self._opened is None and self._refusal is None
+        return self._opened is None and self.refusal is None
 
     @property
     def columns(self) -> Sequence[Column]:
@@ -65,8 +61,8 @@ class LateRows:
     @property
     def trouble(self) -> str:
         """Why it is missing, or what its rows say."""
-        if self._refusal is not None:
-            return self._refusal.message
+        if self.refusal is not None:
+            return self.refusal.message
         return self._opened.trouble if self._opened is not None else ""
 
     @property
@@ -82,7 +78,7 @@ class LateRows:
     @property
     def error(self) -> K8sOpsError | None:
         """Why it could not be opened, or what ended it."""
-        return self._opened.error if self._opened is not None else self._refusal
+        return self._opened.error if self._opened is not None else self.refusal
 
     async def changes(self) -> AsyncGenerator[None, None]:
         """Its opening is the first."""
@@ -104,9 +100,9 @@ class LateRows:
         try:
             self._opened = await opening
         except K8sOpsError as error:
-            self._refusal = error
+            self.refusal = error
         except Exception as error:  # noqa: BLE001 - worker boundary: a task's failure must reach the screen
-            self._refusal = K8sOpsError(f"opening it failed unexpectedly: {type(error).__name__}: {error}")
+            self.refusal = K8sOpsError(f"opening it failed unexpectedly: {type(error).__name__}: {error}")
 
 
 class AcrossRows(JoinedRows):
@@ -126,7 +122,7 @@ class AcrossRows(JoinedRows):
     @property
     def note(self) -> str:
         """Which contexts are missing or still being reached, before what the others cannot tell."""
-        missing = [context for context, part in self._late.items() if part.refused is not None]
+        missing = [context for context, part in self._late.items() if part.refusal is not None]
         coming = [context for context, part in self._late.items() if part.is_coming]
         said = [f"missing: {', '.join(missing)}"] if missing else []
         said += [f"still reaching: {', '.join(coming)}"] if coming else []
@@ -147,4 +143,4 @@ class AcrossRows(JoinedRows):
             await self.aclose()
             raise
         if not any(part.is_open for part in self._late.values()):
-            raise next(part.refused for part in self._late.values() if part.refused is not None)
+            raise next(part.refusal for part in self._late.values() if part.refusal is not None)

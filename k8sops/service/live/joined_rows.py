@@ -95,8 +95,9 @@ class JoinedRows:
     @property
     def error(self) -> K8sOpsError | None:
         """The first part's, once all have failed."""
-        errors = [part.error for _, part in self._parts]
-        return errors[0] if all(errors) else None
+        if self.state is not FeedState.FAILED:
+            return None
+        return next((part.error for _, part in self._parts if part.error is not None), None)
 
     async def changes(self) -> AsyncGenerator[None, None]:
         """Yields after changes of any part; ends when all have ended."""
