@@ -22,6 +22,7 @@ from k8sops.core.plan import (
     Step,
 )
 from k8sops.core.ports import Action
+from k8sops.core.text import shortened
 
 PLAN_LIFETIME: Final = timedelta(hours=1)
 
@@ -44,7 +45,7 @@ def make_plan(
     return Plan(
         action=action.name,
         action_version=action.version,
-        summary=_shortened(summary),
+        summary=shortened(summary, SUMMARY_LIMIT),
         cluster=cluster,
         params=params.model_dump(mode="json"),
         steps=tuple(steps),
@@ -74,12 +75,6 @@ def resting_on(steps: Sequence[Step]) -> list[Requirement]:
 def resting_on_uids(steps: Sequence[Step]) -> list[Requirement]:
     """That each target is still the object that was planned for, whatever has become of it."""
     return [Requirement(target=step.target, fact="metadata.uid", value=step.target.uid) for step in steps]
-
-
-def _shortened(summary: str) -> str:
-    if len(summary) <= SUMMARY_LIMIT:
-        return summary
-    return summary[: SUMMARY_LIMIT - 1].rsplit(" ", 1)[0] + "…"
 
 
 async def walk_steps(plan: Plan, journal: Journal, do: Callable[[Step], Awaitable[str]]) -> None:

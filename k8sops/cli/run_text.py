@@ -16,8 +16,9 @@ from k8sops.core.clock import Clock, parse_rfc3339
 from k8sops.core.documents import run_document
 from k8sops.core.errors import ExitCode, exit_code_of
 from k8sops.core.events import MADE, Event, waiting_text
+from k8sops.core.plan import SUMMARY_LIMIT
 from k8sops.core.run import Approval, Run, RunState, RunSummary, headline_at
-from k8sops.core.text import identity_in_words, printable
+from k8sops.core.text import identity_in_words, printable, shortened
 from k8sops.service.command_words import command_line
 
 _EXIT_OF_STATE: Final = {
@@ -76,7 +77,9 @@ def tell_event(event: Event, line: ProgressLine, clock: Clock) -> None:
         line.keep(partial(_progress_line, event, waiting, clock))
     elif event.kind in _GLYPHS and not event.data.get("quiet"):
         line.clear()
-        for part in hung(f"  {_GLYPHS[event.kind]} {event.text}", "", "    ", sys.stderr):
+        # Why a step failed is told whole where the run ends, as its error.
+        text = shortened(event.text, SUMMARY_LIMIT) if event.kind == "step_failed" else event.text
+        for part in hung(f"  {_GLYPHS[event.kind]} {text}", "", "    ", sys.stderr):
             say(part)
 
 
@@ -92,10 +95,16 @@ def summary_lines(runs: tuple[RunSummary, ...], now: datetime) -> Iterator[str]:
     """A table, newest first."""
     rows = [("RUN", "STATE", "ACTION", "BY", "AGE", "WHAT")]
     rows += [
-        (run.id, str(run.state), run.action, run.who, age(run.proposed_at, now), headline_at(run, now))
+        (run.id, str(run.state), run.action, run.who, age(run.proposed_at, now), _what(run, now))
         for run in runs
     ]
     yield from aligned(rows, styles=[_STYLES.get(run.state, "") for run in runs], styled=1)
+
+
+def _what(run: RunSummary, now: datetime) -> str:
+    """The headline; of how it ended, what is no more than a summary: `runs show` has all of it."""
+    told = headline_at(run, now)
+    return shortened(told, SUMMARY_LIMIT) if run.state.ended else told
 
 
 def waiting_lines(runs: tuple[RunSummary, ...], now: datetime) -> Iterator[str]:

@@ -34,6 +34,11 @@ def identity_in_words(execute_as: str) -> str:
     return name if kind in {"user", "person"} and name else execute_as
 
 
+def shortened(text: str, most: int) -> str:
+    """At most so many characters of a text, cut at a word."""
+    return text if len(text) <= most else text[: most - 1].rsplit(" ", 1)[0] + "…"
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """`1 pod`, `2 pods`; `plural` where it is not the noun with an s."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"

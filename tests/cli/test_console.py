@@ -6,13 +6,16 @@ import os
 import termios
 from datetime import UTC, datetime
 from io import StringIO
+from typing import cast
 
 import pytest
 
 from k8sops.cli.console import ProgressLine, safe_lines
-from k8sops.cli.run_text import tell_event
+from k8sops.cli.run_text import summary_lines, tell_event
+from k8sops.core.actor import Actor
 from k8sops.core.clock import SystemClock
 from k8sops.core.events import Event, EventKind, waits
+from k8sops.core.run import RunState, RunSummary
 from tests.tui.feeds import FixedClock
 
 
@@ -106,3 +109,46 @@ def test_in_a_log_what_is_waited_for_is_written_once() -> None:
     clock.forward(134)
     line.tick()
     assert stream.getvalue() == "  1 of 2; waiting for web-1\n"
+
+
+def test_why_a_step_failed_is_told_shortly_since_the_end_tells_it_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A paragraph of thousands of characters came twice, one below the other."""
+    at, text = datetime(2026, 11, 21, tzinfo=UTC), "secrets in shop (forbidden); " * 90
+    for seq, kind in enumerate(("step_failed", "note"), 1):
+        tell_event(
+            Event(seq=seq, at=at, kind=cast("EventKind", kind), step="a", text=text),
+            ProgressLine(),
+            SystemClock(),
+        )
+    failed, note = capsys.readouterr().err.splitlines()
+    assert failed.startswith("  ✗ secrets in shop (forbidden); secrets in shop")
+    assert failed.endswith("…")
+    assert len(failed) < 170
+    assert len(note) > 2000, "a note is told nowhere else"
+
+
+def test_the_list_of_runs_has_a_summary_of_how_each_ended() -> None:
+    """One failed restore filled the screen, in one row; while a run goes on, since when it waits is not cut off."""
+    headline = "failed: " + "configmaps/a is not there; " * 90
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+    failed, going = (
+        RunSummary(
+            id="01JD7Q8Z4N5X6Y7V8W9ABCDEFG",
+            action="restore",
+            state=state,
+            headline=headline,
+            summary="",
+            actor=Actor(name="alice", surface="cli"),
+            cluster_uid="",
+            risk="low",
+            digest="",
+            proposed_at=at,
+        )
+        for state in (RunState.FAILED, RunState.RUNNING)
+    )
+    _, first, second = summary_lines((failed, going), at)
+    assert first.endswith(" configmaps/a is…")
+    assert len(first) < 260
+    assert second.endswith(headline.strip())

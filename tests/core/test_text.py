@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from k8sops.core.text import counted
+from k8sops.core.text import counted, shortened
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,9 @@ from k8sops.core.text import counted
 def test_a_number_has_its_noun_in_the_right_form(number: int, words: tuple[str, ...], said: str) -> None:
     """`1 pods` reads as if nobody had looked."""
     assert counted(number, *words) == said
+
+
+def test_a_text_that_is_too_long_is_cut_at_a_word() -> None:
+    """Half a name reads like another one."""
+    assert shortened("pods in shop", 12) == "pods in shop"
+    assert shortened("pods in shopping", 12) == "pods in…"

@@ -37,10 +37,11 @@ from k8sops.core.plan import Plan, Target
 from k8sops.core.ports import Cluster
 from k8sops.core.raw import RawObject
 from k8sops.core.sizes import size_text
-from k8sops.core.text import counted, printable
+from k8sops.core.text import counted, printable, shortened
 
 LOOKED_BACK: Final = 8
-GAPS_NAMED: Final = 20
+GAPS_NAMED: Final = 3
+WHY_SHOWN: Final = 160
 
 
 class BackupRun:
@@ -58,10 +59,10 @@ class BackupRun:
         self._total = int(plan.blast_radius.get("objects", 0))
 
     async def make(self, pace: Pace) -> str:
-        """Make it, unless this run has made it already. Raises PartialError naming all that is not in it."""
+        """Make it, unless this run has made it already. Raises PartialError counting what is not in it."""
         body = await self._made() or (await self._write(pace)).body
         if body.gaps:
-            raise _incomplete(body)
+            raise incomplete(body)
         return _sentence(body)
 
     async def _made(self) -> BackupBody | None:
@@ -299,15 +300,16 @@ def _objects(body: BackupBody) -> str:
     return f"{body.objects:,} object{'' if body.objects == 1 else 's'}"
 
 
-def _incomplete(body: BackupBody) -> PartialError:
+def incomplete(body: BackupBody) -> PartialError:
+    """What the run of an incomplete backup ends with: how much is missing, the first of it, and what shows the rest."""
     gaps = [
         f"{f'{gap.resource}.{gap.group}'.strip('.') or 'the core group'}"
-        f"{f' in {gap.namespace}' if gap.namespace else ''} ({printable(gap.why)})"
-        for gap in body.gaps
+        f"{f' in {gap.namespace}' if gap.namespace else ''} ({shortened(printable(gap.why), WHY_SHOWN)})"
+        for gap in body.gaps[:GAPS_NAMED]
     ]
-    more = f" and {len(gaps) - GAPS_NAMED} more" if len(gaps) > GAPS_NAMED else ""
+    more = f"; and {len(body.gaps) - GAPS_NAMED} more" if len(body.gaps) > GAPS_NAMED else ""
     return PartialError(
-        f"backup {body.name} ({body.id}) of {body.objects:,} objects is INCOMPLETE; not in it: "
-        f"{'; '.join(gaps[:GAPS_NAMED])}{more}",
+        f"backup {body.name} ({body.id}) of {body.objects:,} objects is INCOMPLETE, with "
+        f"{counted(len(body.gaps), 'gap')}: {'; '.join(gaps)}{more}",
         hint=f"`k8sops backups show {body.id}` names all; leave out by --exclude-kinds what need not be in it",
     )

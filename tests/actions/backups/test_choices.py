@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from pydantic import ValidationError
 
 from k8sops.actions.backups.backup_params import BackupParams
+from k8sops.actions.backups.backup_run import incomplete
 from k8sops.actions.backups.incremental import Standing, manner_of
 from k8sops.actions.backups.kinds import EPHEMERAL, choose_kinds
-from k8sops.backup.bodies import BackupBody, Cut, FileRef
+from k8sops.backup.bodies import BackupBody, Cut, FileRef, Gap
 from k8sops.backup.selection import make_selection
 from k8sops.core.clock import parse_rfc3339, rfc3339
 from k8sops.core.errors import UnknownKindError, UsageError
@@ -157,3 +159,13 @@ def test_everything_is_read_where_the_last_backup_cannot_be_rested_on() -> None:
     assert not full(night, backup_at(1, long_ago, full=True), every=0)
     assert not full(night, backup_at(1, NOW - timedelta(days=6), full=True))
     assert full(backup_at(1, NOW + timedelta(days=300), full=True))
+
+
+def test_a_backup_with_many_gaps_fails_with_a_sentence_that_can_be_read() -> None:
+    """A server that is half away gives dozens, each with a paragraph; it was all of it, in one line, twice."""
+    gaps = tuple(Gap(group=f"g{n}.example", resource="", namespace="", why="away " * 90) for n in range(41))
+    error = incomplete(msgspec.structs.replace(backup_at(7, NOW, full=True).body, gaps=gaps))
+    assert "is INCOMPLETE, with 41 gaps: g0.example (away away" in error.message
+    assert error.message.endswith("…); and 38 more")
+    assert len(error.message) < 700
+    assert error.hint.startswith("`k8sops backups show 01JD7Q8Z4N5X6Y7V8W9ABCDEFG` names all")

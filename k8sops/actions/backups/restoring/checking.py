@@ -24,9 +24,10 @@ from k8sops.actions.backups.restoring.trying import Trials, in_words
 from k8sops.core.errors import K8sOpsError, PartialError
 from k8sops.core.events import Emission
 from k8sops.core.plan import Plan, Step, Target
-from k8sops.core.text import counted, printable
+from k8sops.core.text import counted, printable, shortened
 
-NAMED: Final = 10
+NAMED: Final = 3
+SHOWN: Final = 200
 PER_NOTE: Final = 50
 
 
@@ -242,7 +243,9 @@ class Checking:
 
 def _named(found: Found) -> str:
     every = sorted({**found.missing, **found.different, **found.kept}.items())
-    told = "; ".join(printable(f"{target.label} {_clause(why)}") for target, why in every[:NAMED])
+    told = "; ".join(
+        shortened(printable(f"{target.label} {_clause(why)}"), SHOWN) for target, why in every[:NAMED]
+    )
     return told + (f"; and {len(every) - NAMED} more, see the run's notes" if len(every) > NAMED else "")
 
 

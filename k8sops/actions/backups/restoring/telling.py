@@ -13,13 +13,14 @@ from k8sops.core.errors import K8sOpsError, PartialError
 from k8sops.core.events import QUIET, Emission
 from k8sops.core.journal import Journal
 from k8sops.core.plan import Plan, Step, Target
-from k8sops.core.text import counted, printable
+from k8sops.core.text import counted, printable, shortened
 
 UNIT: Final = "objects"
 EVERY: Final = 25
 LISTED: Final = 200
 TOLD: Final = 50
-NAMED: Final = 10
+NAMED: Final = 3
+SHOWN: Final = 200
 _NOT: Final = " not: "
 
 _PAST: Final[Mapping[str, str]] = {
@@ -167,7 +168,9 @@ class Telling:
                 failed.update(others)
             elif step.id in self._before and not self.fell_short(step):
                 done += planned(step)
-        named = "; ".join(printable(f"{label} ({why})") for label, why in list(failed.items())[:NAMED])
+        named = "; ".join(
+            shortened(printable(f"{label} ({why})"), SHOWN) for label, why in list(failed.items())[:NAMED]
+        )
         more = f" and {len(failed) - NAMED} more, see the run's notes" if len(failed) > NAMED else ""
         undo = self.way_back()
         return PartialError(
