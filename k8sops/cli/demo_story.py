@@ -6,7 +6,7 @@ from typing import Final
 
 from k8sops.core.screen import TryThis
 
-_WHY: Final = TryThis("Why is checkout down?", "Enter on it says why, in one sentence", "overview")
+_WHY: Final = TryThis("Why is checkout down?", "Enter on it says why, in one sentence", "overview /checkout")
 SEEN: Final = {"bob": "shop"}
 """Who may read one namespace only, and which."""
 TRIES: Final = {

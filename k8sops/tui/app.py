@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
-from textual.widget import AwaitMount
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Footer
 
 from k8sops.core.clock import Clock, SystemClock
 from k8sops.core.screen import NoMemory, ScreenChoice, ScreenMemory, TryThis
 from k8sops.core.tables import TableQuery
 from k8sops.tui.browse import BrowseScreen
+from k8sops.tui.jumping import come_home
+from k8sops.tui.live_table import LiveTable
 from k8sops.tui.running.next_request import ApprovingApp
 from k8sops.tui.session import FeedOpened, Session
 from k8sops.tui.shell.ending import connection_of, ended_by_signals, failure_of
@@ -104,9 +105,9 @@ class K8sOpsApp(ApprovingApp):
         screen.chosen_columns = self._remembered.columns
         screen.remembered = self._remembered
         screen.opens = self._first_screen
-        shown = self.push_screen(screen)
         if self._tries:
-            self.run_worker(self._suggest(screen, shown), group="tries")
+            self.screen_change_signal.subscribe(self, self._suggest)
+        self.push_screen(screen)
 
     async def on_unmount(self) -> None:
         """Keep what is worth remembering."""
@@ -128,27 +129,33 @@ class K8sOpsApp(ApprovingApp):
         if shown is not None:
             self.call_after_refresh(shown)
 
-    async def _suggest(self, screen: BrowseScreen, shown: AwaitMount) -> None:
-        await shown
-        await screen.mount(TryPanel(self._tries), before=screen.query_one(Footer))
+    def _suggest(self, screen: Screen[object]) -> None:
+        # By the screen itself: it has its widgets by then.
+        screen.call_later(self._put_tries, screen)
+
+    def _put_tries(self, screen: Screen[object]) -> None:
+        has_rows = bool(screen.query(LiveTable)) and not isinstance(screen, ModalScreen)
+        if has_rows and self._tries and not screen.query(TryPanel):
+            screen.mount(TryPanel(self._tries), before=screen.query_one(Footer))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Suggestions have keys while they are in sight."""
         if action not in {"try_this", "hide_tries"}:
             return True
         # Asked for each of their keys whenever the focus moves, and the screen is searched for that.
-        is_suggested = bool(self._tries) and isinstance(self.screen, BrowseScreen)
-        return is_suggested and bool(self.screen.query(TryPanel))
+        return bool(self._tries) and bool(self.screen.query(TryPanel))
 
     def action_try_this(self, key: str) -> None:
         """Go to where a suggestion leads."""
-        screen, place = self.screen, KEYS.index(key)
-        if isinstance(screen, BrowseScreen) and place < len(self._tries):
-            screen._obey(self._tries[place].command)
+        place = KEYS.index(key)
+        if place < len(self._tries) and isinstance(home := come_home(self), BrowseScreen):
+            home._obey(self._tries[place].command)
 
     def action_hide_tries(self) -> None:
-        """Put the suggestions away."""
-        self.screen.query(TryPanel).remove()
+        """Put the suggestions away, for good."""
+        self._tries = ()
+        for screen in self.screen_stack:
+            screen.query(TryPanel).remove()
 
     def action_aliases(self) -> None:
         """List what can be typed after the colon."""

@@ -106,9 +106,10 @@ class ShowHelp(msgspec.Struct, frozen=True):
 
 
 class OpenScreen(msgspec.Struct, frozen=True):
-    """Open one of our own screens (`screens.SCREENS`)."""
+    """Open one of our own screens (`screens.SCREENS`), filtered from the start."""
 
     name: str
+    filter_text: str = ""
 
 
 Command = Browse | Contexts | Leave | OpenScreen | ShowHelp
@@ -133,8 +134,8 @@ def parse_command(text: str, current: TableQuery, served: Collection[str] = ()) 
         return Leave()
     if len(words) == 1 and words[0] in _HELPING:
         return ShowHelp()
-    if len(words) == 1 and words[0] in SCREENS:
-        return OpenScreen(words[0])
+    if words[0] in SCREENS and (len(words) == 1 or words[1].startswith("/")):
+        return OpenScreen(words[0], " ".join(words[1:]).removeprefix("/"))
     if words[0] not in served:
         words[0] = K9S_ALIASES.get(words[0], words[0])
     return _browse(words, current)

@@ -31,12 +31,18 @@ def home_of(app: App[Any]) -> TableHome | None:
     return next((screen for screen in reversed(app.screen_stack) if isinstance(screen, TableHome)), None)
 
 
+def come_home(app: App[Any]) -> TableHome | None:
+    """Close what lies above the tables; None where there are none below."""
+    home = home_of(app)
+    while home is not None and app.screen is not home:
+        app.pop_screen()
+    return home
+
+
 def jump(app: App[Any], place: Place) -> bool:
     """Close what lies above the tables and show another one; false where there are none below."""
-    home = home_of(app)
+    home = come_home(app)
     if home is None:
         return False
-    while app.screen is not home:
-        app.pop_screen()
     home.open_place(place)
     return True

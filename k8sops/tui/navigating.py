@@ -29,7 +29,7 @@ from k8sops.tui.live_table import LiveTable
 from k8sops.tui.places import Favourites, Place, Trail, begun
 from k8sops.tui.prompt import Prompt
 from k8sops.tui.row_view import row_key
-from k8sops.tui.screens import SCREENS
+from k8sops.tui.screens import SCREENS, OpensFiltered
 from k8sops.tui.sessions.screen import SessionsScreen
 from k8sops.tui.shell.remembering import Remembered
 
@@ -298,7 +298,7 @@ class NavigatingScreen(SessionsScreen, TableHome):
         elif isinstance(command, commands.ShowHelp):
             self.action_help()
         elif isinstance(command, commands.OpenScreen):
-            self.app.push_screen(SCREENS[command.name](self._session, self._clock))
+            self._open_screen(command)
         elif isinstance(command, commands.Contexts):
             self._switch(command.name) if command.name else self._choose_context("")
         elif command.contexts:
@@ -310,6 +310,15 @@ class NavigatingScreen(SessionsScreen, TableHome):
             self._wanted = command
         else:
             self._go(self._trail.commanded(_place_of(command)), command.filter_text)
+
+    def _open_screen(self, command: commands.OpenScreen) -> None:
+        screen = SCREENS[command.name](self._session, self._clock)
+        if isinstance(screen, OpensFiltered):
+            screen.opening_filter = command.filter_text
+        elif command.filter_text:
+            self.say(f"! :{command.name} has nothing that can be filtered.")
+            return
+        self.app.push_screen(screen)
 
     def _go(self, trail: Trail, filter_text: str | None = None) -> None:
         """Open the end of a trail; without a filter text the one in force stays."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pkgutil import resolve_name
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from textual.screen import Screen
 
@@ -13,6 +13,13 @@ from k8sops.core.clock import Clock
 from k8sops.tui.session import Session
 
 Opening = Callable[[Session, Clock], Screen[Any]]
+
+
+@runtime_checkable
+class OpensFiltered(Protocol):
+    """A screen with rows that `/` filters; what it is opened with is set before it is shown."""
+
+    opening_filter: str
 
 
 def _opening(where: str) -> Opening:

@@ -6,7 +6,7 @@ import pytest
 
 from k8sops.core.errors import UsageError
 from k8sops.core.tables import TableQuery
-from k8sops.tui.commands import K9S_ALIASES, Browse, Leave, ShowHelp, parse_command
+from k8sops.tui.commands import K9S_ALIASES, Browse, Leave, OpenScreen, ShowHelp, parse_command
 
 HERE = TableQuery(kind="pods", namespace="shop")
 
@@ -40,6 +40,13 @@ def test_k9s_own_aliases_are_understood_where_the_cluster_has_no_such_name(alias
     own = parse_command(alias, HERE, served={alias})
     assert isinstance(own, Browse)
     assert own.query.kind == alias
+
+
+def test_our_own_screens_are_filtered_at_once_like_kinds() -> None:
+    """A suggestion, or a hand, means one row of a list; a kind of the same name keeps its namespaces and labels."""
+    assert parse_command(":overview", HERE) == OpenScreen("overview")
+    assert parse_command(":audit /scale web", HERE) == OpenScreen("audit", "scale web")
+    assert isinstance(parse_command(":backups shop", HERE), Browse)
 
 
 def test_leaving_and_help_are_commands_too() -> None:

@@ -25,6 +25,7 @@ from k8sops.tui.running.approvals_screen import ApprovalsScreen
 from k8sops.tui.shell.offered import offered
 from k8sops.tui.shell.try_panel import TryPanel
 from k8sops.tui.status import Banner, ClusterLine
+from tests.tui.at_rest import until
 from tests.tui.feeds import POD_COLUMNS, START, Desk, DeskOps, Feed, FixedClock
 from tests.tui.scenes import SHOP, WEB_POD
 from tests.tui.test_browse import Screenful
@@ -205,23 +206,37 @@ async def test_a_demonstration_suggests_what_to_try_and_each_key_leads_there() -
     desk = _desk()
     tries = (
         TryThis("Why is it down?", "look", "pods shop /checkout"),
-        TryThis("Who waits?", "see", "approvals"),
+        TryThis("Who waits?", "see", "approvals /nobody"),
     )
     app = K8sOpsApp(desk.open, TableQuery(kind="pods"), all_namespaces=True, clock=FixedClock(), tries=tries)
     async with app.run_test(size=(80, 24)) as pilot:
         seen = Screenful(app, pilot, desk, FixedClock())
         await seen.settle()
+        await until(seen.pilot, lambda: app.screen.query(TryPanel))
         panel = app.screen.query_one(TryPanel)
         assert "F2 Why is it down?" in str(panel.content)
         await seen.press("f2")
         assert seen.table.filter.text == "checkout"
         await seen.pilot.press("f3")
         await seen.pilot.pause()
-        assert isinstance(app.screen, ApprovalsScreen)
-        await seen.press("escape", "f8")
-        assert not app.screen.query(TryPanel)
+        approvals = app.screen
+        assert isinstance(approvals, ApprovalsScreen)
+        await until(seen.pilot, lambda: approvals.query(TryPanel))
+        assert approvals.table.filter.text == "nobody", "the row it is about, and no other"
         await seen.press("f2")
-        assert isinstance(app.screen_stack[-1], BrowseScreen)
+        assert app.screen_stack[-1] is seen.browse, (
+            "the next suggestion is a key away from where the last one led"
+        )
+        await seen.pilot.press("f3")
+        await until(
+            seen.pilot, lambda: app.screen.query(TryPanel) and app.screen_stack[-1] is not seen.browse
+        )
+        await seen.pilot.press("f8")
+        await until(seen.pilot, lambda: not app.screen.query(TryPanel))
+        await seen.press("f2")
+        assert isinstance(app.screen, ApprovalsScreen)
+        await seen.press("escape", "escape")
+        assert not seen.browse.query(TryPanel)
 
 
 async def test_the_last_namespace_and_the_columns_of_a_kind_are_there_again(tmp_path: Path) -> None:

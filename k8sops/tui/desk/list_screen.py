@@ -50,6 +50,7 @@ class ListScreen(DeskScreen):
     WORD: ClassVar[str] = "row"
     EMPTY: ClassVar[str] = "There is nothing here."
     COLUMNS: ClassVar[tuple[Column, ...]] = ()
+    opening_filter = ""
 
     def body(self) -> Iterator[Widget]:
         """The table, and the line a filter is typed in."""
@@ -60,6 +61,7 @@ class ListScreen(DeskScreen):
     def on_mount(self) -> None:
         """Nothing is known yet."""
         self.table.placeholder = "Reading …"
+        self.table.set_filter(self.opening_filter)
         self.table.focus()
 
     @property

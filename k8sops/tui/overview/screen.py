@@ -75,6 +75,8 @@ class OverviewScreen(SessionsScreen):
             super().__init__()
             self.error = error
 
+    opening_filter = ""
+
     def __init__(self, connection: Session, clock: Clock) -> None:
         super().__init__()
         self._session = connection
@@ -108,6 +110,7 @@ class OverviewScreen(SessionsScreen):
         """Begin to look."""
         table = self.query_one(TroubleTable)
         table.placeholder = "Looking for what is in trouble …"
+        table.set_filter(self.opening_filter)
         table.focus()
         self.query_one(Prompt).home = table
         self.set_interval(TICK_S, self._tick)
