@@ -224,7 +224,7 @@ KEYS: Final[tuple[Key, ...]] = (
         "tail, head, 1m, 5m, 15m, 30m, 1h",
         "0–6",
         "`/` searches, `J` lays JSON out, `p` the container before",
-        press=_in_logs(*"0123456"),
+        press=(("l", "1", "0"), *_in_logs(*"123456")),
     ),
     Key("s w t (logs)", "follow, wrap, times", "s w t", press=_in_logs("s", "w", "t")),
     Key("m Shift-C (logs)", "mark this moment, clear", "m Shift-C", press=(("l", "m"), ("l", "m", "C"))),

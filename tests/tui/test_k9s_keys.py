@@ -62,7 +62,7 @@ def _favourite(digit: int) -> Seen:
         namespace = screen.browse._favourites.at(digit)
         if namespace is None:
             return f"No namespace has the digit {digit}" in screen.says(Banner)
-        return screen.desk.ops.queries[-1] == TableQuery(kind="pods", namespace=namespace)
+        return screen.desk.ops.queries[1:] == [TableQuery(kind="pods", namespace=namespace)]
 
     return seen
 
@@ -173,14 +173,8 @@ _SHOWN: dict[str, tuple[Seen, ...]] = {
         lambda screen: screen.says(TableLine).startswith("nodes"),
     ),
     "c u r (nodes)": (_dialog("cordon"), _dialog("uncordon"), _dialog("drain")),
-    "Shift-← Shift-→": (
-        _sorted_by(-1),
-        _sorted_by(0),
-    ),
-    "Shift-O": (
-        _sorted_by(-1),
-        _sorted_by(0),
-    ),
+    "Shift-← Shift-→": (_sorted_by(-1), _sorted_by(0)),
+    "Shift-O": (_sorted_by(-1), _sorted_by(0)),
     "j k g G": (_at(1), _at(1), _at(0), _at(-1)),
     "Ctrl-F Ctrl-B": (_at(-1), _at(0)),
     "s w t (logs)": (
