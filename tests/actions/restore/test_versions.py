@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from k8sops.core.errors import K8sOpsError, NotFoundError, PartialError
 from k8sops.core.plan import JsonObject
 from k8sops.core.ports import ClusterReader, Resource
 from tests.actions.restore.restoring import RestoreDesk, eventually, finding, verdicts
+from tests.support.journals import NotedJournal
 
 
 def schema(*fields: str) -> JsonObject:
@@ -194,8 +196,11 @@ async def test_what_cannot_be_tried_before_loses_nothing_either(desk: RestoreDes
     )
     assert not plan.blockers
     try:
-        with pytest.raises(PartialError, match=r"sails/painted is not there: .*unknown field"):
-            await desk.carry(plan)
+        journal = NotedJournal()
+        with pytest.raises(PartialError, match="sails/painted is not there: "):
+            await desk.carry(plan, journal)
+        (missing,) = (text for text in journal.notes if text.startswith("missing: "))
+        assert re.search(r"sails/painted: is not there: .*unknown field", missing)
         assert (await sails.older("plain", copy))["spec"] == {"cloth": "hemp"}
     finally:
         await desk.cluster.delete(await desk.cluster.resource("namespaces"), copy)
