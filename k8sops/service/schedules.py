@@ -117,6 +117,12 @@ class ScheduleDesk:
         plan = await self._planner.planned(spec.action, spec.params, asking, schedule=spec.name)
         if plan.blockers:
             raise BlockedError(plan.blockers[0].text, hint="a schedule is added for what could be done now")
+        if not self._rules.policy.shipped and not self._rules.person_of(asking, plan.cluster.uid):
+            raise DeniedError(
+                f"the policy does not know {actor.name}, who would own the schedule {spec.name!r}: it would be paused "
+                "when it first fires",
+                hint="somebody adds it whom the policy lists under `people`, or an administrator lists them there",
+            )
         await self._access.check_owner(plan, actor)
         # A plan that finds nothing to do today says nothing about tomorrow.
         present = plan.risk if plan.steps else riskiest(spec_of(plan.action).risks)

@@ -187,19 +187,34 @@ async def test_a_policy_that_asks_for_more_by_now_is_asked_at_each_firing(
 
 
 async def test_an_owner_whom_policy_no_longer_knows_pauses_the_schedule_loudly(
-    team: Worker, tmp_path: Path
+    team: Worker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who has left the team leaves nothing behind that fires."""
+    """Who has left the team leaves nothing behind that fires; whoever reads the worker's log sees why."""
     await team.add(replicas=2)
     team.under(a_policy(tmp_path, team.cluster.info.uid, people=("bob", "carol")))
     await team.turn()
     view = await team.records.schedule("night")
     assert view.state == "paused"
     assert view.paused_why == "the policy no longer knows its owner, alice"
+    assert "schedule night is paused: the policy no longer knows its owner, alice" in caplog.text
     assert await team.runs() == []
     kinds = [kind for kind, _ in await team.told()]
     assert kinds.count("schedule.paused") == 1
     assert "schedule.paused" in await codes(team)
+
+
+async def test_nobody_adds_a_schedule_that_would_be_paused_when_it_first_fires(
+    team: Worker, tmp_path: Path
+) -> None:
+    """A nightly backup was listed as granted, of an owner whom the policy does not know, and never made one."""
+    team.under(a_policy(tmp_path, team.cluster.info.uid, people=("bob", "carol")))
+    with pytest.raises(
+        DeniedError, match="does not know alice, who would own the schedule 'night'"
+    ) as raised:
+        await team.add(replicas=2)
+    assert "`people`" in raised.value.hint
+    with pytest.raises(UsageError):
+        await team.records.schedule("night")
 
 
 async def test_only_its_owner_or_an_administrator_brings_a_schedule_back_but_anybody_may_pause_it(

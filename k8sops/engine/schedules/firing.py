@@ -16,6 +16,7 @@ import msgspec
 
 from k8sops.core.errors import DeniedError, FencedOutError, K8sOpsError
 from k8sops.core.run import RunId
+from k8sops.core.text import printable
 from k8sops.engine.schedules import claiming, ledger
 from k8sops.engine.schedules.claiming import Firing, Handled, Tell
 from k8sops.engine.schedules.gauge import look
@@ -228,6 +229,7 @@ class Scheduler:
         if refused:
             tell: Tell = self._hooks.tell
             await self._write(lambda tx: claiming.pause(tx, schedule, refused, tell), "schedule.pause")
+            log.warning("schedule %s is paused: %s", schedule.name, printable(refused))
             return
         running = await self._hooks.running(schedule)
         if not running:
