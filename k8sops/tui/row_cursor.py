@@ -23,6 +23,11 @@ class RowCursor:
         self._key = row_key(view.shown[self.index]) if view.shown else ""
         self._hidden_key = ""
 
+    def hold(self, view: RowView) -> None:
+        """Keep to the object that it rests on, as if it had been moved there."""
+        if not self._key and not self._hidden_key:
+            self.move_to(view, self.index)
+
     def expect_hiding(self) -> None:
         """The filter is about to change: remember the object in case it vanishes from sight."""
         self._hidden_key = self._hidden_key or self._key

@@ -178,6 +178,9 @@ class RowTable(OwnRoom, can_focus=True):
     def set_filter(self, text: str) -> None:
         """Show only rows that pass; the cursor stays on its object, and returns to it when it is shown again."""
         if text.strip() != self._view.filter.text:
+            if not text.strip():
+                # What the filter found is what was looked at: the next key must not act on another row.
+                self._cursor.hold(self._view)
             self._cursor.expect_hiding()
             self._view.filter = RowFilter(text)
             self._apply_view()

@@ -130,6 +130,16 @@ async def test_a_filter_that_hides_the_selected_object_gives_it_back() -> None:
         assert _selected(app) == "c"
 
 
+async def test_what_a_filter_found_stays_selected_when_the_filter_goes() -> None:
+    """It was looked at: the next key must not act on whatever happens to stand first."""
+    async with _table(ABC) as (app, _):
+        app.table.set_filter("[bc]")
+        app.table.set_filter("[b-c]")
+        assert _selected(app) == "b"
+        app.table.set_filter("")
+        assert _selected(app) == "b"
+
+
 async def test_sorting_keeps_the_selected_object() -> None:
     """Order is a way of looking, not a choice of object."""
     rows = [pod("a", restarts="3"), pod("b", restarts="20"), pod("c", restarts="1")]
