@@ -381,9 +381,15 @@ def _pending(run: Run, missing: str) -> ApprovalPendingError:
 
 def _locked_by(holder: Holder) -> TargetLockedError:
     who = f" by {holder.person}" if holder.person else ""
+    hint = f"wait for it: `k8sops runs watch {holder.run}`, or cancel it"
+    if not holder.carried:
+        hint = (
+            "nobody carries that run now: `k8sops worker --until-idle` carries it to its end, "
+            f"`k8sops runs watch {holder.run}` waits for one that does"
+        )
     return TargetLockedError(
         f"{label_of_key(holder.key)} is being changed by run {holder.run} ({holder.action}{who})",
-        hint=f"wait for it: `k8sops runs watch {holder.run}`, or cancel it",
+        hint=hint,
     )
 
 

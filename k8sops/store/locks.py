@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from k8sops.core.run import RunId
 from k8sops.store.database import Tx
+from k8sops.store.leases import lease_held
 from k8sops.store.schema import runs, target_locks
 
 _TAKE: Final = {
@@ -21,12 +22,13 @@ _RELEASE: Final = delete(target_locks).where(target_locks.c.run == bindparam("ru
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """The run that holds a lock."""
+    """The run that holds a lock, and whether somebody carries it now."""
 
     key: str
     run: RunId
     action: str
     person: str
+    carried: bool
 
 
 def take_locks(tx: Tx, run: RunId, keys: Iterable[str]) -> Holder | None:
@@ -39,7 +41,15 @@ def take_locks(tx: Tx, run: RunId, keys: Iterable[str]) -> Holder | None:
     if rows:
         tx.execute(_TAKE[tx.dialect], rows)
     held = (
-        select(target_locks.c.key, target_locks.c.run, runs.c.action, runs.c.person)
+        select(
+            target_locks.c.key,
+            target_locks.c.run,
+            runs.c.action,
+            runs.c.person,
+            runs.c.lease_owner,
+            runs.c.lease_boot,
+            runs.c.lease_until,
+        )
         .join(runs, runs.c.id == target_locks.c.run)
         .where(target_locks.c.key.in_(wanted), target_locks.c.run != run)
         .order_by(target_locks.c.key)
@@ -49,7 +59,13 @@ def take_locks(tx: Tx, run: RunId, keys: Iterable[str]) -> Holder | None:
     if holder is None:
         return None
     release_locks(tx, run)
-    return Holder(key=holder.key, run=holder.run, action=holder.action, person=holder.person)
+    return Holder(
+        key=holder.key,
+        run=holder.run,
+        action=holder.action,
+        person=holder.person,
+        carried=lease_held(tx, holder),
+    )
 
 
 def release_locks(tx: Tx, run: RunId) -> None:

@@ -21,6 +21,7 @@ from k8sops.core.plan import Decision
 from k8sops.core.run import RunState
 from k8sops.engine.sweeping import sweep
 from k8sops.store.database import Tx
+from k8sops.store.leases import take_lease
 from k8sops.store.outbox import undelivered
 from k8sops.store.reviews import open_reviews
 from k8sops.store.runs import set_columns
@@ -229,11 +230,21 @@ async def test_a_run_nobody_carries_is_cancelled_at_once(world: World, ledger: P
 async def test_a_second_run_on_the_same_target_is_refused_and_names_the_first(
     world: World, ledger: Path
 ) -> None:
-    """Two people who scale the same workload hear of each other."""
+    """Two people who scale the same workload hear of each other; and of one that nobody carries, what does."""
     first = await world.queued("ledger", ledger)
     second = await world.proposed("ledger", ledger)
-    with pytest.raises(TargetLockedError, match=rf"lines/item-0 is being changed by run {first.id}"):
+    with pytest.raises(
+        TargetLockedError, match=rf"lines/item-0 is being changed by run {first.id}"
+    ) as raised:
         await world.desk.start(second.id, ALICE)
+    assert raised.value.hint.startswith(
+        "nobody carries that run now: `k8sops worker --until-idle` carries it"
+    )
+    await world.database.write(lambda tx: take_lease(tx, first.id, "somebody", 600.0), name="carried")
+    with pytest.raises(TargetLockedError) as raised:
+        await world.desk.start(second.id, ALICE)
+    assert raised.value.hint == f"wait for it: `k8sops runs watch {first.id}`, or cancel it"
+    await world.database.write(lambda tx: set_columns(tx, first.id, lease_owner=None), name="let go")
     assert (await codes(world, second.id))[-1] == "run.refused"
     await world.desk.cancel(first.id, ALICE, "")
     assert (await world.desk.start(second.id, ALICE)).state is RunState.QUEUED
