@@ -15,6 +15,7 @@ import msgspec
 
 from k8sops.core.errors import UsageError
 from k8sops.core.tables import TableQuery
+from k8sops.tui.places import Place
 from k8sops.tui.screens import SCREENS
 
 KIND_SUGGESTIONS = (
@@ -83,6 +84,11 @@ class Browse(msgspec.Struct, frozen=True):
     """Where none is named, another context's own default is meant: its namespaces are others."""
     seek: str = ""
     """The row the cursor belongs on (`row_view.row_key`)."""
+
+    @property
+    def place(self) -> Place:
+        """Where it leads."""
+        return Place(query=self.query, filter_text=self.filter_text, seek=self.seek)
 
     @property
     def contexts(self) -> tuple[str, ...]:

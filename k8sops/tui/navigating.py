@@ -309,7 +309,7 @@ class NavigatingScreen(SessionsScreen, TableHome):
             # It is what is shown first when the cluster answers.
             self._wanted = command
         else:
-            self._go(self._trail.commanded(_place_of(command)), command.filter_text)
+            self._go(self._trail.commanded(command.place), command.filter_text)
 
     def _open_screen(self, command: commands.OpenScreen) -> None:
         screen = SCREENS[command.name](self._session, self._clock)
@@ -354,7 +354,7 @@ class NavigatingScreen(SessionsScreen, TableHome):
             return
         if self._cluster is not None and context == self._cluster.context:
             if wanted is not None:
-                self._go(self._trail.commanded(_place_of(wanted)), wanted.filter_text)
+                self._go(self._trail.commanded(wanted.place), wanted.filter_text)
             return
         self._wanted = wanted
         self._session.connect(context)
@@ -365,7 +365,7 @@ class NavigatingScreen(SessionsScreen, TableHome):
         if not self._session.connected or not names:
             self.say("! The contexts are not known yet.")
             return
-        place = msgspec.structs.replace(_place_of(wanted), contexts=names)
+        place = msgspec.structs.replace(wanted.place, contexts=names)
         self._go(self._trail.commanded(place), wanted.filter_text)
         self.say(f"~ Reaching {counted(len(names), 'context')} …")
 
@@ -397,7 +397,3 @@ class NavigatingScreen(SessionsScreen, TableHome):
             # Whoever asks for the list itself is told why there is none.
             return
         self.post_message(self._ContextsListed(names, offered_for))
-
-
-def _place_of(command: commands.Browse) -> Place:
-    return Place(query=command.query, filter_text=command.filter_text, seek=command.seek)
